@@ -1,0 +1,206 @@
+"""Requests per second of the mock's validated generations POST, as a ratio to a bare aiohttp handler.
+
+Both servers are processes of their own on one event loop (uvloop), loaded in turn by the same client with the same
+bytes; every answer of the mock is validated in, validated out and journaled, and carries a picture's URL. Machines
+are noisy, so the figure to quote is the median of the pairwise ratios.
+
+    python benchmarks/throughput.py                      # the ratio
+    python benchmarks/throughput.py --memory 1000000     # resident memory over a million different requests
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import uvloop
+
+PROMPT = "A lighthouse built of books above a calm sea, evening light"
+REQUEST = {"model": "dall-e-3", "prompt": PROMPT, "size": "1024x1024", "quality": "standard", "n": 1}
+
+BARE = """
+import sys, asyncio, uvloop
+from aiohttp import web
+BODY = b'{"created":1795249071,"data":[{"revised_prompt":"' + b'x' * 59 + b'","url":"http://127.0.0.1:43581/_imageproof/files/456ec2dee48ead8a5007568cae4ada26.png"}]}'
+async def handle(request):
+    await request.read()
+    return web.Response(body=BODY, content_type="application/json")
+async def main():
+    app = web.Application()
+    app.router.add_post("/v1/images/generations", handle)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    print(f"listening on http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
+    await asyncio.Event().wait()
+with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    runner.run(main())
+"""
+MOCK = """
+from mockserver.runner import serve
+from mockserver.settings import Settings
+serve(Settings(port=0), lambda mock, url: print('listening on ' + url, flush=True))
+"""
+
+
+class Server:
+    """A server process; `port` is where it listens."""
+
+    def __init__(self, source: str) -> None:
+        root = Path(__file__).resolve().parent.parent
+        self.process = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True, cwd=root)
+        assert self.process.stdout is not None  # noqa: S101 - for the type checker: stdout is a pipe
+        self.port = int(self.process.stdout.readline().rsplit(":", 1)[1])
+
+    def resident(self) -> float:
+        """Resident memory in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def message(prompt: str) -> bytes:
+    """One request as it goes over the wire."""
+    body = json.dumps({**REQUEST, "prompt": prompt}).encode()
+    head = (
+        "POST /v1/images/generations HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer sk-benchmark\r\n"
+        f"Content-Type: application/json\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Client(asyncio.Protocol):
+    """One keep-alive connection that asks again as soon as it is answered."""
+
+    def __init__(self, next_message: Callable[[], bytes | None], done: asyncio.Future[None]) -> None:
+        self._next, self._done = next_message, done
+        self._buffer = b""
+        self.answers = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask the first time."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class, no subclass of it
+        self._ask()
+
+    def _ask(self) -> None:
+        request = self._next()
+        if request is None:
+            self._transport.close()
+        else:
+            self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        """Count a whole answer and ask again."""
+        self._buffer += data
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
+        if len(body) < length:
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            self._done.set_exception(RuntimeError(self._buffer.decode(errors="replace")))
+            self._transport.close()
+            return
+        self._buffer = body[length:]
+        self.answers += 1
+        self._ask()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Report that this connection is through."""
+        if not self._done.done():
+            self._done.set_result(None)
+
+
+async def load(port: int, connections: int, next_message: Callable[[], bytes | None]) -> float:
+    """Answers per second with as many connections, until `next_message` gives None."""
+    loop = asyncio.get_running_loop()
+    began = time.perf_counter()
+    clients, waits = [], []
+    for _ in range(connections):
+        done: asyncio.Future[None] = loop.create_future()
+        _, client = await loop.create_connection(lambda done=done: Client(next_message, done), "127.0.0.1", port)  # type: ignore[misc]
+        clients.append(client)
+        waits.append(done)
+    await asyncio.gather(*waits)
+    return sum(client.answers for client in clients) / (time.perf_counter() - began)
+
+
+def for_seconds(seconds: float) -> Callable[[], bytes | None]:
+    """The same request until the time is up."""
+    until, request = time.perf_counter() + seconds, message(PROMPT)
+    return lambda: request if time.perf_counter() < until else None
+
+
+def ratio(rounds: int, seconds: float, connections: int) -> float:
+    """Measure both servers in turn, print every round, return the median ratio."""
+    servers = {"bare": Server(BARE), "mock": Server(MOCK)}
+    ratios = []
+    try:
+        for name, server in servers.items():
+            uvloop.run(load(server.port, connections, for_seconds(1)))
+            print(f"warmed up: {name}")
+        for turn in range(rounds):
+            rates = {
+                name: uvloop.run(load(server.port, connections, for_seconds(seconds)))
+                for name, server in servers.items()
+            }
+            ratios.append(rates["mock"] / rates["bare"])
+            print(
+                f"round {turn + 1}: bare {rates['bare']:8.0f}/s   mock {rates['mock']:8.0f}/s   ratio {ratios[-1]:.2f}"
+            )
+    finally:
+        for server in servers.values():
+            server.stop()
+    return statistics.median(ratios)
+
+
+def memory(requests: int, connections: int) -> None:
+    """Resident memory of the mock while `requests` different prompts are asked."""
+    server = Server(MOCK)
+    step = max(requests // 10, 1)
+    try:
+        for done in range(0, requests, step):
+            messages = iter(range(done, min(done + step, requests)))
+            uvloop.run(
+                load(
+                    server.port,
+                    connections,
+                    lambda m=messages: None if (i := next(m, None)) is None else message(f"{PROMPT} {i}"),
+                )
+            )  # type: ignore[misc]
+            print(f"{min(done + step, requests):>9} requests: {server.resident():7.1f} MiB")
+    finally:
+        server.stop()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="per server and round")
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--memory", type=int, metavar="REQUESTS", help="measure memory instead")
+    options = parser.parse_args()
+    if options.memory:
+        memory(options.memory, options.connections)
+    else:
+        median = ratio(options.rounds, options.seconds, options.connections)
+        print(f"median ratio: {median:.2f} of a bare handler's requests per second")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Contract tests: read meanings, judge providers."""

@@ -1,0 +1,118 @@
+"""A Case: one request to one operation, valid or with exactly one labelled defect, before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from spec.contract import Contract, Operation
+from spec.messages import Request, Undecodable, decode
+from spec.roles import Reader
+from spec.validation import request_check
+
+#: stands for the caller's key until the request is sent
+KEY = "{key}"
+#: a key no provider knows; the mock refuses keys of this form so that a 401 can be tried
+WRONG_KEY = "sk-wrong-imageproof-0000000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """What is wrong with a request: the contract's name for the problem, the parameter, and what must come back."""
+
+    problem: str
+    param: str
+    reason: str
+    status: int
+    code: str | None = None
+    free: bool = True  # whether a provider that keeps the contract makes nothing for it
+
+    @property
+    def label(self) -> str:
+        """`n: above-maximum`."""
+        return f"{self.param}: {self.problem}" if self.param else self.problem
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request. `authorization` holds KEY where the caller's key goes; None sends no header."""
+
+    contract: Contract = field(repr=False)
+    operation: Operation = field(repr=False)
+    body: bytes = b""
+    media: str | None = None
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    authorization: str | None = f"Bearer {KEY}"
+    defect: Defect | None = None
+
+    @property
+    def path(self) -> str:
+        """The path with its parameters filled in."""
+        path = self.operation.path
+        for name, value in self.path_parameters.items():
+            path = path.replace(f"{{{name}}}", value)
+        return path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that matter, lower case."""
+        headers = {"accept": "application/json"}
+        if self.media is not None:
+            headers["content-type"] = self.media
+        if self.authorization is not None:
+            headers["authorization"] = self.authorization
+        return headers
+
+    @cached_property
+    def request(self) -> Request:
+        """The case as the contract's checks see it."""
+        request = Request(
+            self.operation.method.upper(), self.path, self.path_parameters, self.query, self.headers, self.body
+        )
+        if self.body:
+            try:
+                request.value = decode(self.body, request.media)
+            except Undecodable:
+                request.value = None
+        return request
+
+    @cached_property
+    def asked(self) -> Mapping[str, Any]:
+        """What the request asks: role -> value in our units, defaults included."""
+        roles: dict[str, Any] = {}
+        schema = self.operation.body.get(self.request.media)
+        if schema is not None and isinstance(self.request.value, dict):
+            roles = Reader(schema).asked(self.request.value)[0]
+        return {**roles, **request_check(self.contract, self.operation).asked_by_parameters(self.request)}
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What makes two cases the same request."""
+        return (
+            self.operation.id,
+            self.path,
+            tuple(self.query.items()),
+            self.body,
+            self.media,
+            self.authorization,
+        )
+
+    @property
+    def label(self) -> str:
+        """A short name for test ids and tables."""
+        if self.defect is not None:
+            return self.defect.label
+        told = self.request.value if isinstance(self.request.value, dict) else {}
+        words = [f"{name}={value}" for name, value in told.items() if name != "prompt" and isinstance(value, str | int)]
+        words += [f"{name}={value}" for name, value in self.query.items()]
+        return ", ".join(words) or "plain"
+
+
+def json_case(contract: Contract, operation: Operation, value: Any, **more: Any) -> Case:
+    """A case whose body is JSON."""
+    return Case(contract, operation, orjson.dumps(value), "application/json", **more)

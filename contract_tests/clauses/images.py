@@ -1,0 +1,157 @@
+"""Clauses about pictures: how many came, whether they can be had, and whether the pixels are what was asked."""
+
+from __future__ import annotations
+
+from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.exchange import Exchange
+from contract_tests.seen import Seen
+
+_MEDIA_TYPES = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "svg": "image/svg+xml",
+}
+
+
+def _decoded(exchange: Exchange) -> list[Seen]:
+    return [picture for picture in exchange.pictures if picture.format] if exchange.owes_pictures else []
+
+
+@clause("images.count", "MUST", "x-role: count")
+def count(exchange: Exchange) -> Verdict:
+    """As many pictures come as were asked for."""
+    if not exchange.owes_pictures:
+        return None
+    asked = exchange.asked.get("count", 1)
+    came = len({meaning.pointer.rpartition("/")[0] for meaning in exchange.image_meanings if meaning.raw})
+    if "count" not in exchange.asked and came:
+        return CONFORMS
+    return CONFORMS if came == asked else Broken(f"{asked} picture{'s' if asked != 1 else ''}", str(came))
+
+
+@clause("images.delivery", "MUST", "x-role: delivery")
+def delivery(exchange: Exchange) -> Verdict:
+    """Pictures come in the representation asked for: as links, or as base64."""
+    wanted = exchange.asked.get("delivery")
+    if wanted is None or not exchange.owes_pictures or not exchange.image_meanings:
+        return None
+    other = next((m for m in exchange.image_meanings if m.role != wanted and m.raw), None)
+    if any(m.role == wanted and m.raw for m in exchange.image_meanings):
+        return CONFORMS
+    return Broken(wanted, other.role if other else "nothing", other.pointer if other else "")
+
+
+@clause("images.reachable", "MUST", "x-role: image-url")
+def reachable(exchange: Exchange) -> Verdict:
+    """A picture's link can be fetched by whoever holds it."""
+    links = [picture for picture in exchange.pictures if picture.role == "image-url"] if exchange.owes_pictures else []
+    if not links:
+        return None
+    bad = next((picture for picture in links if picture.problem), None)
+    return Broken("a link that answers 200", bad.problem, bad.pointer) if bad else CONFORMS
+
+
+@clause("images.decodes", "MUST", "x-role: image-*")
+def decodes(exchange: Exchange) -> Verdict:
+    """A picture's bytes are a whole picture."""
+    pictures = [picture for picture in exchange.pictures if picture.data] if exchange.owes_pictures else []
+    if not pictures:
+        return None
+    bad = next((picture for picture in pictures if picture.trouble), None)
+    return Broken("a picture that decodes", bad.trouble, bad.pointer) if bad else CONFORMS
+
+
+@clause("images.size", "MUST", "x-role: size")
+def size(exchange: Exchange) -> Verdict:
+    """The decoded pixels have the size asked for."""
+    asked = exchange.asked.get("size")
+    pictures = _decoded(exchange)
+    if not isinstance(asked, tuple) or not pictures:
+        return None
+    bad = next((picture for picture in pictures if (picture.width, picture.height) != asked), None)
+    return Broken(f"{asked[0]}x{asked[1]} pixels", f"{bad.width}x{bad.height}", bad.pointer) if bad else CONFORMS
+
+
+@clause("images.format", "MUST", "x-role: output-format")
+def format_(exchange: Exchange) -> Verdict:
+    """The bytes are of the format asked for."""
+    asked = exchange.asked.get("output-format")
+    pictures = _decoded(exchange)
+    if asked not in _MEDIA_TYPES or not pictures:
+        return None
+    bad = next((picture for picture in pictures if picture.format != asked), None)
+    return Broken(f"{asked} bytes", bad.format, bad.pointer) if bad else CONFORMS
+
+
+@clause("images.media-type", "SHOULD", "x-role: image-url")
+def media_type(exchange: Exchange) -> Verdict:
+    """A link's Content-Type says what its bytes are."""
+    links = [picture for picture in _decoded(exchange) if picture.role == "image-url"]
+    if not links:
+        return None
+    bad = next((picture for picture in links if picture.media != _MEDIA_TYPES.get(picture.format, picture.media)), None)
+    return Broken(_MEDIA_TYPES[bad.format], bad.media or "no Content-Type", bad.pointer) if bad else CONFORMS
+
+
+@clause("images.alpha", "MUST", "x-role: background")
+def alpha(exchange: Exchange) -> Verdict:
+    """A transparent background is transparent."""
+    pictures = _decoded(exchange)
+    if exchange.asked.get("background") != "transparent" or not pictures:
+        return None
+    bad = next((picture for picture in pictures if not picture.alpha), None)
+    return Broken("some pixels with alpha below 255", "every pixel opaque", bad.pointer) if bad else CONFORMS
+
+
+@clause("images.not-blank", "SHOULD", "x-role: image-*")
+def not_blank(exchange: Exchange) -> Verdict:
+    """A picture shows something."""
+    pictures = _decoded(exchange)
+    if not pictures:
+        return None
+    bad = next((picture for picture in pictures if picture.flat), None)
+    return Broken("more than one colour", "every pixel alike", bad.pointer) if bad else CONFORMS
+
+
+@clause("images.distinct", "SHOULD", "x-role: count")
+def distinct(exchange: Exchange) -> Verdict:
+    """Several pictures of one request are different pictures."""
+    pictures = _decoded(exchange)
+    if len({picture.pointer.rpartition("/")[0] for picture in pictures}) < 2:
+        return None
+    seen: dict[str, Seen] = {}
+    for picture in pictures:
+        twin = seen.setdefault(picture.digest, picture)
+        if twin.pointer.rpartition("/")[0] != picture.pointer.rpartition("/")[0]:
+            return Broken(
+                "different pictures", f"the same bytes at {twin.pointer} and {picture.pointer}", picture.pointer
+            )
+    return CONFORMS
+
+
+@clause("echo.size", "SHOULD", "x-role: size")
+def echoed_size(exchange: Exchange) -> Verdict:
+    """The size the answer names is the size of its pixels."""
+    said = exchange.said("size")
+    pictures = _decoded(exchange)
+    if not isinstance(said, tuple) or not pictures:
+        return None
+    bad = next((picture for picture in pictures if (picture.width, picture.height) != said), None)
+    return (
+        Broken(f"{said[0]}x{said[1]}, as the answer says", f"{bad.width}x{bad.height}", bad.pointer)
+        if bad
+        else CONFORMS
+    )
+
+
+@clause("echo.format", "SHOULD", "x-role: output-format")
+def echoed_format(exchange: Exchange) -> Verdict:
+    """The format the answer names is the format of its bytes."""
+    said = exchange.said("output-format")
+    pictures = _decoded(exchange)
+    if said not in _MEDIA_TYPES or not pictures:
+        return None
+    bad = next((picture for picture in pictures if picture.format != said), None)
+    return Broken(f"{said}, as the answer says", bad.format, bad.pointer) if bad else CONFORMS

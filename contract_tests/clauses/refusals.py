@@ -1,0 +1,147 @@
+"""Clauses about refusals: what is wrong is refused, with the documented status and envelope, and makes nothing."""
+
+from __future__ import annotations
+
+import re
+
+from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.exchange import Exchange
+
+_CREDENTIALS = ("missing-credentials", "invalid-credentials")
+_STACK = re.compile(
+    r"Traceback \(most recent call last\)|\bat [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \["
+    r"|/(?:home|usr|app|root)/[\w./-]+\.(?:py|go|js)"
+)
+
+
+def _speaks_of_another(exchange: Exchange) -> bool:
+    """Whether the refusal is about something the contract lets us leave out: another drift, found by wire.accepted."""
+    said = exchange.error("error-param")
+    told = exchange.case.request.value
+    declared = {name for schema in exchange.case.operation.body.values() for name in schema.get("properties", {})}
+    return (
+        isinstance(told, dict)
+        and said in declared
+        and said not in told
+        and exchange.case.defect is not None
+        and exchange.case.defect.param != said
+    )
+
+
+@clause("auth.enforced", "MUST", "security")
+def auth_enforced(exchange: Exchange) -> Verdict:
+    """A request without a valid key is refused with the documented status."""
+    defect = exchange.case.defect
+    if defect is None or defect.problem not in _CREDENTIALS:
+        return None
+    if exchange.response.status == defect.status:
+        return CONFORMS
+    return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))
+
+
+@clause("refusal.refused", "MUST", "x-problems")
+def refused(exchange: Exchange) -> Verdict:
+    """A request that breaks the contract is refused, not answered (and billed) as if it kept it."""
+    defect = exchange.case.defect
+    if defect is None or defect.problem in (*_CREDENTIALS, "unknown-task"):
+        return None
+    if not exchange.succeeded:
+        return CONFORMS
+    return Broken(
+        f"{defect.status} for {defect.label} ({defect.reason})", f"{exchange.response.status}, as if nothing were wrong"
+    )
+
+
+@clause("refusal.no-5xx", "MUST", "x-problems")
+def no_5xx(exchange: Exchange) -> Verdict:
+    """The caller's mistake is not answered as the server's (5xx), which clients repeat, and pay again."""
+    defect = exchange.case.defect
+    if defect is None:
+        return None
+    if exchange.response.status < 500:
+        return CONFORMS
+    return Broken(f"{defect.status} for {defect.label}", str(exchange.response.status))
+
+
+@clause("error.status", "SHOULD", "x-problems.*.status")
+def status(exchange: Exchange) -> Verdict:
+    """A refusal has the status the contract gives this problem."""
+    defect = exchange.case.defect
+    if defect is None or not 400 <= exchange.response.status < 500 or defect.problem in (*_CREDENTIALS, "unknown-task"):
+        return None
+    if exchange.response.status == defect.status:
+        return CONFORMS
+    return Broken(f"{defect.status} for {defect.label}", str(exchange.response.status))
+
+
+@clause("error.code", "SHOULD", "x-problems.*.code")
+def code(exchange: Exchange) -> Verdict:
+    """A refusal has the error code the contract gives this problem."""
+    defect = exchange.case.defect
+    if defect is None or defect.code is None or not 400 <= exchange.response.status < 500 or not exchange.is_error_body:
+        return None
+    if _speaks_of_another(exchange):
+        return None
+    said = exchange.error("error-code")
+    return CONFORMS if said == defect.code else Broken(f"code {defect.code!r} for {defect.label}", f"code {said!r}")
+
+
+@clause("error.param", "SHOULD", "x-problems.*.param")
+def param(exchange: Exchange) -> Verdict:
+    """A refusal names the parameter that is wrong."""
+    defect = exchange.case.defect
+    if defect is None or not 400 <= exchange.response.status < 500 or not exchange.is_error_body:
+        return None
+    if _speaks_of_another(exchange):
+        return None
+    wanted = exchange.case.contract.problem(defect.problem).fields.get("error-param")
+    if wanted != "{param}" or not defect.param:
+        return None
+    said = exchange.error("error-param")
+    return CONFORMS if said == defect.param else Broken(f"param {defect.param!r}", f"param {said!r}")
+
+
+@clause("error.envelope", "MUST", "responses.4XX.content.*.schema")
+def envelope(exchange: Exchange) -> Verdict:
+    """Every error has the documented envelope."""
+    response = exchange.response
+    answer = exchange.case.operation.answer(response.status)
+    if response.status < 400 or answer is None or not answer.content:
+        return None
+    found = [v for v in exchange.violations if v.location in ("body", "media-type")]
+    if not found:
+        return CONFORMS
+    return Broken("the documented error envelope", f"{found[0]} (starts with {response.body[:60]!r})", found[0].pointer)
+
+
+@clause("error.in-success", "MUST", "responses")
+def in_success(exchange: Exchange) -> Verdict:
+    """An error is never carried by a 2xx status."""
+    if not exchange.succeeded:
+        return None
+    if exchange.is_error_body:
+        return Broken(
+            "an error status for an error",
+            f"{exchange.response.status} with an error body: {exchange.error('error-message')}",
+        )
+    return CONFORMS
+
+
+@clause("error.no-leak", "MUST", "components.schemas.Error")
+def no_leak(exchange: Exchange) -> Verdict:
+    """An error tells nothing of the provider's inside: no stack trace, no source path."""
+    if exchange.response.status < 400:
+        return None
+    match = _STACK.search(exchange.response.body[:20_000].decode("utf-8", "replace"))
+    return Broken("a message for the caller", f"the provider's inside: {match[0][:80]!r}") if match else CONFORMS
+
+
+@clause("task.unknown", "MUST", "x-problems.unknown-task")
+def unknown_task(exchange: Exchange) -> Verdict:
+    """A task that does not exist is refused with the documented status."""
+    defect = exchange.case.defect
+    if defect is None or defect.problem != "unknown-task":
+        return None
+    if exchange.response.status == defect.status:
+        return CONFORMS
+    return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))

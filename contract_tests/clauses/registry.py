@@ -1,0 +1,69 @@
+"""The registry of clauses: id, level, what it rests on, and the one function that judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from importlib import import_module
+from typing import Any, Literal
+
+Level = Literal["MUST", "SHOULD", "MAY"]
+LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
+_MODULES = ("wire", "refusals", "images", "tasks")
+
+
+class _Conforms(Enum):
+    CONFORMS = "conforms"
+
+
+CONFORMS = _Conforms.CONFORMS
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A clause broken: two short lines for a person, and the place in the answer (JSON pointer) if there is one."""
+
+    expected: str
+    received: str
+    pointer: str = ""
+
+
+#: None: the clause does not apply to this exchange
+Verdict = Broken | Literal[_Conforms.CONFORMS] | None
+Judge = Callable[[Any], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One demand on a provider. `rests_on` names the place in the contract or its language."""
+
+    id: str
+    level: Level
+    rests_on: str
+    text: str
+    judge: Judge
+
+
+_CLAUSES: dict[str, Clause] = {}
+
+
+def clause(id_: str, level: Level, rests_on: str) -> Callable[[Judge], Judge]:
+    """Register a clause; the function's docstring is its text."""
+
+    def register(judge: Judge) -> Judge:
+        if id_ in _CLAUSES:
+            raise ValueError(f"two clauses are called {id_!r}")
+        _CLAUSES[id_] = Clause(id_, level, rests_on, " ".join((judge.__doc__ or "").split()), judge)
+        return judge
+
+    return register
+
+
+@cache
+def catalogue() -> Mapping[str, Clause]:
+    """Every clause by id, in the order they are judged."""
+    for module in _MODULES:
+        import_module(f"contract_tests.clauses.{module}")
+    return dict(_CLAUSES)

@@ -1,0 +1,135 @@
+"""Clauses about the message itself: status, content type, schema, headers, times."""
+
+from __future__ import annotations
+
+from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.exchange import Exchange
+from contract_tests.seen import decode_base64
+
+_PLAUSIBLE_SECONDS = 24 * 3600
+
+
+@clause("wire.accepted", "MUST", "requestBody")
+def accepted(exchange: Exchange) -> Verdict:
+    """A request that keeps the contract is accepted."""
+    status = exchange.response.status
+    if exchange.case.defect is not None or status == 429:
+        return None
+    if exchange.succeeded:
+        return CONFORMS
+    said = exchange.error("error-message")
+    return Broken("a 2xx answer: the request keeps the contract", f"{status}{f': {said}' if said else ''}")
+
+
+@clause("wire.status", "MUST", "responses")
+def status(exchange: Exchange) -> Verdict:
+    """The status of every answer is one the operation documents."""
+    found = next((v for v in exchange.violations if v.location == "status"), None)
+    return (
+        Broken(f"one of {', '.join(exchange.case.operation.answers)}", str(exchange.response.status))
+        if found
+        else CONFORMS
+    )
+
+
+@clause("wire.content-type", "MUST", "responses.*.content")
+def content_type(exchange: Exchange) -> Verdict:
+    """The Content-Type is the documented one."""
+    answer = exchange.case.operation.answer(exchange.response.status)
+    if answer is None or not answer.content:
+        return None
+    found = next((v for v in exchange.violations if v.location == "media-type"), None)
+    return Broken(" or ".join(answer.content), exchange.response.media or "no Content-Type") if found else CONFORMS
+
+
+@clause("wire.schema", "MUST", "responses.2XX.content.*.schema")
+def schema(exchange: Exchange) -> Verdict:
+    """The body of a success keeps the documented schema."""
+    if not exchange.succeeded or exchange.case.operation.answer(exchange.response.status) is None:
+        return None
+    found = [v for v in exchange.violations if v.location == "body"]
+    if not found:
+        return CONFORMS
+    value = exchange.response.value
+    told = (
+        f"an object with {', '.join(list(value)[:6]) or 'nothing in it'}"
+        if isinstance(value, dict)
+        else f"{len(exchange.response.body)} bytes"
+    )
+    return Broken(
+        "a body that keeps the documented schema",
+        f"{told}: {'; '.join(dict.fromkeys(map(str, found[:3])))}",
+        found[0].pointer,
+    )
+
+
+@clause("wire.json", "MUST", "responses.*.content")
+def json_body(exchange: Exchange) -> Verdict:
+    """A body that is called JSON is JSON, whole and with nothing around it."""
+    if exchange.response.media != "application/json":
+        return None
+    body = exchange.response.body
+    if exchange.response.value is None and body.strip() != b"null":
+        return Broken("JSON", f"{len(body)} bytes that do not parse, starting with {body[:40]!r}")
+    return CONFORMS
+
+
+@clause("wire.request-id", "SHOULD", "x-role: request-id")
+def request_id(exchange: Exchange) -> Verdict:
+    """Every answer names itself, so that a user can quote it to the provider."""
+    answer = exchange.case.operation.answer(exchange.response.status)
+    names = [
+        name
+        for name, header in (answer.headers if answer else {}).items()
+        if header["schema"].get("x-role") == "request-id"
+    ]
+    if not names:
+        return None
+    missing = [name for name in names if not exchange.response.headers.get(name.lower())]
+    return Broken(f"a header {missing[0]}", "no such header") if missing else CONFORMS
+
+
+@clause("created.plausible", "SHOULD", "x-role: created")
+def created(exchange: Exchange) -> Verdict:
+    """The time of creation is now, in the documented unit."""
+    value = exchange.said("created")
+    if value is None or not exchange.succeeded:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Broken("a time", repr(value))
+    if abs(value - exchange.at) > _PLAUSIBLE_SECONDS:
+        return Broken(f"within a day of {exchange.at:.0f} (Unix seconds)", f"{value:.0f}")
+    return CONFORMS
+
+
+@clause("usage.sums", "SHOULD", "x-role: usage-*")
+def usage(exchange: Exchange) -> Verdict:
+    """Token counts are not negative, and the parts make the whole."""
+    told = {m.role: m.value for m in exchange.meanings if m.role.startswith("usage-") and isinstance(m.value, int)}
+    if not told:
+        return None
+    if least := min(told.values()) < 0 and min(told, key=lambda role: told[role]):
+        return Broken("counts of 0 or more", f"{least} is {told[least]}")
+    for whole, parts in (
+        ("usage-total", ("usage-input", "usage-output")),
+        ("usage-input", ("usage-input-text", "usage-input-image")),
+        ("usage-output", ("usage-output-text", "usage-output-image")),
+    ):
+        if whole in told and all(part in told for part in parts) and told[whole] != sum(told[part] for part in parts):
+            return Broken(
+                f"{whole} = {' + '.join(parts)}", f"{told[whole]} = {' + '.join(str(told[part]) for part in parts)}"
+            )
+    return CONFORMS
+
+
+@clause("images.b64-clean", "MUST", "x-role: image-b64")
+def base64_clean(exchange: Exchange) -> Verdict:
+    """Base64 is bare: no data URL, no blanks, right alphabet and padding."""
+    found = [m for m in exchange.image_meanings if m.role == "image-b64" and isinstance(m.raw, str) and m.raw]
+    if not found or not exchange.succeeded:
+        return None
+    for meaning in found:
+        complaint = decode_base64(meaning.raw)[1]
+        if complaint:
+            return Broken("bare base64", complaint, meaning.pointer)
+    return CONFORMS

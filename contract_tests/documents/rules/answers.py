@@ -1,0 +1,232 @@
+"""Rules about what an operation answers: its documented statuses, schemas and example answers."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from contract_tests.documents.defects import Flaw, operation_rule
+from contract_tests.documents.document import DocumentedResponse
+from contract_tests.documents.schemas import describes_nothing, property_path, schema_at, specimen
+from contract_tests.documents.subject import Subject
+from spec.language import IMAGE_ROLES, Schema, escape, types_of, walk
+from spec.roles import alternatives_of
+from spec.validation import ResponseCheck
+from spec.violations import Violation, quoted_list
+
+#: fields that hold one of a few fixed words wherever they occur
+_WORD_FIELDS = ("finish_reason", "object", "role")
+_OTHER_USAGE = re.compile(r"(prompt|completion)_tokens")
+
+
+def _is_completion(value: Any) -> bool:
+    """Whether a value looks like a chat completion."""
+    return isinstance(value, Mapping) and (
+        isinstance(value.get("choices"), list) or str(value.get("object", "")).startswith("chat.completion")
+    )
+
+
+def _wanted(subject: Subject) -> str:
+    return f"an answer with {' or '.join(sorted(subject.purpose))}"
+
+
+def _judged(subject: Subject) -> Iterator[DocumentedResponse]:
+    """The documented successes, where the contract's success has a body with pictures or a task."""
+    return iter(subject.documented.successes if subject.purpose else ())
+
+
+@operation_rule("chat-shaped-200", "error", "The schema of a success has room for the pictures.")
+def chat_shaped_200(subject: Subject) -> Iterator[Flaw]:
+    """A documented success is a chat completion by its schema."""
+    for response in _judged(subject):
+        if response.schema is None:
+            continue
+        fullest = specimen(response.schema.value)
+        if _is_completion(fullest) and not subject.meanings(fullest) & subject.purpose:
+            pointer = "/properties/choices" if "choices" in fullest else "/properties/object"
+            yield Flaw(
+                f"The {response.status} schema is a chat completion: it has choices[] and no field for a picture.",
+                response.schema.at(pointer), _wanted(subject), ", ".join(fullest),
+            )
+
+
+@operation_rule("chat-example-200", "error", "The example of a success shows pictures.")
+def chat_example_200(subject: Subject) -> Iterator[Flaw]:
+    """An example of a success is a chat completion."""
+    for response in _judged(subject):
+        for example in response.examples:
+            if _is_completion(example.value) and not subject.meanings(example.value) & subject.purpose:
+                yield Flaw(
+                    f"The {response.status} example is a chat completion; a picture is nowhere in it.",
+                    example.at("/object" if "object" in example.value else "/choices"), _wanted(subject),
+                    ", ".join(example.value),
+                )
+
+
+@operation_rule("empty-object-example", "error", "A success is described and shown with its fields.")
+def empty_object_example(subject: Subject) -> Iterator[Flaw]:
+    """A success is `{}`, by its example or by its schema."""
+    for response in _judged(subject):
+        for example in response.examples:
+            if example.value in ({}, []):
+                yield Flaw(
+                    f"The {response.status} example is {example.text.strip()}: it shows no field of the answer.",
+                    example.place, _wanted(subject), example.text.strip(),
+                )
+        if response.schema and describes_nothing(response.schema.value):
+            yield Flaw(
+                f"The {response.status} schema is an object without any field.", response.schema.at(),
+                _wanted(subject), "object {0}",
+            )
+
+
+@operation_rule("no-picture-in-200", "error", "A success says where the pictures, or the task's id, stand.")
+def no_picture_in_200(subject: Subject) -> Iterator[Flaw]:
+    """The documented successes have fields, but none that the contract knows for a picture or a task."""
+    described = [
+        response for response in _judged(subject)
+        if response.schema and not describes_nothing(response.schema.value) and not _is_completion(specimen(response.schema.value))
+    ]
+    if described and not any(subject.promised(response) & subject.purpose for response in _judged(subject)):
+        fields = specimen(described[0].schema.value) if described[0].schema else None
+        yield Flaw(
+            f"The {described[0].status} schema has no field in which a picture can come.", described[0].place,
+            _wanted(subject), ", ".join(fields) if isinstance(fields, dict) else type(fields).__name__,
+        )
+
+
+@operation_rule("response-example-breaks-contract", "error", "An example of a success keeps the contract.")
+def response_example_breaks_contract(subject: Subject) -> Iterator[Flaw]:
+    """An example shows pictures or a task, but not in the contract's form."""
+    for response in _judged(subject):
+        for example in response.examples:
+            if not subject.meanings(example.value) & subject.purpose:
+                continue
+            if violations := _violations(subject, example.value):
+                worst = violations[0]
+                yield Flaw(
+                    f"The {response.status} example breaks the contract: {worst.param or 'the answer'}: {worst.reason}.",
+                    example.at(worst.pointer), "an answer as the contract describes it",
+                    "; ".join(map(str, violations[:5])),
+                )
+
+
+def _violations(subject: Subject, value: Any) -> list[Violation]:
+    """In what an answer breaks the alternative it comes closest to."""
+    check = ResponseCheck(subject.operation)
+    tried = [list(check.schema_violations(branch, value)) for branch in alternatives_of(subject.answer)]
+    return min(tried, key=len)
+
+
+@operation_rule("chat-usage-on-images", "error", "Token counts have the names the contract gives them.")
+def chat_usage_on_images(subject: Subject) -> Iterator[Flaw]:
+    """The documented usage object has chat's names and none of the contract's."""
+    paths = {path for path in _paths(subject.answer) if path[-1:] and path[0] == "usage"}
+    wanted = sorted({path[1] for path in paths if len(path) == 2})
+    for response in _judged(subject):
+        found = schema_at(response.schema.value, ("usage",)) if response.schema else None
+        names = list(found[0].get("properties", ())) if found else []
+        others = [name for name in names if _OTHER_USAGE.fullmatch(name)]
+        if wanted and others and response.schema and found:
+            yield Flaw(
+                f"The {response.status} schema counts {quoted_list(others)}: those are chat's names, not the Images API's.",
+                response.schema.at(f"{found[1]}/properties/{others[0]}"), ", ".join(wanted), ", ".join(names),
+            )
+
+
+def _paths(schema: Schema) -> Iterator[tuple[str, ...]]:
+    """The paths of the values in a schema that count usage."""
+    for pointer, part in walk(schema):
+        if str(part.get("x-role", "")).startswith("usage-"):
+            yield tuple(property_path(pointer).split("."))
+
+
+@operation_rule("choices-without-required-members", "note", "Items of a list say which of their fields are always there.")
+def choices_without_required_members(subject: Subject) -> Iterator[Flaw]:
+    """A list's items have fields but require none, in a schema that requires fields elsewhere."""
+    for response in _judged(subject):
+        parts = list(walk(response.schema.value)) if response.schema else []
+        if response.schema is None or not any(part.get("required") for _, part in parts):
+            continue
+        for pointer, part in parts:
+            items = part.get("items", {})
+            if items.get("properties") and not items.keys() & {"required", "anyOf", "oneOf", "allOf", "minProperties"}:
+                name = property_path(f"{pointer}/items")
+                yield Flaw(
+                    f"The items of {name} require no field: {name.removesuffix('[]')}: [{{}}] keeps this schema.",
+                    response.schema.at(f"{pointer}/items"), "required on the items", "no required",
+                )
+
+
+@operation_rule("object-string-unconstrained", "note", "A field with a few fixed words lists them.")
+def object_string_unconstrained(subject: Subject) -> Iterator[Flaw]:
+    """Fields that hold fixed words are any text."""
+    for response in _judged(subject):
+        found = [
+            f"{pointer}/properties/{escape(name)}"
+            for pointer, part in (walk(response.schema.value) if response.schema else ())
+            for name, inner in part.get("properties", {}).items()
+            if name in _WORD_FIELDS and types_of(inner) == {"string"} and not inner.keys() & {"enum", "const", "pattern"}
+        ]
+        if found and response.schema:
+            names = ", ".join(map(property_path, found))
+            yield Flaw(
+                f"{names}: any text is allowed where only a few words occur.", response.schema.at(found[0]),
+                "const or enum", "string",
+            )
+
+
+@operation_rule("only-200-documented", "warning", "Refusals are documented, with the body of an error.")
+def only_200_documented(subject: Subject) -> Iterator[Flaw]:
+    """No answer but success is documented."""
+    documented = subject.documented.responses
+    refusals = sorted(status for status in subject.operation.answers if status[0] in "45")
+    if documented and refusals and all(response.status[0] in "123" for response in documented):
+        yield Flaw(
+            f"Only {quoted_list([response.status for response in documented])} is documented: no refusal, no form of an error.",
+            documented[0].place, ", ".join(refusals), ", ".join(response.status for response in documented),
+        )
+
+
+@operation_rule("response-name-ok-desc-empty", "note", "An answer's description says something.")
+def response_description_empty(subject: Subject) -> Iterator[Flaw]:
+    """The description of a success is there, and empty."""
+    for response in subject.documented.successes:
+        if response.description and not response.description.text.strip():
+            yield Flaw(
+                f"The description of {response.status} is empty.", response.description.place, "a sentence", '""',
+            )
+
+
+@operation_rule("content-type-vs-mediatype-empty", "note", "An answer names its media type.")
+def response_media_type(subject: Subject) -> Iterator[Flaw]:
+    """The media type of a success is empty, or no media type."""
+    for response in subject.documented.successes:
+        wrong = [text for text in response.media if "/" not in text.text]
+        if wrong and (response.schema or response.examples):
+            said = ", ".join(f"{text.place.pointer.rpartition('/')[2]} {text.text!r}" for text in response.media)
+            yield Flaw(
+                f"The media type of {response.status} is not named ({said}); tools that convert the page write an empty one.",
+                wrong[-1].place, "application/json", said,
+            )
+
+
+@operation_rule("doc-example-url-for-gpt-image-1", "warning", "An example answer has the form the example's model gives.")
+def example_delivery(subject: Subject) -> Iterator[Flaw]:
+    """The only model shown delivers base64 alone, the example answer shows links."""
+    delivery = subject.fields.get("delivery")
+    models = {model for _, _, model in subject.example_models() if model in subject.models}
+    if delivery is None or len(models) != 1:
+        return
+    model = models.pop()
+    fixed = subject.shape(model).properties[delivery.name]
+    role = delivery.contract.get("x-words", {}).get(fixed.get("default"))
+    if fixed.get("not") != {} or role not in IMAGE_ROLES:
+        return
+    for response in _judged(subject):
+        for example in response.examples:
+            shown = subject.meanings(example.value) & IMAGE_ROLES
+            if shown and role not in shown:
+                yield Flaw(
+                    f"The example answer shows {', '.join(sorted(shown))}; {model} always gives {role}.", example.place,
+                    role, ", ".join(sorted(shown)),
+                )

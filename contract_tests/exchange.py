@@ -1,0 +1,137 @@
+"""An Exchange: one request that was sent and what came back, with all that the clauses want to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from contract_tests.cases import Case
+from contract_tests.seen import Seen
+from spec.language import IMAGE_ROLES
+from spec.messages import Response
+from spec.roles import Meaning, Reader
+from spec.validation import ResponseCheck
+from spec.violations import Violation
+
+
+@dataclass(eq=False)
+class Exchange:
+    """One request and its answer. `sent_headers` are redacted; `at` is Unix seconds, `seconds` how long it took.
+
+    `asked` is what the answer has to deliver: for a poll that is what the submit asked. `pictures` are filled in by the
+    provider, `polls` too where the answer was a task.
+    """
+
+    case: Case
+    url: str
+    sent_headers: Mapping[str, str]
+    response: Response
+    at: float
+    seconds: float
+    number: int = 0
+    parent: Exchange | None = None
+    polls: list[Exchange] = field(default_factory=list)
+    pictures: Sequence[Seen] = ()
+    gave_up: str = ""
+
+    @cached_property
+    def asked(self) -> Mapping[str, Any]:
+        """Role -> value in our units, as far back as the request that started this."""
+        return {**(self.parent.asked if self.parent else {}), **self.case.asked}
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status says so."""
+        return 200 <= self.response.status < 300
+
+    @cached_property
+    def violations(self) -> list[Violation]:
+        """Everything in which the answer breaks the contract's shape."""
+        expected = frozenset({"task-id"}) if self.wants_task else IMAGE_ROLES
+        return _check(self.case).violations(self.response, expected)
+
+    @cached_property
+    def meanings(self) -> list[Meaning]:
+        """Every meaning in the answer, read with the schema of a success."""
+        return list(self._read(self.case.operation.success.content.values()))
+
+    @cached_property
+    def error_meanings(self) -> list[Meaning]:
+        """Every meaning in the answer, read with the schemas of documented errors."""
+        schemas = [
+            schema
+            for status, answer in self.case.operation.answers.items()
+            if status[0] in "45"
+            for schema in answer.content.values()
+        ]
+        return list(self._read(schemas))
+
+    def _read(self, schemas: Any) -> Iterator[Meaning]:
+        seen = set()
+        for schema in schemas:
+            for meaning in Reader(schema).read(self.response.value):
+                if (meaning.role, meaning.pointer) not in seen:
+                    seen.add((meaning.role, meaning.pointer))
+                    yield meaning
+
+    def said(self, role: str) -> Any:
+        """The first value of a role in the answer, None when it is not said."""
+        return next((meaning.value for meaning in self.meanings if meaning.role == role), None)
+
+    def error(self, role: str) -> Any:
+        """The first value of an error role in the answer."""
+        return next((meaning.value for meaning in self.error_meanings if meaning.role == role), None)
+
+    @cached_property
+    def is_error_body(self) -> bool:
+        """Whether the body is a documented error and no documented success, whatever the status."""
+        operation, value = self.case.operation, self.response.value
+        if any(meaning.role in IMAGE_ROLES or meaning.role.startswith("task-") for meaning in self.meanings):
+            return False
+        check = _check(self.case)
+        success = any(not list(check.schema_violations(schema, value)) for schema in operation.success.content.values())
+        return (
+            not success
+            and isinstance(value, dict)
+            and any(
+                not list(check.schema_violations(schema, value))
+                for status, answer in operation.answers.items()
+                if status[0] in "45"
+                for schema in answer.content.values()
+            )
+        )
+
+    @property
+    def image_meanings(self) -> list[Meaning]:
+        """The meanings that stand for pictures, in the order they appear."""
+        return [meaning for meaning in self.meanings if meaning.role in IMAGE_ROLES]
+
+    @property
+    def wants_task(self) -> bool:
+        """Whether a task id is what this request asked for."""
+        roles = self.case.operation.response_roles
+        return (
+            self.parent is None and "task-id" in roles and (self.asked.get("async") is True or not roles & IMAGE_ROLES)
+        )
+
+    @property
+    def owes_pictures(self) -> bool:
+        """Whether the answer, being a success, must carry pictures."""
+        if self.case.defect is not None or not self.succeeded or not self.case.operation.response_roles & IMAGE_ROLES:
+            return False
+        state = self.said("task-status")
+        if "task-status" in self.case.operation.response_roles:
+            return bool(state == "succeeded")
+        return not self.wants_task and "prompt" in self.asked
+
+
+def _check(case: Case) -> ResponseCheck:
+    known = _CHECKS.get(id(case.operation))
+    if known is None:
+        known = _CHECKS[id(case.operation)] = ResponseCheck(case.operation)
+    return known
+
+
+_CHECKS: dict[int, ResponseCheck] = {}

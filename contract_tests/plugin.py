@@ -1,0 +1,149 @@
+"""The pytest plugin: options, the run, and which cases the shipped tests are given. Imports lazily.
+
+Options start with `--imageproof-`. Without a URL the embedded mock is started and tested.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from contract_tests.run import Run
+
+_MARK = "imageproof_cases"
+_RUN: pytest.StashKey[Any] = pytest.StashKey()
+_OWNED: pytest.StashKey[bool] = pytest.StashKey()
+_SERVER: pytest.StashKey[Any] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    group = parser.getgroup("imageproof", "contract tests for image APIs")
+    group.addoption(
+        "--imageproof-url", metavar="URL", help="provider to test, as in OPENAI_BASE_URL; without it the mock"
+    )
+    group.addoption(
+        "--imageproof-api-key-env", metavar="NAME", default="OPENAI_API_KEY", help="variable that holds the key"
+    )
+    group.addoption("--imageproof-profile", metavar="NAME", help="profile whose documents the provider is held to")
+    group.addoption("--imageproof-serve-profile", metavar="NAME", help="profile of the mock, where no URL is given")
+    group.addoption("--imageproof-max-images", metavar="N", type=int, help="most pictures the run may cost")
+    group.addoption("--imageproof-model", metavar="NAME", action="append", default=[], help="test only these models")
+    group.addoption("--imageproof-report-dir", metavar="DIR", help="where report.json and report.html go")
+    group.addoption("--imageproof-seed", metavar="N", type=int, default=0, help="the same seed sends the same cases")
+    group.addoption("--imageproof-task-timeout", metavar="S", type=float, default=300.0, help="seconds a task may take")
+
+
+class Prepared:
+    """Hands the plugin a run that is already open, as `imageproof check` does."""
+
+    def __init__(self, run: Run) -> None:
+        self._prepared = run
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Use this run; whoever made it writes its report and closes it."""
+        config.stash[_RUN] = self._prepared
+        config.stash[_OWNED] = False
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark."""
+    config.addinivalue_line("markers", f"{_MARK}(kind): parametrized with the contract's cases of a kind")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a marked test the cases of its kind."""
+    mark = metafunc.definition.get_closest_marker(_MARK)
+    if mark is None:
+        return
+    from contract_tests.suite_cases import cases_of
+
+    run = _run(metafunc.config)
+    found = cases_of(mark.args[0], run)
+    metafunc.parametrize("case", found, ids=[f"{case.operation.id}: {case.label}" for case in found])
+
+
+@pytest.fixture(scope="session")
+def imageproof_run(pytestconfig: pytest.Config) -> Run:
+    """The run: provider, contracts, findings."""
+    return _run(pytestconfig)
+
+
+def _run(config: pytest.Config) -> Run:
+    if _RUN not in config.stash:
+        from contract_tests.run import Options, UsageError, open_run
+        from spec.errors import SpecError
+
+        option = config.getoption
+        url = option("--imageproof-url") or _embedded(config)
+        folder = option("--imageproof-report-dir")
+        try:
+            config.stash[_RUN] = open_run(
+                Options(
+                    url,
+                    option("--imageproof-api-key-env"),
+                    option("--imageproof-profile"),
+                    option("--imageproof-max-images"),
+                    tuple(option("--imageproof-model")),
+                    option("--imageproof-seed"),
+                    Path(folder) if folder else None,
+                    option("--imageproof-task-timeout"),
+                )
+            )
+        except (UsageError, SpecError) as error:
+            raise pytest.UsageError(str(error)) from error
+    run: Run = config.stash[_RUN]
+    return run
+
+
+def _embedded(config: pytest.Config) -> str:
+    """Start the mock; its URL."""
+    from mockserver.runner import MockServer
+    from mockserver.settings import Settings
+    from spec.profiles import PLAIN, load_profile
+
+    name = config.getoption("--imageproof-serve-profile")
+    server = config.stash[_SERVER] = MockServer(
+        Settings(port=0, task_seconds=0.3, profile=load_profile(name) if name else PLAIN)
+    )
+    return server.start().url
+
+
+def _own(config: pytest.Config) -> Run | None:
+    """The run this plugin opened itself, if it did."""
+    run: Run | None = config.stash.get(_RUN, None)
+    return run if config.stash.get(_OWNED, True) else None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the report."""
+    run = _own(session.config)
+    if run is not None and run.options.report_dir is not None:
+        from contract_tests.report.record import write
+
+        write(run, run.options.report_dir)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close connections, stop the mock."""
+    if (run := _own(config)) is not None:
+        run.close()
+    if (server := config.stash.get(_SERVER, None)) is not None:
+        server.stop()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say where the report is and what it cost."""
+    run = _own(config)
+    if run is not None:
+        ledger = run.provider.ledger
+        terminalreporter.write_line(
+            f"imageproof: {run.provider.redact.text(run.provider.root)}: {len(run.findings.all)} findings, "
+            f"{ledger.requests} requests, {ledger.images} pictures"
+        )
+        if run.options.report_dir is not None:
+            terminalreporter.write_line(f"imageproof: report in {run.options.report_dir}")

@@ -1,0 +1,134 @@
+"""One run of the contract tests against one provider: options in, findings out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contract_tests.budget import BudgetSpent, Ledger
+from contract_tests.cases import Case
+from contract_tests.exchange import Exchange
+from contract_tests.findings import Finding, Findings
+from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
+from spec.contract import Contract, Operation
+from spec.profiles import PLAIN, Profile, load_profile
+
+#: loopback needs no key; something must be sent all the same
+DUMMY_KEY = "sk-imageproof-any"
+LOOPBACK_IMAGES = 40
+KEY_VARIABLE = "OPENAI_API_KEY"
+
+
+class UsageError(Exception):
+    """The run was asked for wrongly; the text says how to ask rightly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run was told. `max_images` None: a default on loopback, nothing that costs elsewhere."""
+
+    url: str
+    key_variable: str = KEY_VARIABLE
+    profile: str | None = None
+    max_images: int | None = None
+    models: tuple[str, ...] = ()
+    seed: int = 0
+    report_dir: Path | None = None
+    task_timeout: float = 300.0
+    timeout: float = 180.0
+
+
+@dataclass(eq=False)
+class Run:
+    """A run in progress. `skip_reason` of a test says why something was not looked at."""
+
+    options: Options
+    profile: Profile
+    contracts: tuple[Contract, ...]
+    provider: Provider
+    findings: Findings = field(default_factory=Findings)
+    started: float = field(default_factory=time.time)
+
+    def judge(self, case: Case) -> tuple[Exchange | None, list[Finding], str]:
+        """Send a case and judge the answer: the exchange, its findings, or why there is none."""
+        try:
+            exchange = self.provider.send(case)
+        except BudgetSpent as error:
+            self.findings.not_tested[f"{case.operation.id}: {case.label}"] = str(error)
+            return None, [], str(error)
+        except CouldNotLook as error:
+            self.findings.could_not_look[f"{case.operation.id}: {case.label}"] = str(error)
+            return None, [], str(error)
+        return exchange, self.findings.judge(exchange), ""
+
+    def follow(self, exchange: Exchange) -> list[Finding]:
+        """Poll the task of an exchange to its end and judge every poll, then the whole."""
+        try:
+            self.provider.follow(exchange)
+        except CouldNotLook as error:
+            self.findings.could_not_look[f"{exchange.case.operation.id}: polling"] = str(error)
+        found = [finding for poll in exchange.polls for finding in self.findings.judge(poll)]
+        return [*found, *(self.findings.judge(exchange) if exchange.polls else [])]
+
+    def absent(self, contract: Contract, operation: Operation) -> str:
+        """Why an optional operation is not tested; empty when it is there."""
+        if not self.provider.lacks(contract, operation):
+            return ""
+        reason = f"this provider has no {operation.label}. {operation.optional_because or ''}".strip()
+        self.findings.not_tested[operation.id] = reason
+        return reason
+
+    def close(self) -> None:
+        """Close connections."""
+        self.provider.close()
+
+
+def open_run(options: Options) -> Run:
+    """A run ready to judge. Raises UsageError, SpecError."""
+    try:
+        root = root_of(options.url)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    key = os.environ.get(options.key_variable, "")
+    if not key:
+        if not is_loopback(root):
+            raise UsageError(
+                f"no API key: the variable {options.key_variable} is not set\n"
+                f"  expected: export {options.key_variable}=..., or --api-key-env NAME for another variable"
+            )
+        key = DUMMY_KEY
+    profile = load_profile(options.profile) if options.profile else PLAIN
+    most = options.max_images
+    if most is None:
+        most = LOOPBACK_IMAGES if is_loopback(root) else 0
+    provider = Provider(options.url, key, Ledger(most), options.timeout, options.task_timeout, options.key_variable)
+    return Run(options, profile, profile.contracts(), provider)
+
+
+def unavailable_roles(operation: Operation) -> frozenset[str]:
+    """Roles a case must leave at their default because the contract documents no answer for them."""
+    media = operation.success.content
+    return frozenset() if "text/event-stream" in media else frozenset({"stream", "partial-count"})
+
+
+def submits(operation: Operation) -> bool:
+    """Whether the operation can be asked to answer with a task."""
+    return "async" in operation.request_roles and "task-id" in operation.response_roles
+
+
+def makes(operation: Operation) -> bool:
+    """Whether the operation makes pictures from a prompt."""
+    return "prompt" in operation.request_roles
+
+
+def looks_up(operation: Operation) -> bool:
+    """Whether the operation asks about a task by its id."""
+    return "task-id" in operation.request_roles
+
+
+def operations_of(contracts: Iterable[Contract]) -> list[tuple[Contract, Operation]]:
+    """Every operation with its contract."""
+    return [(contract, operation) for contract in contracts for operation in contract.operations]

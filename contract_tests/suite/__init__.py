@@ -1,0 +1,1 @@
+"""The contract tests that are shipped: what costs nothing first, then the cheapest pictures."""

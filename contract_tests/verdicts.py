@@ -1,0 +1,27 @@
+"""How a judged case ends for pytest: passed, failed with the finding in front, or skipped with the reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from contract_tests.exchange import Exchange
+from contract_tests.findings import Finding
+from contract_tests.report.evidence import curl
+
+
+def conclude(exchange: Exchange | None, findings: list[Finding], reason: str) -> None:
+    """End a test: skip without an exchange, fail on a broken MUST, pass otherwise."""
+    if exchange is None:
+        pytest.skip(reason)
+    broken = [finding for finding in dict.fromkeys(findings) if finding.clause.level == "MUST"]
+    if broken:
+        pytest.fail("\n\n".join(told(finding) for finding in broken), pytrace=False)
+
+
+def told(finding: Finding) -> str:
+    """A finding in a few lines: name, the two short lines, and the request that shows it."""
+    name = f"{finding.drift.id} ({finding.clause.id})" if finding.drift else finding.clause.id
+    return (
+        f"{finding.clause.level} {name}: {finding.title}\n  {finding.label}\n"
+        f"  expected: {finding.broken.expected}\n  received: {finding.broken.received}\n  {curl(finding.exchange)}"
+    )

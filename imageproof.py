@@ -1,0 +1,239 @@
+"""The command line: serve, check, lint, explain, profiles, demo."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+
+from spec.errors import SpecError
+
+USAGE, COULD_NOT_LOOK = 2, 3
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)?")
+
+
+class Latency(click.ParamType[Any, Any]):
+    """`250ms`, `1.5s` or a range `200ms-2s`; seconds as a (least, most) pair."""
+
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Parse, or fail with what was expected."""
+        if isinstance(value, tuple):
+            return value
+        found = [_DURATION.fullmatch(part.strip()) for part in str(value).split("-")]
+        if len(found) > 2 or not all(found):
+            self.fail(f"{value!r} is no duration; expected 250ms, 1.5s or a range such as 200ms-2s", param, ctx)
+        seconds = [float(match[1]) / (1000 if match[2] == "ms" else 1) for match in found if match]
+        return min(seconds), max(seconds)
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=False)
+
+
+def _fail(text: object, code: int) -> NoReturn:
+    click.echo(f"imageproof: {text}", err=True)
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="imageproof")
+def main() -> None:
+    """Mock server and contract tests for image-generation HTTP APIs."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=4010, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--profile", metavar="NAME|FILE", help="Behave like one provider; `imageproof profiles` lists them.")
+@click.option("--drift", "drifts", metavar="ID", multiple=True, help="Deviate from the contract; may be repeated.")
+@click.option("--seed", default=0, show_default=True, help="The same seed and prompt draw the same picture.")
+@click.option(
+    "--api-key",
+    metavar="KEY",
+    envvar="IMAGEPROOF_API_KEY",
+    help="The only valid key; without it any is, but sk-wrong...",
+)
+@click.option(
+    "--latency", type=Latency(), default=(0.0, 0.0), metavar="DURATION", help="250ms, 1.5s, or a range 200ms-2s."
+)
+@click.option(
+    "--task-time", type=Latency(), default=(3.0, 3.0), metavar="DURATION", help="How long a task takes.  [default: 3s]"
+)
+@click.option(
+    "--task-polls", type=click.IntRange(1), metavar="N", help="A task is done at its Nth poll, whatever the time."
+)
+def serve(
+    host: str,
+    port: int,
+    profile: str | None,
+    drifts: tuple[str, ...],
+    seed: int,
+    api_key: str | None,
+    latency: tuple[float, float],
+    task_time: tuple[float, float],
+    task_polls: int | None,
+) -> None:
+    """Serve the mock until Ctrl-C."""
+    from mockserver.app import Mock
+    from mockserver.runner import CannotListen
+    from mockserver.runner import serve as serve_mock
+    from mockserver.settings import Latency as Delay
+    from mockserver.settings import Settings
+    from spec.drifts import drift_uses
+    from spec.profiles import PLAIN, load_profile
+
+    def ready(mock: Mock, url: str) -> None:
+        console = _console()
+        console.print(f"[bold]imageproof[/] serves [bold]{mock.settings.profile.title}[/]")
+        console.print(f"  export OPENAI_BASE_URL={url}/v1", soft_wrap=True)
+        console.print(f"  export OPENAI_API_KEY={'<the key you set>' if api_key else 'any'}", soft_wrap=True)
+        for contract in mock.contracts:
+            for operation in contract.operations:
+                console.print(f"  [dim]{operation.label:<46}[/] {operation.summary}", soft_wrap=True)
+        if mock.plan.ids:
+            console.print(f"  drifts: [yellow]{', '.join(mock.plan.ids)}[/]", soft_wrap=True)
+        sys.stdout.flush()
+
+    try:
+        settings = Settings(
+            host=host,
+            port=port,
+            profile=load_profile(profile) if profile else PLAIN,
+            drifts=drift_uses(drifts),
+            seed=seed,
+            api_key=api_key,
+            latency=Delay(*latency),
+            task_seconds=task_time[1],
+            task_polls=task_polls,
+        )
+        serve_mock(settings, ready)
+    except SpecError as error:
+        _fail(error, USAGE)
+    except CannotListen as error:
+        _fail(f"{error}. Choose another with --port, or --port 0 for a free one.", COULD_NOT_LOOK)
+
+
+@main.command()
+@click.argument("url")
+@click.option(
+    "--api-key-env",
+    metavar="NAME",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    help="The variable that holds the key.",
+)
+@click.option("--profile", metavar="NAME|FILE", help="Hold the provider to what its own documents say.")
+@click.option(
+    "--max-images",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Most pictures the run may cost.  [default: 40 on loopback, else 0]",
+)
+@click.option("--model", "models", metavar="NAME", multiple=True, help="Ask only these models; may be repeated.")
+@click.option(
+    "--report-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"), show_default=True
+)
+@click.option("--seed", default=0, show_default=True, help="The same seed sends the same cases.")
+@click.option("--timeout", default=180.0, show_default=True, help="Seconds an answer may take.")
+@click.option("--task-timeout", default=300.0, show_default=True, help="Seconds a task may take.")
+def check(
+    url: str,
+    api_key_env: str,
+    profile: str | None,
+    max_images: int | None,
+    models: tuple[str, ...],
+    report_dir: Path,
+    seed: int,
+    timeout: float,
+    task_timeout: float,
+) -> None:
+    """Test the provider at URL (as in OPENAI_BASE_URL) against the contract.
+
+    Exits 0 when it conforms, 1 when it drifts, 2 when called wrongly, 3 when the provider could not be asked.
+    """
+    from contract_tests.check import check as run_check
+    from contract_tests.run import Options, UsageError
+
+    options = Options(url, api_key_env, profile, max_images, models, seed, report_dir, task_timeout, timeout)
+    try:
+        sys.exit(run_check(options, _console()))
+    except (UsageError, SpecError) as error:
+        _fail(error, USAGE)
+
+
+@main.command()
+@click.argument("name")
+def explain(name: str) -> None:
+    """Explain a clause or a drift by its id."""
+    from contract_tests.clauses import catalogue as clauses
+    from spec.drifts import catalogue as drifts
+    from spec.errors import UnknownName
+
+    console = _console()
+    if clause := clauses().get(name):
+        console.print(
+            f"[bold]{clause.id}[/]  {clause.level}\n  {clause.text}\n  rests on: {clause.rests_on}", soft_wrap=True
+        )
+        named = [drift.id for drift in drifts().values() if drift.explains(name)]
+        if named:
+            console.print(f"  drifts that break it: {', '.join(named)}", soft_wrap=True)
+    elif drift := drifts().get(name):
+        console.print(f"[bold]{drift.id}[/]  {drift.kind}\n  {drift.title}", soft_wrap=True)
+        console.print(
+            f"  contract: {drift.contract}\n  observed: {drift.observed}\n  convicted by: {drift.clause}",
+            soft_wrap=True,
+        )
+        for place in drift.seen:
+            console.print(f"  seen: {place}", soft_wrap=True)
+    else:
+        _fail(UnknownName("clause or drift", name, [*clauses(), *drifts()]), USAGE)
+
+
+@main.command()
+def profiles() -> None:
+    """List the profiles that come with imageproof."""
+    from spec.profiles import load_profile, profile_names
+
+    console = _console()
+    for name in profile_names():
+        profile = load_profile(name)
+        console.print(f"[bold]{name:<16}[/] {profile.title}", soft_wrap=True)
+        for use in profile.drifts:
+            console.print(f"{'':<16} [yellow]{use.drift.id}[/] {use.source}", soft_wrap=True)
+
+
+@main.command()
+@click.option("--profile", default="zhongzhuan", show_default=True, metavar="NAME|FILE")
+@click.option("--report-dir", type=click.Path(file_okay=False, path_type=Path), help="[default: a temporary folder]")
+def demo(profile: str, report_dir: Path | None) -> None:
+    """Serve a provider that drifts, catch it, and say how. Exits 0: finding the drift is the point."""
+    from contract_tests.check import check as run_check
+    from contract_tests.run import Options
+    from mockserver.runner import MockServer
+    from mockserver.settings import Settings
+    from spec.profiles import load_profile
+
+    console = _console()
+    try:
+        settings = Settings(port=0, profile=load_profile(profile), task_seconds=0.3)
+    except SpecError as error:
+        _fail(error, USAGE)
+    folder = report_dir or Path(tempfile.mkdtemp(prefix="imageproof-demo-"))
+    with MockServer(settings) as server:
+        console.print(f"[bold]1.[/] serving {settings.profile.title}: {server.base_url}", soft_wrap=True)
+        console.print(f"[bold]2.[/] imageproof check {server.base_url} --max-images 8", soft_wrap=True)
+        code = run_check(replace(Options(server.base_url), max_images=8, report_dir=folder), console)
+    if code != 1:
+        _fail(f"the demo expected drift and got exit code {code}", 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""The mock: a handler of HTTP requests whose routes are the contract's operations.
+
+One request: intake (decode, judge, read roles) -> outcome (pictures, or a task) -> reply (roles written, checked
+against the contract) -> drift, if the provider has any -> journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import count
+from typing import Any
+
+from aiohttp import web
+
+from mockserver.artist import Artist
+from mockserver.drift import Plan
+from mockserver.intake import Asked, Intake, key_of, preferences
+from mockserver.journal import Entry, Journal
+from mockserver.outcomes import Outcome, accepted, finished, looked_at, pictures_of, resolve
+from mockserver.pictures import FILES, Pictures, mime_type
+from mockserver.replies import Refusal, Reply, Scribe
+from mockserver.routes import Routes
+from mockserver.settings import Settings
+from mockserver.tasks import Tasks
+from spec.contract import Contract, Operation
+from spec.language import IMAGE_ROLES
+from spec.messages import Request
+from spec.violations import Violation
+
+log = logging.getLogger("imageproof.mock")
+RETRY_AFTER_SECONDS = 1
+WRONG_KEY_PREFIX = "sk-wrong"
+Handler = Callable[[web.BaseRequest, Mapping[str, str]], Awaitable[web.StreamResponse]]
+
+
+class Mock:
+    """One mock provider: its contracts, its state, and the handler that serves them."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.contracts = settings.profile.contracts(settings.contracts)
+        self.plan = Plan((*settings.profile.drifts, *settings.drifts))
+        self.pictures = Pictures(Artist(settings.picture_cache), settings.picture_store)
+        self.tasks = Tasks(settings.task_store, settings.task_seconds, settings.task_polls, settings.seed, clock)
+        self.journal = Journal(settings.journal_store)
+        self._scribes = [(contract, Scribe(contract)) for contract in self.contracts]
+        self._routes: Routes[Handler] = Routes()
+        for contract, scribe in self._scribes:
+            for operation in contract.operations:
+                self._routes.add(operation.method, operation.path, Endpoint(self, contract, scribe, operation).handle)
+        self._routes.add("GET", f"{FILES}{{name}}", self._file)
+        self._routes.add("GET", "/_imageproof/health", self._health)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget tasks, promised pictures and the journal, and start counting again."""
+        self.tasks.clear()
+        self.pictures.clear()
+        self.journal.clear()
+        self._ids = count(1)
+        self._random = random.Random(self.settings.seed)
+
+    def request_id(self) -> str:
+        """The next request id."""
+        return f"req_{next(self._ids):032x}"
+
+    async def _health(self, _: web.BaseRequest, __: Mapping[str, str]) -> web.Response:
+        return web.json_response({"status": "ok", "profile": self.settings.profile.name, "drifts": list(self.plan.ids)})
+
+    async def _file(self, _: web.BaseRequest, parameters: Mapping[str, str]) -> web.Response:
+        """A promised picture; 404 when it was never promised or is no longer kept."""
+        picture = self.pictures.order(parameters["name"])
+        if picture is None:
+            return web.Response(status=404, text="There is no such picture, or it is no longer kept.\n")
+        await self.pictures.draw([picture])
+        headers = {"Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}
+        return web.Response(body=self.pictures.data(picture), content_type=mime_type(picture), headers=headers)
+
+    def knows(self, key: str) -> bool:
+        """Whether a key is valid: the one that was set, or any but those made to be tried as wrong."""
+        wanted = self.settings.api_key
+        return key == wanted if wanted is not None else not key.startswith(WRONG_KEY_PREFIX)
+
+    async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        """Any request."""
+        handler, parameters, methods = self._routes.find(http.method, http.path)
+        if handler is None:
+            return self._elsewhere(http, methods)
+        return await handler(http, parameters)
+
+    def _elsewhere(self, http: web.BaseRequest, methods: frozenset[str]) -> web.Response:
+        """The documented answer to an unknown path or a wrong method, in the words of the nearest family."""
+        request_id = self.request_id()
+        contract, scribe = max(self._scribes, key=lambda pair: _nearness(pair[0], http.path))
+        name = "wrong-method" if methods else "unknown-route"
+        refusal = self.plan.refusal(Refusal(name, facts={"method": http.method, "path": http.path}))
+        reply = scribe.refusal(refusal, None, request_id)
+        if methods:
+            reply.headers["Allow"] = ", ".join(sorted(methods))
+        known = ", ".join(operation.label for operation in contract.operations)
+        self.journal.add(
+            Entry(
+                request_id,
+                self.clock(),
+                http.method,
+                http.raw_path,
+                "",
+                reply.status,
+                0.0,
+                reply.problem,
+                f"known: {known}",
+            )
+        )
+        return respond(reply, request_id)
+
+    async def delay(self) -> None:
+        """Wait as long as the settings say an answer takes."""
+        latency = self.settings.latency
+        if latency.most > 0:
+            await asyncio.sleep(self._random.uniform(latency.least, latency.most))
+
+
+class Endpoint:
+    """One operation served."""
+
+    def __init__(self, mock: Mock, contract: Contract, scribe: Scribe, operation: Operation) -> None:
+        self._mock = mock
+        self._contract = contract
+        self._scribe = scribe
+        self._operation = operation
+        self._intake = Intake(contract, operation)
+        said = operation.response_roles
+        self._polls_a_task = "task-id" in operation.request_roles
+        self._can_be_task = "task-id" in said
+        self._must_be_task = self._can_be_task and not said & IMAGE_ROLES
+        self._embeds = bool(said & (IMAGE_ROLES - {"image-url"}))
+
+    async def handle(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.StreamResponse:
+        """One request, from the wire to the wire."""
+        began = time.perf_counter()
+        mock, operation = self._mock, self._operation
+        request_id = mock.request_id()
+        violation: Violation | None = None
+        try:
+            request = await self._intake.read(http, parameters)
+        except web.HTTPRequestEntityTooLarge:
+            reply = self._refuse(Refusal("body-too-large", facts={"limit": mock.settings.max_body}), request_id)
+        else:
+            try:
+                reply, violation = await self._reply(request, http, request_id)
+            except Exception:  # whatever breaks in here, the caller gets the documented 500
+                log.exception("%s failed", operation.label)
+                reply = self._refuse(
+                    Refusal("internal", facts={"reason": "the mock failed; its log says why"}), request_id
+                )
+        if mock.plan.ids:
+            reply = mock.plan.reply(reply, operation)
+        if mock.settings.latency.most:
+            await mock.delay()
+        mock.journal.add(
+            Entry(
+                request_id,
+                mock.clock(),
+                http.method,
+                http.raw_path,
+                operation.id,
+                reply.status,
+                time.perf_counter() - began,
+                reply.problem,
+                str(violation) if violation else "",
+                mock.plan.ids,
+            )
+        )
+        return respond(reply, request_id)
+
+    async def _reply(self, request: Request, http: web.BaseRequest, request_id: str) -> tuple[Reply, Violation | None]:
+        operation, mock = self._operation, self._mock
+        token = key_of(request)
+        if operation.secured and token is not None and not mock.knows(token):
+            return self._refuse(Refusal("invalid-credentials", facts={"value": masked(token)}), request_id), None
+        if not self._intake.accepts(request):
+            violation = (await asyncio.to_thread(self._intake.check.explain, request))[0]
+            return self._refuse(Refusal.of(violation, operation), request_id), violation
+        if "prefer" in request.headers and (code := preferences(request.headers).get("code")):
+            forced = self._forced(code, request_id)
+            if forced is not None:
+                return forced, None
+        outcome, asked = await self._outcome(self._intake.asked(request), token or "", f"{http.scheme}://{http.host}")
+        if outcome is None:
+            return self._refuse(Refusal("unknown-task"), request_id), None
+        return self._scribe.success(operation, outcome, asked.roles, request_id), None
+
+    def _refuse(self, refusal: Refusal, request_id: str) -> Reply:
+        return self._scribe.refusal(self._mock.plan.refusal(refusal), self._operation, request_id, RETRY_AFTER_SECONDS)
+
+    def _forced(self, code: str, request_id: str) -> Reply | None:
+        """The answer to `Prefer: code=N`: a documented problem of that status; None for the usual success."""
+        if code == self._operation.success.status:
+            return None
+        for problem in self._contract.problems.values():
+            if str(problem.status) == code and code in self._operation.answers:
+                reply = self._refuse(Refusal(problem.name, facts={"reason": "asked for with Prefer"}), request_id)
+                reply.headers["Preference-Applied"] = f"code={code}"
+                return reply
+        documented = ", ".join(self._operation.answers)
+        message = f"Prefer asks for status {code}; {self._operation.label} documents {documented}."
+        return Reply(
+            400,
+            {},
+            "application/json",
+            {
+                "error": {
+                    "message": message,
+                    "type": "imageproof_preference",
+                    "param": "Prefer",
+                    "code": "undocumented_status",
+                }
+            },
+        )
+
+    async def _outcome(self, asked: Asked, owner: str, base_url: str) -> tuple[Outcome | None, Asked]:
+        """What comes of an accepted request; None for a task that does not exist."""
+        mock = self._mock
+        if self._polls_a_task:
+            task = mock.tasks.find(str(asked.roles["task-id"]), owner)
+            if task is None:
+                return None, asked
+            snapshot = mock.tasks.look(task)
+            result = None
+            if snapshot.state == "succeeded":
+                result = await self._finish(task.resolved, base_url, task.finished)
+            return looked_at(task, snapshot, result), Asked(dict(task.asked), ())
+        roles = mock.plan.asked(asked.roles) if mock.plan.ids else asked.roles
+        resolved = resolve(roles, asked.words)
+        if self._must_be_task or (self._can_be_task and roles.get("async") is True):
+            return accepted(mock.tasks.submit(self._operation, owner, asked.roles, resolved, base_url)), asked
+        return await self._finish(resolved, base_url), asked
+
+    async def _finish(self, resolved: Mapping[str, Any], base_url: str, at: float | None = None) -> Outcome:
+        mock = self._mock
+        delivery = resolved.get("delivery")
+        if self._embeds and (delivery is None or delivery != "image-url"):
+            await mock.pictures.draw(pictures_of(resolved, mock.settings.seed))
+        return finished(resolved, mock.pictures, mock.settings.seed, base_url, at or mock.clock())
+
+
+def _nearness(contract: Contract, path: str) -> int:
+    parts = path.split("/")
+
+    def shared(template: str) -> int:
+        return next((i for i, (a, b) in enumerate(zip(template.split("/"), parts, strict=False)) if a != b), len(parts))
+
+    return max(shared(operation.path) for operation in contract.operations)
+
+
+def masked(key: str) -> str:
+    """A key with its middle hidden: `sk-ab***yz`."""
+    return f"{key[:5]}***{key[-2:]}" if len(key) > 8 else "***"
+
+
+def respond(reply: Reply, request_id: str) -> web.Response:
+    """A reply as aiohttp sends it; the request id is always there."""
+    headers = reply.headers
+    headers.setdefault("x-request-id", request_id)
+    if reply.media:
+        headers["Content-Type"] = reply.media
+    return web.Response(status=reply.status, body=reply.body(), headers=headers)

@@ -1,0 +1,85 @@
+"""Which function plays which drift, and where in the flow: what is asked, how it is refused, what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache, partial
+from importlib import import_module
+from typing import Any, TypeVar
+
+from mockserver.replies import Refusal, Reply
+from spec.contract import Operation
+from spec.drifts import DriftUse
+from spec.errors import UnknownName
+
+#: changes what is resolved from a request: roles -> values, before anything is made
+Asks = Callable[[dict[str, Any], DriftUse], dict[str, Any]]
+#: changes how a request is refused
+Refuses = Callable[[Refusal, DriftUse], Refusal]
+#: changes an answer that is ready to be sent
+Answers = Callable[[Reply, Operation, DriftUse], Reply]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_ASKS: dict[str, Asks] = {}
+_REFUSES: dict[str, Refuses] = {}
+_ANSWERS: dict[str, Answers] = {}
+
+
+def _register(table: dict[str, Any], id_: str, function: _F) -> _F:
+    table[id_] = function
+    return function
+
+
+def asks(id_: str) -> Callable[[Asks], Asks]:
+    """Register a player that changes what is asked."""
+    return partial(_register, _ASKS, id_)
+
+
+def refuses(id_: str) -> Callable[[Refuses], Refuses]:
+    """Register a player that changes a refusal."""
+    return partial(_register, _REFUSES, id_)
+
+
+def answers(id_: str) -> Callable[[Answers], Answers]:
+    """Register a player that changes an answer."""
+    return partial(_register, _ANSWERS, id_)
+
+
+@cache
+def players() -> frozenset[str]:
+    """The ids of every drift the mock can play."""
+    import_module("mockserver.drift.plays")
+    return frozenset([*_ASKS, *_REFUSES, *_ANSWERS])
+
+
+class Plan:
+    """The drifts of one server, sorted by where they act."""
+
+    def __init__(self, uses: Iterable[DriftUse]) -> None:
+        uses = tuple(uses)
+        for use in uses:
+            if use.drift.id not in players():
+                raise UnknownName("drift the mock can play", use.drift.id, players())
+        self.ids = tuple(use.drift.id for use in uses)
+        self._asks = [(_ASKS[use.drift.id], use) for use in uses if use.drift.id in _ASKS]
+        self._refuses = [(_REFUSES[use.drift.id], use) for use in uses if use.drift.id in _REFUSES]
+        self._answers = [(_ANSWERS[use.drift.id], use) for use in uses if use.drift.id in _ANSWERS]
+
+    def asked(self, roles: dict[str, Any]) -> dict[str, Any]:
+        """What the provider takes the request to ask."""
+        for play, use in self._asks:
+            roles = play(roles, use)
+        return roles
+
+    def refusal(self, refusal: Refusal) -> Refusal:
+        """How the provider refuses."""
+        for play, use in self._refuses:
+            refusal = play(refusal, use)
+        return refusal
+
+    def reply(self, reply: Reply, operation: Operation | None) -> Reply:
+        """What the provider sends."""
+        if operation is not None:
+            for play, use in self._answers:
+                reply = play(reply, operation, use)
+        return reply

@@ -1,0 +1,165 @@
+"""Replies: what goes back over the wire, written from outcomes and problems by the contract, and checked against it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from string import Formatter
+from typing import Any
+
+import orjson
+
+from spec.contract import Answer, Contract, Operation, Problem
+from spec.roles import Source, Unfillable, Values, Writer
+from spec.validation import ResponseCheck
+from spec.violations import Violation
+
+log = logging.getLogger("imageproof.mock")
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer before it is sent. `value` is the JSON body; None with `media` empty means no body."""
+
+    status: int
+    headers: dict[str, str]
+    media: str = ""
+    value: Any = None
+    problem: str = ""
+
+    def body(self) -> bytes:
+        """The body's bytes."""
+        return orjson.dumps(self.value) if self.media else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request refused: which problem, at which parameter, with what role and facts.
+
+    `status` and `fields` (error roles -> text) override the contract's; a drift sets them.
+    """
+
+    problem: str
+    param: str = ""
+    role: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    status: int | None = None
+    fields: Mapping[str, str | None] | None = None
+
+    @staticmethod
+    def of(violation: Violation, operation: Operation) -> Refusal:
+        """A violation as a refusal of this operation."""
+        return Refusal(violation.problem, violation.param, _role_of(operation, violation), violation.facts)
+
+
+def _role_of(operation: Operation, violation: Violation) -> str | None:
+    for parameter in operation.parameters:
+        if parameter.location == violation.location and parameter.name == violation.param:
+            return parameter.role
+    for schema in operation.body.values():
+        found = schema.get("properties", {}).get(violation.param)
+        if found is not None:
+            role: str | None = found.get("x-role")
+            return role
+    return None
+
+
+class _Facts(dict[str, Any]):
+    """Facts for an error message; a place nobody knows anything about stays readable."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+class Scribe:
+    """Writes the replies of one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._writers: dict[int, tuple[Answer, _AnswerWriter]] = {}
+        self._checks = {operation.id: ResponseCheck(operation) for operation in contract.operations}
+
+    def success(self, operation: Operation, outcome: Source, asked: Mapping[str, Any], request_id: str) -> Reply:
+        """The documented success, filled from the outcome and checked; a 500 if that is not possible."""
+        answer = operation.success
+        try:
+            reply = self._writer(answer).reply(int(answer.status), outcome, asked, request_id)
+        except Unfillable as error:
+            return self._broken(operation, str(error), request_id)
+        if not self._checks[operation.id].conforms(answer, reply.media, reply.value):
+            found = self._checks[operation.id].schema_violations(answer.content[reply.media], reply.value)
+            return self._broken(operation, "; ".join(map(str, found)), request_id)
+        return reply
+
+    def _broken(self, operation: Operation, reason: str, request_id: str) -> Reply:
+        text = f"the mock's own answer breaks {self._contract.file}{operation.success.pointer}: {reason}"
+        log.error("%s", text)
+        return self.refusal(Refusal("internal", facts={"reason": text}), operation, request_id)
+
+    def refusal(
+        self, refusal: Refusal, operation: Operation | None, request_id: str, retry_after: int | None = None
+    ) -> Reply:
+        """The documented answer to a problem."""
+        problem = self._contract.problem(refusal.problem)
+        status = refusal.status or problem.status
+        answer = self._answer_for(problem, status, operation)
+        facts = _Facts({"param": refusal.param, "retry-after": retry_after, **refusal.facts})
+        fields = (
+            refusal.fields
+            if refusal.fields is not None
+            else {
+                role: None if text is None else Formatter().vformat(text, (), facts) or None
+                for role, text in problem.fields.items()
+            }
+        )
+        source = Values({**fields, "retry-after": retry_after})
+        if answer is None:
+            return Reply(status, {"x-request-id": request_id}, problem=problem.name)
+        try:
+            reply = self._writer(answer).reply(status, source, {}, request_id)
+        except Unfillable:
+            log.error("the contract %s cannot say %r with status %s", self._contract.file, problem.name, status)  # noqa: TRY400
+            return Reply(status, {"x-request-id": request_id}, problem=problem.name)
+        reply.problem = problem.name
+        return reply
+
+    def _answer_for(self, problem: Problem, status: int, operation: Operation | None) -> Answer | None:
+        if operation is not None and (answer := operation.answer(status)) is not None:
+            return answer
+        if problem.answer is not None:
+            return problem.answer
+        return next((answer for other in self._contract.operations if (answer := other.answer(status))), None)
+
+    def _writer(self, answer: Answer) -> _AnswerWriter:
+        known = self._writers.get(id(answer))
+        if known is None:
+            known = self._writers[id(answer)] = (answer, _AnswerWriter(answer))
+        return known[1]
+
+    def roles(self, operation: Operation) -> frozenset[str]:
+        """The roles the operation's success can say."""
+        return operation.response_roles
+
+
+class _AnswerWriter:
+    """Writes one documented answer: headers and body."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._headers = [(name, Writer(header["schema"])) for name, header in answer.headers.items()]
+        self._media, schema = next(iter(answer.content.items()), ("", {}))
+        self._body = Writer(schema) if self._media else None
+
+    def reply(self, status: int, source: Source, asked: Mapping[str, Any], request_id: str) -> Reply:
+        """Raises Unfillable when the source does not know what the answer must say."""
+        value = self._body.write(source, asked) if self._body else None
+        headers = {}
+        for name, writer in self._headers:
+            if "request-id" in writer.roles:
+                headers[name] = request_id
+                continue
+            try:
+                headers[name] = str(writer.write(source, asked))
+            except Unfillable:
+                continue
+        return Reply(status, headers, self._media, value)

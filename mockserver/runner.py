@@ -1,0 +1,174 @@
+"""Running a mock: in the foreground until a signal, or in a thread of its own for use from Python."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from mockserver.app import Mock
+from mockserver.settings import Settings
+
+DRAIN_SECONDS = 10.0
+
+
+class CannotListen(Exception):
+    """The address cannot be used; the text says which and why."""
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform != "win32":
+        import uvloop
+
+        return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
+
+
+async def start(mock: Mock) -> tuple[web.ServerRunner, int]:
+    """Start listening; the runner to clean up and the port (a free one for port 0). Raises CannotListen."""
+    settings = mock.settings
+    loop = asyncio.get_running_loop()
+
+    def request(*parts: Any) -> web.BaseRequest:
+        return web.BaseRequest(*parts, loop=loop, client_max_size=settings.max_body)  # type: ignore[misc]
+
+    server = web.Server(mock.handle, request_factory=request, access_log=None)
+    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=DRAIN_SECONDS)
+    await runner.setup()
+    site = web.TCPSite(runner, settings.host, settings.port, reuse_address=True)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        reason = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
+        raise CannotListen(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
+    port: int = runner.addresses[0][1]
+    return runner, port
+
+
+def serve(settings: Settings, ready: Callable[[Mock, str], Any]) -> None:
+    """Serve until SIGINT or SIGTERM, then let running requests finish. Raises CannotListen.
+
+    `ready(mock, url)` is called once it listens.
+    """
+
+    async def run() -> None:
+        mock = Mock(settings)
+        runner, port = await start(mock)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
+                loop.add_signal_handler(name, stop.set)
+        ready(mock, f"http://{_in_url(settings.host)}:{port}")
+        try:
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+
+    with asyncio.Runner(loop_factory=_new_loop) as runner, contextlib.suppress(KeyboardInterrupt):
+        runner.run(run())
+
+
+def _in_url(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+class MockServer:
+    """A mock in a thread of its own.
+
+    >>> with MockServer(Settings(port=0)) as server:
+    ...     server.url
+    'http://127.0.0.1:...'
+
+    `start` returns when it listens and raises CannotListen when it cannot.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings(port=0)
+        self.mock = Mock(self.settings)
+        self.port = 0
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._failure: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The root, as `http://127.0.0.1:PORT`."""
+        return f"http://{_in_url(self.settings.host)}:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        """What OPENAI_BASE_URL wants: the root with `/v1`."""
+        return f"{self.url}/v1"
+
+    def start(self) -> Self:
+        """Start the thread and wait until it listens. Raises CannotListen."""
+        self._thread = threading.Thread(target=self._run, name="imageproof-mock", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """Let running requests finish and end the thread."""
+        if self._loop is not None and self._stop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(DRAIN_SECONDS + 5)
+            self._loop = None
+
+    def reset(self) -> None:
+        """Forget tasks, pictures and the journal; done when this returns."""
+        done = threading.Event()
+
+        def forget() -> None:
+            self.mock.reset()
+            done.set()
+
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(forget)
+            done.wait(5)
+
+    def _run(self) -> None:
+        async def run() -> None:
+            self._loop = asyncio.get_running_loop()
+            self._stop = asyncio.Event()
+            try:
+                runner, self.port = await start(self.mock)
+            except CannotListen as error:
+                self._failure = error
+                return
+            finally:
+                self._ready.set()
+            await self._stop.wait()
+            await runner.cleanup()
+
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(run())
+
+    def with_port(self, port: int) -> Settings:
+        """The same settings on another port."""
+        return replace(self.settings, port=port)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

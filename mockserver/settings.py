@@ -1,0 +1,43 @@
+"""How one mock server is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spec.drifts import DriftUse
+from spec.profiles import PLAIN, Profile
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Seconds every answer is delayed by: somewhere between `least` and `most`."""
+
+    least: float = 0.0
+    most: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a mock server can be told; times in seconds, sizes in bytes.
+
+    `api_key` None accepts any key but those that start with `sk-wrong`. `task_polls` counts polls instead of time: the
+    task is done at that poll.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4010
+    profile: Profile = PLAIN
+    drifts: tuple[DriftUse, ...] = ()
+    contracts: tuple[str, ...] = ()
+    seed: int = 0
+    api_key: str | None = None
+    latency: Latency = Latency()
+    task_seconds: float = 3.0
+    task_polls: int | None = None
+    max_body: int = 64 * MEBIBYTE
+    picture_cache: int = 64 * MEBIBYTE
+    picture_store: int = 16 * MEBIBYTE
+    task_store: int = 10_000
+    journal_store: int = 8 * MEBIBYTE

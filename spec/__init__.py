@@ -1,0 +1,1 @@
+"""The contract: OpenAPI documents with meanings, and the only code that reads them."""

@@ -1,0 +1,423 @@
+"""Contract documents -> Contract and Operation: what an API must do, ready to be asked.
+
+A document is checked whole at load (OpenAPI, the language's words, problems, links), so that whoever holds a Contract
+never meets a broken one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jsonschema_rs
+
+from spec.documents import check_openapi, follow, load_yaml, locate, resolve, shipped
+from spec.errors import DocumentError
+from spec.language import PROBLEMS, ROLES, Schema, check_schema, escape, walk
+from spec.units import FORMAT_CHECKS, size_rule_format
+
+LOCATIONS = ("path", "query", "header")
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+FormatChecks = Mapping[str, Callable[[str], bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One query, path or header parameter; `optional_because` is set where a provider may lack it altogether."""
+
+    name: str
+    location: str
+    required: bool
+    schema: Schema
+    optional_because: str | None = None
+
+    @property
+    def role(self) -> str | None:
+        """What the parameter means, if it means anything."""
+        return self.schema.get("x-role")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One documented answer of an operation: its schemas by media type, and its headers."""
+
+    status: str
+    content: Mapping[str, Schema]
+    headers: Mapping[str, Mapping[str, Any]]
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """From an answer to the operation that follows it: parameter name -> JSON pointer into the answer's body."""
+
+    operation: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One way a request can be wrong, and the answer to it; `fields` are error roles -> text or null."""
+
+    name: str
+    status: int
+    fields: Mapping[str, str | None]
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One method on one path: what may be asked and what must be answered."""
+
+    id: str
+    family: str
+    method: str
+    path: str
+    pointer: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    body: Mapping[str, Schema]
+    body_required: bool
+    answers: Mapping[str, Answer]
+    links: tuple[Link, ...]
+    secured: bool
+    optional_because: str | None
+    formats: FormatChecks = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """`POST /v1/images/generations`."""
+        return f"{self.method.upper()} {self.path}"
+
+    def answer(self, status: int) -> Answer | None:
+        """The documented answer for a status: exact, then its class (`4XX`), then `default`."""
+        return self.answers.get(str(status)) or self.answers.get(f"{status // 100}XX") or self.answers.get("default")
+
+    @property
+    def success(self) -> Answer:
+        """The first documented 2xx answer."""
+        return next(answer for status, answer in self.answers.items() if status.startswith("2"))
+
+    @cached_property
+    def request_roles(self) -> frozenset[str]:
+        """Every role a request can say."""
+        return roles_in([*(parameter.schema for parameter in self.parameters), *self.body.values()])
+
+    @cached_property
+    def response_roles(self) -> frozenset[str]:
+        """Every role a successful answer can say."""
+        return roles_in(self.success.content.values())
+
+    def compile(self, schema: Schema) -> jsonschema_rs.Draft202012Validator:
+        """A compiled validator for a schema of this operation."""
+        return jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True, formats=dict(self.formats))
+
+
+@dataclass(frozen=True, eq=False)
+class Contract:
+    """One document: an API family."""
+
+    name: str
+    file: str
+    document: Mapping[str, Any] = field(repr=False)
+    operations: tuple[Operation, ...]
+    problems: Mapping[str, Problem]
+    formats: FormatChecks = field(repr=False)
+
+    def operation(self, operation_id: str) -> Operation:
+        """The operation with this id. Raises KeyError."""
+        return next(operation for operation in self.operations if operation.id == operation_id)
+
+    def problem(self, name: str) -> Problem:
+        """The problem of this name; `invalid-request` where the document does not tell it apart."""
+        return self.problems.get(name) or self.problems["invalid-request"]
+
+
+def roles_in(schemas: Iterable[Schema]) -> frozenset[str]:
+    """Every role used in the schemas and below."""
+    return frozenset(part["x-role"] for schema in schemas for _, part in walk(schema) if "x-role" in part)
+
+
+def load_contracts(
+    names: Sequence[str] = (), overlay: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
+) -> tuple[Contract, ...]:
+    """The named contracts, or all that are shipped; `overlay(name, document)` may change a document first."""
+    return tuple(load_contract(name, overlay) for name in names or shipped())
+
+
+def load_contract(name: str, overlay: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None) -> Contract:
+    """A shipped contract by family name, or one from a file.
+
+    Raises DocumentError with file, place, what is wrong and what was expected.
+    """
+    entry = locate("contract", name)
+    document = load_yaml(entry.read_text("utf-8"), entry.name)
+    family = entry.name.rsplit(".", 1)[0]
+    if overlay:
+        document = overlay(family, document)
+    return parse_contract(document, entry.name, family)
+
+
+def parse_contract(document: dict[str, Any], file: str, family: str) -> Contract:
+    """A loaded document as a Contract. Raises DocumentError."""
+    check_openapi(document, file)
+    plain = resolve(document, file)
+    _check_paths(plain, file)
+    problems = _check_problems(plain, file)
+    for pointer, schema in _schemas(plain):
+        check_schema(file, pointer, schema, problems)
+    formats = dict(FORMAT_CHECKS)
+    lowered = _lower(plain, formats)
+    operations = tuple(
+        _operation(lowered, file, family, path, method, formats)
+        for path, item in lowered.get("paths", {}).items()
+        for method in METHODS
+        if method in item
+    )
+    if not operations:
+        raise DocumentError(file, "/paths", "no operation", "at least one path with a method")
+    contract = Contract(family, file, lowered, operations, _problems(lowered, file), formats)
+    _check_links(contract)
+    _check_problem_answers(contract)
+    return contract
+
+
+def _schemas(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every schema of a document that stands in a message, with its JSON pointer."""
+    for path, item in document.get("paths", {}).items():
+        for method in METHODS:
+            if method in item:
+                pointer = f"/paths/{escape(path)}/{method}"
+                for index, parameter in enumerate(item[method].get("parameters", ())):
+                    yield f"{pointer}/parameters/{index}/schema", parameter.get("schema", {})
+                yield from _content_schemas(item[method].get("requestBody", {}), f"{pointer}/requestBody")
+                for status, answer in item[method].get("responses", {}).items():
+                    yield from _content_schemas(answer, f"{pointer}/responses/{status}")
+    for name, answer in document.get("components", {}).get("responses", {}).items():
+        yield from _content_schemas(answer, f"/components/responses/{escape(name)}")
+
+
+def _content_schemas(message: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, Any]]:
+    for media, content in message.get("content", {}).items():
+        for key in ("schema", "itemSchema"):
+            if key in content:
+                yield f"{pointer}/content/{escape(media)}/{key}", content[key]
+    for name, header in message.get("headers", {}).items():
+        yield f"{pointer}/headers/{escape(name)}/schema", header.get("schema", {})
+
+
+def _lower(node: Any, formats: dict[str, Callable[[str], bool]]) -> Any:
+    """`node` as plain JSON Schema for both validators: a size rule becomes a format with a check of its own."""
+    if isinstance(node, list):
+        return [_lower(item, formats) for item in node]
+    if not isinstance(node, dict):
+        return node
+    lowered = {key: _lower(value, formats) for key, value in node.items()}
+    if isinstance(lowered.get("x-size-rule"), dict):  # in an x-problem map it is a keyword's name, not a rule
+        name, check = size_rule_format(lowered["x-size-rule"], frozenset(lowered.get("x-resolves", {})))
+        lowered["format"] = name
+        formats[name] = check
+    return lowered
+
+
+def _check_paths(document: Mapping[str, Any], file: str) -> None:
+    # What OpenAPI allows here and nobody reads would be a meaning silently lost.
+    _check_extensions(file, "", document, {"x-problems"})
+    for path, item in document.get("paths", {}).items():
+        where = f"/paths/{escape(path)}"
+        for key in item.keys() - {*METHODS, "summary", "description", "servers"}:
+            raise DocumentError(
+                file,
+                f"{where}/{key}",
+                f"{key!r} on a path is not in the contract language",
+                f"one of {', '.join(METHODS)}; parameters stand on each operation",
+            )
+        for method in METHODS:
+            _check_extensions(file, f"{where}/{method}", item.get(method, {}), {"x-optional"})
+            for index, parameter in enumerate(item.get(method, {}).get("parameters", ())):
+                _check_extensions(file, f"{where}/{method}/parameters/{index}", parameter, {"x-optional"})
+                if "schema" not in parameter or parameter["in"] not in LOCATIONS:
+                    raise DocumentError(
+                        file,
+                        f"{where}/{method}/parameters/{index}",
+                        "a parameter nobody would read",
+                        f"a schema, and in: {', '.join(LOCATIONS)}",
+                    )
+
+
+def _check_extensions(file: str, pointer: str, part: Mapping[str, Any], known: Collection[str]) -> None:
+    for key in part:
+        if key.startswith("x-") and key not in known:
+            raise DocumentError(
+                file, f"{pointer}/{key}", f"{key!r} is not in the contract language here", ", ".join(sorted(known))
+            )
+
+
+def _check_problems(document: Mapping[str, Any], file: str) -> Mapping[str, Any]:
+    given = document.get("x-problems")
+    if not isinstance(given, Mapping):
+        raise DocumentError(
+            file,
+            "/x-problems",
+            "no x-problems",
+            "a mapping: each way a request can be wrong -> status and error fields",
+        )
+    for name, required in PROBLEMS.items():
+        if required and name not in given:
+            raise DocumentError(
+                file, "/x-problems", f"the problem {name!r} is not described", f"an entry {name!r} with its status"
+            )
+    for name, entry in given.items():
+        pointer = f"/x-problems/{escape(name)}"
+        if (
+            not isinstance(entry, Mapping)
+            or not isinstance(entry.get("status"), int)
+            or not 100 <= entry["status"] <= 599
+        ):
+            raise DocumentError(file, pointer, "no status", "a mapping with an HTTP status as an integer")
+        for key in entry.keys() - {"status", "response"}:
+            if f"error-{key}" not in ROLES:
+                raise DocumentError(
+                    file, f"{pointer}/{key}", f"unknown field {key!r}", "status, response, message, type, code or param"
+                )
+    return given
+
+
+def _problems(document: Mapping[str, Any], file: str) -> dict[str, Problem]:
+    problems = {}
+    for name, entry in document["x-problems"].items():
+        answer = None
+        if "response" in entry:
+            where = f"#/components/responses/{escape(str(entry['response']))}"
+            found = follow(document, where, file, f"/x-problems/{escape(name)}/response")
+            answer = _answer(str(entry["status"]), found, where[1:])
+        fields = {f"error-{key}": text for key, text in entry.items() if key not in ("status", "response")}
+        problems[name] = Problem(name, entry["status"], fields, answer)
+    return problems
+
+
+def _operation(
+    document: Mapping[str, Any], file: str, family: str, path: str, method: str, formats: FormatChecks
+) -> Operation:
+    pointer = f"/paths/{escape(path)}/{method}"
+    raw = document["paths"][path][method]
+    if "operationId" not in raw:
+        raise DocumentError(file, pointer, "no operationId", "an operationId: links and reports name operations by it")
+    parameters = tuple(
+        Parameter(
+            given["name"], given["in"], given.get("required", False), given.get("schema", {}), given.get("x-optional")
+        )
+        for given in raw.get("parameters", ())
+    )
+    named = {parameter.name for parameter in parameters if parameter.location == "path"}
+    if missing := set(re.findall(r"\{([^}]+)\}", path)) ^ named:
+        raise DocumentError(
+            file,
+            pointer,
+            f"path and path parameters differ: {', '.join(sorted(missing))}",
+            "a parameter for each {name}",
+        )
+    request = raw.get("requestBody", {})
+    body = {media: content.get("schema", {}) for media, content in request.get("content", {}).items()}
+    answers = {
+        str(status): _answer(str(status), given, f"{pointer}/responses/{status}")
+        for status, given in raw.get("responses", {}).items()
+    }
+    if not any(status.startswith("2") for status in answers):
+        raise DocumentError(file, f"{pointer}/responses", "no 2xx answer", "at least one successful answer")
+    links = tuple(
+        _link(file, f"{pointer}/responses/{status}/links/{escape(name)}", link)
+        for status, given in raw["responses"].items()
+        for name, link in given.get("links", {}).items()
+    )
+    secured = bool(raw.get("security", document.get("security", ())))
+    return Operation(
+        raw["operationId"],
+        family,
+        method,
+        path,
+        pointer,
+        raw.get("summary", ""),
+        parameters,
+        body,
+        request.get("required", False),
+        answers,
+        links,
+        secured,
+        raw.get("x-optional"),
+        formats,
+    )
+
+
+def _answer(status: str, response: Mapping[str, Any], pointer: str) -> Answer:
+    content = {media: inner.get("schema", {}) for media, inner in response.get("content", {}).items()}
+    return Answer(status, content, response.get("headers", {}), pointer)
+
+
+def _link(file: str, pointer: str, raw: Mapping[str, Any]) -> Link:
+    parameters = {}
+    for name, expression in raw.get("parameters", {}).items():
+        if not str(expression).startswith("$response.body#/"):
+            raise DocumentError(
+                file,
+                f"{pointer}/parameters/{name}",
+                f"{expression!r} is not understood",
+                "$response.body#/ and a JSON pointer",
+            )
+        parameters[name] = str(expression).removeprefix("$response.body#")
+    if "operationId" not in raw:
+        raise DocumentError(file, pointer, "no operationId", "the operationId of the operation that follows")
+    return Link(raw["operationId"], parameters)
+
+
+def _check_links(contract: Contract) -> None:
+    known = {operation.id: operation for operation in contract.operations}
+    for operation in contract.operations:
+        for link in operation.links:
+            target = known.get(link.operation)
+            if target is None:
+                raise DocumentError(
+                    contract.file,
+                    f"{operation.pointer}/responses",
+                    f"a link dangles: there is no operation {link.operation!r}",
+                    f"one of {', '.join(sorted(known))}",
+                )
+            names = {parameter.name for parameter in target.parameters}
+            for name, pointer in link.parameters.items():
+                if name not in names:
+                    raise DocumentError(
+                        contract.file,
+                        f"{operation.pointer}/responses",
+                        f"a link gives {name!r}, which {target.id} does not take",
+                        f"one of {', '.join(sorted(names))}",
+                    )
+                if not any(_reaches(schema, pointer.split("/")[1:]) for schema in operation.success.content.values()):
+                    raise DocumentError(
+                        contract.file,
+                        f"{operation.pointer}/responses",
+                        f"a link takes {pointer}, which no answer has",
+                        "a JSON pointer to a property of the answer",
+                    )
+
+
+def _reaches(schema: Schema, path: Sequence[str]) -> bool:
+    if not path:
+        return True
+    inner = schema.get("properties", {}).get(path[0]) or (schema.get("items") if path[0].isdigit() else None)
+    if inner is not None and _reaches(inner, path[1:]):
+        return True
+    return any(_reaches(branch, path) for key in ("anyOf", "oneOf", "allOf") for branch in schema.get(key, ()))
+
+
+def _check_problem_answers(contract: Contract) -> None:
+    for problem in contract.problems.values():
+        if problem.answer is None and not any(operation.answer(problem.status) for operation in contract.operations):
+            raise DocumentError(
+                contract.file,
+                f"/x-problems/{escape(problem.name)}",
+                f"status {problem.status} is documented nowhere",
+                "a response with this status on an operation, or `response:` naming one in components",
+            )

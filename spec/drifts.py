@@ -1,0 +1,92 @@
+"""The drift catalogue (`drifts.yaml`) and references to its entries (`id` or `id:key=value`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any
+
+from spec.documents import SPEC, load_yaml
+from spec.errors import DocumentError, UnknownName
+
+_FIELDS = {"class", "title", "clause", "contract", "observed", "seen"}
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One catalogued deviation. `clause` convicts it; `also` are patterns of clauses it breaks on the way."""
+
+    id: str
+    kind: str
+    title: str
+    clause: str
+    also: tuple[str, ...]
+    contract: str
+    observed: str
+    seen: tuple[str, ...]
+
+    def explains(self, clause: str) -> bool:
+        """Whether a broken clause is this drift's doing, in an exchange that shows the drift."""
+        return clause == self.clause or any(fnmatchcase(clause, pattern) for pattern in self.also)
+
+
+@dataclass(frozen=True, slots=True)
+class DriftUse:
+    """A drift switched on, with its parameters and, in a profile, where that was seen."""
+
+    drift: Drift
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+
+
+@cache
+def catalogue() -> Mapping[str, Drift]:
+    """Every drift by id. Raises DocumentError when the catalogue is broken."""
+    return parse_catalogue((SPEC / "drifts.yaml").read_text("utf-8"), "drifts.yaml")
+
+
+def parse_catalogue(text: str, file: str) -> Mapping[str, Drift]:
+    """A drift catalogue from its text. Raises DocumentError."""
+    drifts = {}
+    for id_, entry in load_yaml(text, file).items():
+        if not isinstance(entry, Mapping) or not set(entry) >= _FIELDS or not set(entry) <= _FIELDS | {"also"}:
+            raise DocumentError(
+                file, f"/{id_}", "the entry is not complete", f"the fields {', '.join(sorted(_FIELDS))}; also `also`"
+            )
+        drifts[id_] = Drift(
+            id_,
+            entry["class"],
+            entry["title"],
+            entry["clause"],
+            tuple(entry.get("also", ())),
+            entry["contract"],
+            entry["observed"],
+            tuple(entry["seen"]),
+        )
+    return drifts
+
+
+def drift(id_: str) -> Drift:
+    """The drift of this id. Raises UnknownName with the nearest ones."""
+    try:
+        return catalogue()[id_]
+    except KeyError:
+        raise UnknownName("drift", id_, catalogue()) from None
+
+
+def drift_use(reference: str | Mapping[str, Any]) -> DriftUse:
+    """`id`, `id:key=value,key=value`, or a profile's mapping with `id`, `with` and `source`. Raises UnknownName."""
+    if isinstance(reference, Mapping):
+        with_ = {str(key): str(value) for key, value in reference.get("with", {}).items()}
+        return DriftUse(drift(str(reference.get("id", ""))), with_, str(reference.get("source", "")))
+    id_, _, rest = reference.partition(":")
+    parameters = dict(pair.split("=", 1) for pair in rest.split(",") if "=" in pair)
+    return DriftUse(drift(id_), parameters)
+
+
+def drift_uses(references: Iterable[str | Mapping[str, Any]]) -> tuple[DriftUse, ...]:
+    """Several references; the same drift given twice counts once, the last one wins."""
+    uses = {use.drift.id: use for use in map(drift_use, references)}
+    return tuple(uses.values())

@@ -1,0 +1,314 @@
+"""The words of the contract language, and the check that a document uses them as they are meant.
+
+`spec/README.md` teaches the language; this module is its dictionary. Anything not in here is refused at load,
+so that a typo in a document is an error with a place and not a meaning silently lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from spec.errors import DocumentError
+
+Schema = Mapping[str, Any]
+
+_TEXT = frozenset({"string"})
+_INT = frozenset({"integer", "string"})  # forms and query strings carry integers as digits
+_FLAG = frozenset({"boolean", "string"})
+_TIME = frozenset({"integer", "string", "number"})
+_PICTURE = frozenset({"string", "object"})
+_WORD = frozenset({"string", "integer"})
+
+#: role -> the JSON types a schema with that role may have
+REQUEST_ROLES: dict[str, frozenset[str]] = {
+    "model": _TEXT,
+    "prompt": _TEXT,
+    "negative-prompt": _TEXT,
+    "count": _INT,
+    "size": _TEXT,
+    "width": _INT,
+    "height": _INT,
+    "aspect-ratio": _TEXT,
+    "quality": _WORD,
+    "style": _TEXT,
+    "output-format": _TEXT,
+    "compression": _INT,
+    "background": _TEXT,
+    "delivery": _TEXT,
+    "stream": _FLAG,
+    "partial-count": _INT,
+    "seed": _INT,
+    "input-image": _PICTURE,
+    "mask": _PICTURE,
+    "async": _FLAG,
+    "callback-url": _TEXT,
+    "caller-tag": _WORD,
+    "parent-task": _TEXT,
+}
+RESPONSE_ROLES: dict[str, frozenset[str]] = {
+    "created": _TIME,
+    "image-url": _TEXT,
+    "image-b64": _TEXT,
+    "image-data-url": _TEXT,
+    "image-markdown": _TEXT,
+    "revised-prompt": _TEXT,
+    "usage-input": frozenset({"integer"}),
+    "usage-input-text": frozenset({"integer"}),
+    "usage-input-image": frozenset({"integer"}),
+    "usage-output": frozenset({"integer"}),
+    "usage-output-text": frozenset({"integer"}),
+    "usage-output-image": frozenset({"integer"}),
+    "usage-total": frozenset({"integer"}),
+    "task-id": _WORD,
+    "task-status": _WORD,
+    "task-progress": _INT,
+    "task-submitted": _TIME,
+    "task-started": _TIME,
+    "task-finished": _TIME,
+    "task-failure": _TEXT,
+    "task-result": frozenset({"object", "array"}),
+    "partial-index": frozenset({"integer"}),
+    "event-type": _TEXT,
+    "request-id": _TEXT,
+    "retry-after": _INT,
+    "error-message": _TEXT,
+    "error-type": _TEXT,
+    "error-code": _WORD,
+    "error-param": _TEXT,
+}
+#: roles that stand for one picture; an array whose items hold one repeats once per picture
+IMAGE_ROLES = frozenset({"image-url", "image-b64", "image-data-url", "image-markdown"})
+ROLES = {**REQUEST_ROLES, **RESPONSE_ROLES}
+
+#: what a task can be, in the order it may move; the last three are terminal
+STATES = ("queued", "running", "needs-input", "succeeded", "failed", "canceled")
+TERMINAL_STATES = frozenset({"succeeded", "failed", "canceled"})
+
+#: how a request can be wrong -> whether every document must say what then happens
+PROBLEMS: dict[str, bool] = {
+    "invalid-request": True,
+    "malformed-body": True,
+    "wrong-media-type": True,
+    "body-too-large": True,
+    "missing-credentials": True,
+    "invalid-credentials": True,
+    "unknown-route": True,
+    "wrong-method": True,
+    "internal": True,
+    "missing-parameter": False,
+    "unknown-parameter": False,
+    "wrong-type": False,
+    "not-allowed": False,
+    "malformed-value": False,
+    "below-minimum": False,
+    "above-maximum": False,
+    "too-short": False,
+    "too-long": False,
+    "too-few": False,
+    "too-many": False,
+    "unknown-task": False,
+}
+#: JSON Schema keyword -> the problem its violation is, unless the document names another with x-problem
+KEYWORD_PROBLEMS: dict[str, str] = {
+    "required": "missing-parameter",
+    "additionalProperties": "unknown-parameter",
+    "not": "unknown-parameter",
+    "type": "wrong-type",
+    "enum": "not-allowed",
+    "const": "not-allowed",
+    "pattern": "malformed-value",
+    "format": "malformed-value",
+    "minimum": "below-minimum",
+    "maximum": "above-maximum",
+    "minLength": "too-short",
+    "maxLength": "too-long",
+    "minItems": "too-few",
+    "maxItems": "too-many",
+}
+
+SCHEMA_LISTS = ("allOf", "anyOf", "oneOf")
+EXTENSIONS = frozenset({"x-role", "x-states", "x-words", "x-resolves", "x-when", "x-problem", "x-order", "x-size-rule"})
+_ANNOTATIONS = frozenset(
+    {"title", "description", "default", "examples", "deprecated", "contentEncoding", "contentMediaType"}
+)
+_ASSERTIONS = frozenset(KEYWORD_PROBLEMS) | {"properties"}
+KEYWORDS = _ASSERTIONS | _ANNOTATIONS | EXTENSIONS | frozenset(SCHEMA_LISTS) | {"if", "then", "else", "items"}
+FORMATS = frozenset({"unix-seconds", "unix-millis", "date-time", "percent-text", "uri"})
+SIZE_RULE_FIELDS = frozenset({"multiple", "max-edge", "max-ratio", "min-pixels", "max-pixels"})
+
+
+def applied(schema: Schema, pointer: str) -> Iterator[tuple[str, Schema]]:
+    """The schemas inside `schema` that judge the same value as it does, with JSON pointers."""
+    for key in ("if", "then", "else", "not"):
+        if key in schema:
+            yield f"{pointer}/{key}", schema[key]
+    for key in SCHEMA_LISTS:
+        for index, inner in enumerate(schema.get(key, ())):
+            yield f"{pointer}/{key}/{index}", inner
+
+
+def nested(schema: Schema, pointer: str) -> Iterator[tuple[str, Schema]]:
+    """The schemas inside `schema` that judge a part of its value, with JSON pointers."""
+    for name, inner in schema.get("properties", {}).items():
+        yield f"{pointer}/properties/{escape(name)}", inner
+    for key in ("items", "additionalProperties"):
+        if key in schema and not (key == "additionalProperties" and isinstance(schema[key], bool)):
+            yield f"{pointer}/{key}", schema[key]
+
+
+def walk(schema: Schema, pointer: str = "") -> Iterator[tuple[str, Schema]]:
+    """`schema` and every schema below it, with JSON pointers."""
+    yield pointer, schema
+    for where, inner in (*applied(schema, pointer), *nested(schema, pointer)):
+        yield from walk(inner, where)
+
+
+def escape(name: str) -> str:
+    """`name` as one segment of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def types_of(schema: Schema) -> frozenset[str]:
+    """The JSON types `schema` names itself, without null; empty when it names none."""
+    named = schema.get("type", ())
+    return frozenset([named] if isinstance(named, str) else named) - {"null"}
+
+
+def check_schema(
+    file: str, pointer: str, schema: Any, problems: Mapping[str, Any], types: frozenset[str] = frozenset()
+) -> None:
+    """Refuse words that are not in the language, or that stand where they mean nothing.
+
+    `types` are the JSON types an enclosing schema gives to this place. Raises DocumentError.
+    """
+    if not isinstance(schema, Mapping):
+        raise DocumentError(file, pointer, f"a {type(schema).__name__} where a schema belongs", "a mapping")
+    for keyword in schema:
+        if keyword not in KEYWORDS:
+            raise DocumentError(
+                file,
+                f"{pointer}/{escape(keyword)}",
+                f"keyword {keyword!r} is not in the contract language",
+                f"one of {', '.join(sorted(KEYWORDS))}",
+            )
+    own = types_of(schema) or types
+    _check_role(file, pointer, schema, own)
+    _check_vocabulary(file, pointer, schema)
+    _check_order(file, pointer, schema)
+    _check_problem(file, pointer, schema, problems)
+    _check_size_rule(file, pointer, schema)
+    for where, inner in applied(schema, pointer):
+        check_schema(file, where, inner, problems, own)
+        if "x-role" in inner and not where.removeprefix(pointer).startswith(("/anyOf/", "/oneOf/")):
+            raise DocumentError(
+                file, f"{where}/x-role", "a role that nobody would read", "x-role outside allOf, if, then, else and not"
+            )
+    for where, inner in nested(schema, pointer):
+        check_schema(file, where, inner, problems)
+
+
+def _check_role(file: str, pointer: str, schema: Schema, types: frozenset[str]) -> None:
+    if "x-role" not in schema:
+        return
+    role = schema["x-role"]
+    if not isinstance(role, str) or role not in ROLES:
+        raise DocumentError(file, f"{pointer}/x-role", f"unknown role {role!r}", f"one of {', '.join(sorted(ROLES))}")
+    allowed = ROLES[role]
+    if types and not types <= allowed:
+        raise DocumentError(
+            file,
+            f"{pointer}/x-role",
+            f"role {role!r} on the wrong type ({', '.join(sorted(types))})",
+            f"a schema of type {' or '.join(sorted(allowed))}",
+        )
+    if role == "task-status" and "x-states" not in schema:
+        raise DocumentError(
+            file, pointer, "role 'task-status' without x-states", "x-states mapping the provider's words to states"
+        )
+
+
+def _check_vocabulary(file: str, pointer: str, schema: Schema) -> None:
+    for key in ("x-states", "x-words", "x-resolves", "x-when"):
+        if key in schema and not isinstance(schema[key], Mapping):
+            raise DocumentError(file, f"{pointer}/{key}", f"{key} is no mapping", "a mapping")
+    _check_words(file, pointer, schema)
+    for word, state in schema.get("x-states", {}).items():
+        if state not in STATES:
+            raise DocumentError(
+                file,
+                f"{pointer}/x-states/{escape(str(word))}",
+                f"unknown state {state!r}",
+                f"one of {', '.join(STATES)}",
+            )
+    for role in schema.get("x-when", {}):
+        if role not in REQUEST_ROLES:
+            raise DocumentError(
+                file,
+                f"{pointer}/x-when",
+                f"x-when asks about {role!r}, which no request can say",
+                f"a request role: {', '.join(sorted(REQUEST_ROLES))}",
+            )
+        check_schema(file, f"{pointer}/x-when/{role}", schema["x-when"][role], {})
+    name = schema.get("format")
+    if name is not None and name not in FORMATS:
+        raise DocumentError(
+            file, f"{pointer}/format", f"unknown format {name!r}", f"one of {', '.join(sorted(FORMATS))}"
+        )
+
+
+def _check_words(file: str, pointer: str, schema: Schema) -> None:
+    for key in ("x-states", "x-words", "x-resolves"):
+        for word, meant in schema.get(key, {}).items():
+            where = f"{pointer}/{key}/{escape(word)}"
+            if isinstance(meant, list | Mapping):
+                raise DocumentError(file, where, f"{word!r} stands for a {type(meant).__name__}", "a single value")
+            if "enum" in schema and word not in schema["enum"]:
+                raise DocumentError(
+                    file, where, f"{word!r} is not in the enum", f"one of {', '.join(map(str, schema['enum']))}"
+                )
+
+
+def _check_order(file: str, pointer: str, schema: Schema) -> None:
+    order, known = schema.get("x-order", []), [*schema.get("properties", ()), "*"]
+    if not isinstance(order, list) or not all(name in known for name in order):
+        raise DocumentError(
+            file,
+            f"{pointer}/x-order",
+            "x-order is not understood",
+            f"a list of {', '.join(known)} (* is any unknown key)",
+        )
+
+
+def _check_problem(file: str, pointer: str, schema: Schema, problems: Mapping[str, Any]) -> None:
+    named = schema.get("x-problem", {})
+    for keyword, problem in named.items() if isinstance(named, Mapping) else [("", named)]:
+        if not isinstance(problem, str) or problem not in problems:
+            raise DocumentError(
+                file,
+                f"{pointer}/x-problem",
+                f"unknown problem {problem!r}",
+                f"one named in x-problems: {', '.join(sorted(problems))}",
+            )
+        if keyword and keyword not in KEYWORDS:
+            raise DocumentError(
+                file, f"{pointer}/x-problem", f"unknown keyword {keyword!r}", "a JSON Schema keyword of this schema"
+            )
+
+
+def _check_size_rule(file: str, pointer: str, schema: Schema) -> None:
+    rule = schema.get("x-size-rule")
+    if rule is None:
+        return
+    if (
+        not isinstance(rule, Mapping)
+        or not rule
+        or not set(rule) <= SIZE_RULE_FIELDS
+        or not all(isinstance(limit, int | float) and limit > 0 for limit in rule.values())
+    ):
+        raise DocumentError(
+            file,
+            f"{pointer}/x-size-rule",
+            "x-size-rule is not understood",
+            f"a mapping of {', '.join(sorted(SIZE_RULE_FIELDS))} to numbers above 0",
+        )

@@ -1,0 +1,71 @@
+"""The two messages of HTTP, as this project passes them around: plain, decoded once, no framework in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+
+class Undecodable(Exception):
+    """A body is not what its content type says; the text is half a sentence for a person."""
+
+
+def media_type(content_type: str) -> str:
+    """`application/json; charset=utf-8` -> `application/json`."""
+    if content_type == "application/json":  # nearly always, and asked often
+        return content_type
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_json(media: str) -> bool:
+    """Whether bodies of this media type are JSON (RFC 6839 suffix included)."""
+    return media == "application/json" or media.endswith("+json")
+
+
+def decode(body: bytes, media: str) -> Any:
+    """The body's value: JSON parsed strictly (no NaN, no lone surrogates), anything else as bytes.
+
+    Raises Undecodable.
+    """
+    if not is_json(media):
+        return body
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Undecodable(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+
+
+@dataclass(slots=True)
+class Request:
+    """One request as it arrived. Header names are lower case; `value` is the decoded body, None without one."""
+
+    method: str
+    path: str
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    value: Any = None
+
+    @property
+    def media(self) -> str:
+        """The media type of the body, `""` when none is named."""
+        return media_type(self.headers.get("content-type", ""))
+
+
+@dataclass(slots=True)
+class Response:
+    """One answer. Header names are lower case; `value` is the decoded body, None where it cannot be decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    value: Any = None
+
+    @property
+    def media(self) -> str:
+        """The media type of the body, `""` when none is named."""
+        return media_type(self.headers.get("content-type", ""))

@@ -1,0 +1,168 @@
+"""Profiles: one provider = contracts, an OpenAPI Overlay (what its documents change), and the drifts seen in it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from jsonpath_rfc9535 import JSONPathError, find
+
+from spec.contract import Contract, load_contract, load_contracts
+from spec.documents import SPEC, load_yaml, locate, shipped
+from spec.drifts import DriftUse, drift_uses
+from spec.errors import DocumentError
+
+_FIELDS = {"profile", "title", "sources", "overlays", "drifts"}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One provider's behaviour. `overlays` are Overlay documents by contract name."""
+
+    name: str
+    title: str
+    sources: tuple[str, ...]
+    overlays: Mapping[str, Mapping[str, Any]]
+    drifts: tuple[DriftUse, ...]
+    file: str = ""
+
+    def contracts(self, names: Sequence[str] = ()) -> tuple[Contract, ...]:
+        """The contracts as this provider documents them. Raises DocumentError."""
+        if not names:
+            for name in self.overlays.keys() - set(shipped()):
+                raise DocumentError(
+                    self.file, f"/overlays/{name}", f"there is no contract {name!r}", f"one of {', '.join(shipped())}"
+                )
+        return load_contracts(names, self._apply)
+
+    def contract(self, name: str) -> Contract:
+        """One contract as this provider documents it. Raises DocumentError."""
+        return load_contract(name, self._apply)
+
+    def _apply(self, name: str, document: dict[str, Any]) -> dict[str, Any]:
+        overlay = self.overlays.get(name)
+        return apply_overlay(document, overlay, self.file) if overlay else document
+
+
+#: the contract as it stands, no drifts
+PLAIN = Profile("contract", "The contract as it stands", (), {}, ())
+
+
+def profile_names() -> list[str]:
+    """The profiles that come with imageproof."""
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in (SPEC / "profiles").iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def load_profile(name: str) -> Profile:
+    """A shipped profile by name, or one from a file. Raises UnknownName or DocumentError."""
+    entry = locate("profile", name, "profiles")
+    return parse_profile(entry.read_text("utf-8"), entry.name)
+
+
+def parse_profile(text: str, file: str) -> Profile:
+    """A profile from its text. Raises DocumentError or UnknownName."""
+    document = load_yaml(text, file)
+    _check_fields(document, file)
+    overlays = document.get("overlays", {})
+    if not isinstance(overlays, Mapping):
+        raise DocumentError(file, "/overlays", "not a mapping", "overlays by contract name")
+    for name, overlay in overlays.items():
+        if (
+            not isinstance(overlay, Mapping)
+            or overlay.get("overlay") != "1.0.0"
+            or not isinstance(overlay.get("actions"), list)
+        ):
+            raise DocumentError(
+                file, f"/overlays/{name}", "not an OpenAPI Overlay", "overlay: 1.0.0 and a list of actions"
+            )
+    return Profile(
+        document["profile"],
+        document["title"],
+        tuple(document.get("sources", ())),
+        overlays,
+        drift_uses(document.get("drifts", ())),
+        file,
+    )
+
+
+def _check_fields(document: Mapping[str, Any], file: str) -> None:
+    for key in document:
+        if key not in _FIELDS:
+            raise DocumentError(file, f"/{key}", f"unknown field {key!r}", f"one of {', '.join(sorted(_FIELDS))}")
+    for key in ("profile", "title"):
+        if not isinstance(document.get(key), str):
+            raise DocumentError(file, f"/{key}", "missing", "a text")
+    for key in ("sources", "drifts"):
+        if not isinstance(document.get(key, []), list):
+            raise DocumentError(file, f"/{key}", "not a list", "a list")
+    for index, use in enumerate(document.get("drifts", ())):
+        if not isinstance(use, str) and not (
+            isinstance(use, Mapping)
+            and "id" in use
+            and use.keys() <= {"id", "with", "source"}
+            and isinstance(use.get("with", {}), Mapping)
+        ):
+            raise DocumentError(file, f"/drifts/{index}", "not a drift", "its id, or a mapping of id, with and source")
+
+
+def apply_overlay(document: Mapping[str, Any], overlay: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """`document` changed by an OpenAPI Overlay 1.0 (actions with target, update, remove, in order).
+
+    Raises DocumentError when a target is no JSONPath (RFC 9535) or matches nothing: a profile that silently changes
+    nothing would lie.
+    """
+    changed: dict[str, Any] = orjson.loads(orjson.dumps(document))  # aliases of YAML become copies
+    for index, action in enumerate(overlay["actions"]):
+        where = f"/actions/{index}/target"
+        if (
+            not isinstance(action, Mapping)
+            or not isinstance(action.get("target"), str)
+            or not ("update" in action or action.get("remove") is True)
+        ):
+            raise DocumentError(file, f"/actions/{index}", "not an action", "a target, and an update or `remove: true`")
+        try:
+            nodes = find(action["target"], changed)
+        except JSONPathError as error:
+            raise DocumentError(file, where, f"not a JSONPath: {error}", "an RFC 9535 query such as $.paths") from error
+        if not nodes:
+            raise DocumentError(file, where, f"{action['target']} matches nothing", "a part of the contract document")
+        # each once, later items after earlier ones: removed backwards, nothing shifts under us
+        locations = sorted(
+            {node.location for node in nodes}, key=lambda found: [(isinstance(part, str), part) for part in found]
+        )
+        for location in reversed(locations) if action.get("remove") else locations:
+            if action.get("remove"):
+                if not location:
+                    raise DocumentError(file, where, "the whole document cannot be removed", "a part of it")
+                del _at(changed, location[:-1])[location[-1]]
+            else:
+                _update(_at(changed, location), action.get("update"), file, where)
+    return changed
+
+
+def _at(node: Any, location: Sequence[str | int]) -> Any:
+    for part in location:
+        node = node[part]
+    return node
+
+
+def _update(target: Any, update: Any, file: str, where: str) -> None:
+    if isinstance(target, list):
+        target.append(copy.deepcopy(update))
+    elif isinstance(target, dict) and isinstance(update, Mapping):
+        for key, value in update.items():
+            if isinstance(value, Mapping) and isinstance(target.get(key), dict):
+                _update(target[key], value, file, where)
+            elif isinstance(value, list) and isinstance(target.get(key), list):
+                target[key].extend(copy.deepcopy(value))
+            else:
+                target[key] = copy.deepcopy(value)
+    else:
+        raise DocumentError(
+            file, where, "the target is a single value", "an object or an array to update; remove it first otherwise"
+        )

@@ -1,0 +1,320 @@
+"""The two verbs of the contract language: read what a value means, write what is meant as a value.
+
+`Reader(schema).read(value)` yields every meaning found in a message, whichever provider's shape it has, also in
+messages that break the contract. `Reader(schema).asked(value)` is its fast form for requests: role -> value in our
+units, defaults filled in. `Writer(schema).write(source)` is the inverse: it fills the schema from a Source.
+Rules: `spec/README.md`; measured to be enough for OpenAI Images, the gateways' task envelope, Replicate and Midjourney.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from spec.language import IMAGE_ROLES, Schema, escape, types_of, walk
+from spec.shapes import Shape, ShapeIndex, condition, is_object, shape_of
+from spec.units import inward, outward
+
+JSON_TYPES: dict[type, str] = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One value that means something: its role, where it stands (JSON pointer), and the value in our units."""
+
+    role: str
+    pointer: str
+    value: Any
+    raw: Any
+
+
+class Reader:
+    """Reads meanings out of values of one schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._plans: ShapeIndex[_Plan] | None = ShapeIndex(schema, _plan) if is_object(schema) else None
+
+    def asked(self, value: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[tuple[str, Mapping[Any, Any]]]]:
+        """Roles of a request object in our units, defaults for what is absent or null; and what words resolve to.
+
+        The second part lists (role, table): a word in the table (`auto`) stands for the table's value, in our units.
+        """
+        if self._plans is None:
+            return {meaning.role: meaning.value for meaning in self.read(value)}, ()
+        plan = self._plans(value)
+        roles = dict(plan.defaults)
+        fields = plan.fields
+        for name, found in value.items():
+            if found is not None and (known := fields.get(name)) is not None:
+                role, convert = known
+                roles[role] = found if convert is None else convert(found)
+        resolves = plan.resolves
+        for name, inner in plan.nested:
+            part = value.get(name)
+            below, words = inner.asked(part if isinstance(part, dict) else {})
+            roles.update(below)
+            resolves = (*resolves, *words)
+        return roles, resolves
+
+    def read(self, value: Any, pointer: str = "") -> Iterator[Meaning]:
+        """Every meaning in `value`, as far as it can be read; each (role, pointer) once."""
+        seen: set[tuple[str, str]] = set()
+        for meaning in _read(self._schema, value, pointer):
+            if (meaning.role, meaning.pointer) not in seen:
+                seen.add((meaning.role, meaning.pointer))
+                yield meaning
+
+
+def _read(schema: Schema, value: Any, pointer: str) -> Iterator[Meaning]:
+    role = schema.get("x-role")
+    if role is not None and value is not None:
+        convert = inward(role, schema)
+        yield Meaning(role, pointer, value if convert is None else convert(value), value)
+    if isinstance(value, dict):
+        yield from _read_object(schema, value, pointer)
+    elif isinstance(value, list) and "items" in schema:
+        for index, item in enumerate(value):
+            yield from _read(schema["items"], item, f"{pointer}/{index}")
+    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        if _could_be(branch, value):
+            yield from _read(branch, value, pointer)
+
+
+def _read_object(schema: Schema, value: dict[str, Any], pointer: str) -> Iterator[Meaning]:
+    conditional = "allOf" in schema or "if" in schema
+    properties = shape_of(schema, value).properties if conditional else schema.get("properties", {})
+    for name, inner in properties.items():
+        if name in value:
+            yield from _read(inner, value[name], f"{pointer}/{escape(name)}")
+    extra = schema.get("additionalProperties")
+    if isinstance(extra, Mapping):
+        for name in value.keys() - properties.keys():
+            yield from _read(extra, value[name], f"{pointer}/{escape(name)}")
+
+
+def _could_be(schema: Schema, value: Any) -> bool:
+    types = types_of(schema)
+    name = JSON_TYPES.get(type(value), "")  # a body that is no JSON comes as bytes
+    return not types or name in types or (name == "integer" and "number" in types)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A shape, flattened for speed: defaults in our units; property -> (role, conversion); words and what they mean.
+
+    `nested` are the properties with roles inside.
+    """
+
+    defaults: Mapping[str, Any]
+    fields: Mapping[str, tuple[str, Callable[[Any], Any] | None]]
+    resolves: tuple[tuple[str, Mapping[Any, Any]], ...]
+    nested: tuple[tuple[str, Reader], ...]
+
+
+def _plan(shape: Shape) -> _Plan:
+    defaults: dict[str, Any] = {}
+    fields: dict[str, tuple[str, Callable[[Any], Any] | None]] = {}
+    resolves, nested = [], []
+    for name, schema in shape.properties.items():
+        role = schema.get("x-role")
+        if role is not None:
+            convert = inward(role, schema)
+            fields[name] = (role, convert)
+            if (default := schema.get("default")) is not None:
+                defaults[role] = convert(default) if convert else default
+            if table := schema.get("x-resolves"):
+                resolves.append((role, {word: convert(to) if convert else to for word, to in table.items()}))
+        elif is_object(schema) and any("x-role" in part for _, part in walk(schema)):
+            nested.append((name, Reader(schema)))
+    return _Plan(defaults, fields, tuple(resolves), tuple(nested))
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+class Source(Protocol):
+    """What a Writer fills a schema from. `get` answers a role with a value in our units, or None."""
+
+    @property
+    def images(self) -> Sequence[Source]:
+        """One source per picture; each answers the image roles and falls back to this source for all others."""
+
+    def get(self, role: str) -> Any:
+        """The value of `role` in our units, or None where there is none."""
+
+
+@dataclass(slots=True)
+class Values:
+    """A Source made of plain dictionaries: for answers without pictures, and for tests."""
+
+    roles: Mapping[str, Any]
+    images: Sequence[Source] = field(default_factory=tuple)
+
+    def get(self, role: str) -> Any:
+        """See Source."""
+        return self.roles.get(role)
+
+
+class Unfillable(Exception):
+    """A required part of a schema has no role value, const, default or null to be filled with."""
+
+
+class _Missing:
+    """The mark for "nothing to write here"; its only instance is MISSING."""
+
+
+MISSING = _Missing()
+_Write = Callable[[Source], Any]
+_SPECIALISED_LIMIT = 1024
+
+
+class Writer:
+    """Writes values of one schema from a Source.
+
+    Which parts belong to an answer (`x-when`) depends on a few words of the request, the model first of all; a writer
+    is compiled once for each combination of them.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        parts = [found for _, found in walk(schema)]
+        self.roles = frozenset(found["x-role"] for found in parts if "x-role" in found)
+        self._conditions = tuple({role: None for found in parts for role in found.get("x-when", ())})
+        self._specialised: dict[tuple[Any, ...], _Write] = {}
+
+    def write(self, source: Source, asked: Mapping[str, Any]) -> Any:
+        """The value of this schema; `asked` (role -> value) decides the parts under `x-when`.
+
+        Raises Unfillable when a required part cannot be filled.
+        """
+        words = [asked.get(role) for role in self._conditions]
+        key = (*words, *map(type, words))  # in JSON true is not 1
+        try:
+            write = self._specialised.get(key)
+        except TypeError:  # a list or an object: not worth remembering
+            write = _writer(self._schema, asked)
+        if write is None:
+            if len(self._specialised) >= _SPECIALISED_LIMIT:
+                self._specialised.clear()
+            write = self._specialised[key] = _writer(self._schema, asked)
+        value = write(source)
+        if value is MISSING:
+            raise Unfillable("no alternative of this schema can be filled from this outcome")
+        return value
+
+
+def _writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
+    """The compiled form of the five rules: role, default, null, left out, else not fillable (MISSING)."""
+    if not holds(schema, asked):
+        return _constant(MISSING)
+    if "x-role" in schema:
+        return _role_writer(schema)
+    if "const" in schema:
+        return _constant(schema["const"])
+    if is_object(schema):
+        return _object_writer(schema, asked)
+    alternatives = [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
+    if alternatives:
+        return _first_of([_writer(branch, asked) for branch in alternatives], _fallback(schema))
+    if "items" in schema:
+        return _array_writer(schema, asked)
+    return _constant(_fallback(schema))
+
+
+def holds(schema: Schema, asked: Mapping[str, Any]) -> bool:
+    """Whether this part belongs to answers of such a request (`x-when`)."""
+    return all(condition(wanted)(asked.get(role)) for role, wanted in schema.get("x-when", {}).items())
+
+
+def _constant(value: Any) -> _Write:
+    return lambda _: value
+
+
+def _fallback(schema: Schema) -> Any:
+    """What stands where no value is known: the default, or null where null is allowed."""
+    if "default" in schema:
+        return schema["default"]
+    named = schema.get("type", ())
+    return None if "null" in ([named] if isinstance(named, str) else named) else MISSING
+
+
+def _role_writer(schema: Schema) -> _Write:
+    role: str = schema["x-role"]
+    convert = outward(role, schema)
+    fallback = _fallback(schema)
+
+    def write(source: Source) -> Any:
+        value = source.get(role)
+        if value is None:
+            return fallback
+        return value if convert is None else convert(value)
+
+    return write
+
+
+def _first_of(writers: list[_Write], fallback: Any) -> _Write:
+    def write(source: Source) -> Any:
+        for writer in writers:
+            value = writer(source)
+            if value is not MISSING:
+                return value
+        return fallback
+
+    return write
+
+
+def _object_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
+    fallback = _fallback(schema)
+    shape = shape_of(schema, {})
+    members = [
+        (name, _writer(inner, asked), name in shape.required)
+        for name, inner in shape.properties.items()
+        if holds(inner, asked)
+    ]
+    if not shape.required <= {name for name, _, _ in members}:
+        return _constant(fallback)
+    either = [frozenset(branch.get("required", ())) for key in ("anyOf", "oneOf") for branch in schema.get(key, ())]
+
+    def write(source: Source) -> Any:
+        filled: dict[str, Any] = {}
+        for name, writer, required in members:
+            value = writer(source)
+            if value is not MISSING:
+                filled[name] = value
+            elif required:
+                return fallback
+        if either and not any(names <= filled.keys() for names in either):
+            return fallback
+        return filled if filled or (fallback is MISSING and not members) else fallback
+
+    return write
+
+
+def _array_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
+    fallback = _fallback(schema)
+    item = _writer(schema["items"], asked)
+    if not any(found.get("x-role") in IMAGE_ROLES for _, found in walk(schema["items"])):
+        return _constant(fallback)
+    least = schema.get("minItems", 1)
+
+    def write(source: Source) -> Any:
+        items = [item(image) for image in source.images]
+        complete = len(items) >= least and not any(value is MISSING for value in items)
+        return items if complete else fallback
+
+    return write
+
+
+def alternatives_of(schema: Schema) -> Iterable[Schema]:
+    """The alternatives a schema offers at its top, or itself."""
+    return (*schema.get("oneOf", ()), *schema.get("anyOf", ())) or (schema,)

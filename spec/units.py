@@ -1,0 +1,174 @@
+"""Conversions between a provider's words and units and ours.
+
+Ours: sizes are (width, height) in pixels, times are Unix seconds as float, progress is 0..100, flags are bool,
+everything else is as it is on the wire. A value that cannot be converted is handed back as it is: the reader must
+also read answers that break the contract.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from spec.language import Schema
+
+Size = tuple[int, int]
+
+_SIZE = re.compile(r"(\d{1,5})\s*x\s*(\d{1,5})", re.ASCII)
+
+
+@lru_cache(maxsize=4096)
+def parse_size(text: str) -> Size | str:
+    """`"1536x1024"` -> (1536, 1024); any other text as it is."""
+    match = _SIZE.fullmatch(text)
+    return (int(match[1]), int(match[2])) if match else text
+
+
+def size_text(size: Size | str) -> str:
+    """(1536, 1024) -> `"1536x1024"`."""
+    return size if isinstance(size, str) else f"{size[0]}x{size[1]}"
+
+
+def _moment(value: Any, schema: Schema) -> Any:
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    try:
+        return value / 1000 if schema.get("format") == "unix-millis" else float(value)
+    except OverflowError:
+        return value
+
+
+def _moment_out(value: float, schema: Schema) -> Any:
+    match schema.get("format"):
+        case "unix-millis":
+            return round(value * 1000)  # int() would lose a millisecond now and then
+        case "date-time":
+            return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case _:
+            return int(value)
+
+
+def _progress(value: Any, _: Schema) -> Any:
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,3})%", value)):
+        return int(match[1])
+    return value
+
+
+def _progress_out(value: int, schema: Schema) -> Any:
+    return f"{value}%" if schema.get("format") == "percent-text" else value
+
+
+def _integer(value: Any, _: Schema) -> Any:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII) else value
+
+
+def _flag(value: Any, _: Schema) -> Any:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _size(value: Any, _: Schema) -> Any:
+    return parse_size(value) if isinstance(value, str) else value
+
+
+_TIMES = ("created", "task-submitted", "task-started", "task-finished")
+_INWARD: dict[str, Callable[[Any, Schema], Any]] = {
+    "size": _size,
+    "task-progress": _progress,
+    **dict.fromkeys(_TIMES, _moment),
+    **dict.fromkeys(("count", "width", "height", "compression", "partial-count", "seed"), _integer),
+    **dict.fromkeys(("stream", "async"), _flag),
+}
+_OUTWARD: dict[str, Callable[[Any, Schema], Any]] = {
+    "size": lambda value, _: size_text(value),
+    "task-progress": _progress_out,
+    **dict.fromkeys(_TIMES, _moment_out),
+}
+
+
+def inward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
+    """The conversion from this schema's words and units to ours; None when they are the same."""
+    words: Mapping[Any, Any] = schema.get("x-states") or schema.get("x-words") or {}
+    convert = _INWARD.get(role)
+    if words:
+        return lambda value: words.get(value, value) if isinstance(value, str | int) else value
+    if convert is None:
+        return None
+    if convert is _size:  # on the mock's hot path: no detour through the two-argument form
+        return lambda value: parse_size(value) if isinstance(value, str) else value
+    return lambda value: convert(value, schema)
+
+
+def outward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
+    """The conversion from ours to this schema's words and units; None when they are the same."""
+    words: Mapping[Any, Any] = schema.get("x-states") or schema.get("x-words") or {}
+    if words:
+        first: dict[Any, Any] = {}
+        for theirs, ours in words.items():
+            first.setdefault(ours, theirs)
+        return lambda value: first.get(value, value)
+    convert = _OUTWARD.get(role)
+    return (lambda value: convert(value, schema)) if convert else None
+
+
+def size_rule_reason(rule: Mapping[str, float], text: str) -> str | None:
+    """Why `text` breaks a size rule, as half a sentence; None when it keeps it.
+
+    Rule fields: `multiple` (both edges), `max-edge` (pixels), `max-ratio` (long to short), `min-pixels`, `max-pixels`.
+    Source: `reference/openai-images.md` section 5.
+    """
+    size = parse_size(text)
+    if isinstance(size, str) or 0 in size:
+        return "WIDTHxHEIGHT in pixels is expected, for example 1824x1024"
+    width, height = size
+    long, short = max(size), min(size)
+    if "multiple" in rule and (width % rule["multiple"] or height % rule["multiple"]):
+        return f"both edges must be divisible by {rule['multiple']}"
+    if long > rule.get("max-edge", long):
+        return f"the longest edge may be {rule['max-edge']} pixels at most"
+    if long > short * rule.get("max-ratio", long):
+        return f"the longer edge may be {rule['max-ratio']} times the shorter one at most"
+    if width * height < rule.get("min-pixels", 0):
+        return f"at least {rule['min-pixels']} pixels in all are needed"
+    if width * height > rule.get("max-pixels", width * height):
+        return f"at most {rule['max-pixels']} pixels in all are possible"
+    return None
+
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
+
+
+def _is_uri(text: str) -> bool:
+    return _URI.fullmatch(text) is not None
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _of_text(check: Callable[[str], bool]) -> Callable[[Any], bool]:
+    # A format says nothing about other types; jsonschema-rs knows, openapi-core asks all the same.
+    return lambda value: not isinstance(value, str) or check(value)
+
+
+#: formats both validators check with the same function, so that they cannot disagree
+FORMAT_CHECKS: dict[str, Callable[[Any], bool]] = {"uri": _of_text(_is_uri), "date-time": _of_text(_is_moment)}
+
+
+def size_rule_format(rule: Mapping[str, Any], words: frozenset[str]) -> tuple[str, Callable[[Any], bool]]:
+    """A size rule as a JSON Schema format: its name, and the check. `words` pass as they are (`auto`)."""
+    name = "size-rule:" + orjson.dumps([dict(rule), sorted(words)], option=orjson.OPT_SORT_KEYS).decode()
+    return name, _of_text(lambda text: text in words or size_rule_reason(rule, text) is None)

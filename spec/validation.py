@@ -1,0 +1,353 @@
+"""Compiled validators decide, openapi-core explains.
+
+A message that keeps the contract is accepted in microseconds by validators compiled once per operation. A request that
+does not goes to openapi-core, whose account of what is wrong becomes the error body. The two must always agree; a
+property test holds them to it (`tests/test_verdicts.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, cached_property
+from typing import Any
+
+import orjson
+from openapi_core import Config, OpenAPI
+from openapi_core.casting.schemas.exceptions import CastError
+from openapi_core.datatypes import RequestParameters
+from openapi_core.deserializing.exceptions import DeserializeError
+from openapi_core.templating.media_types.exceptions import MediaTypeNotFound
+from openapi_core.validation.request.exceptions import (
+    MissingRequiredParameter,
+    MissingRequiredRequestBody,
+    ParameterValidationError,
+    SecurityValidationError,
+)
+from openapi_core.validation.schemas.exceptions import InvalidSchemaValue
+from werkzeug.datastructures import Headers, ImmutableMultiDict
+
+from spec.contract import Answer, Contract, Operation, Parameter, roles_in
+from spec.language import Schema, types_of
+from spec.messages import Request, Response, Undecodable, decode, is_json
+from spec.units import inward
+from spec.violations import Violation, from_schema_error, quoted_list
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """The key of an `Authorization: Bearer KEY` header; None when there is none."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def cast(parameter: Parameter, text: str) -> Any:
+    """A parameter's text as the JSON value its schema speaks of; the text itself where it does not fit."""
+    types = types_of(parameter.schema)
+    if "string" in types or not types:
+        return text
+    if "boolean" in types:
+        return {"true": True, "false": False}.get(text, text)
+    try:
+        return int(text) if "integer" in types else float(text)
+    except ValueError:
+        return text
+
+
+class RequestCheck:
+    """Judges requests to one operation."""
+
+    def __init__(self, contract: Contract, operation: Operation) -> None:
+        self._contract = contract
+        self.operation = operation
+        self._bodies = {media: operation.compile(schema).is_valid for media, schema in operation.body.items()}
+        self._parameters = [
+            (parameter, operation.compile(parameter.schema).is_valid) for parameter in operation.parameters
+        ]
+        self._order = {media: _report_order(schema) for media, schema in operation.body.items()}
+        self._roles = [(p, inward(p.role, p.schema)) for p in operation.parameters if p.role]
+
+    def accepts(self, request: Request) -> bool:
+        """Whether the request keeps the contract. `request.value` must be the decoded body."""
+        operation = self.operation
+        if operation.secured and bearer_token(request.headers.get("authorization")) is None:
+            return False
+        for parameter, is_valid in self._parameters:
+            text = parameter_text(parameter, request)
+            if text is None:
+                if parameter.required:
+                    return False
+            elif not is_valid(cast(parameter, text)):
+                return False
+        if not operation.body:
+            return True
+        if not request.body:
+            return not operation.body_required
+        is_valid_body = self._bodies.get(request.media)
+        return is_valid_body is not None and is_valid_body(request.value)
+
+    def asked_by_parameters(self, request: Request) -> dict[str, Any]:
+        """What the parameters ask: role -> value in our units."""
+        asked = {}
+        for parameter, convert in self._roles:
+            text = parameter_text(parameter, request)
+            if text is not None and parameter.role:
+                asked[parameter.role] = convert(text) if convert else cast(parameter, text)
+        return asked
+
+    def explain(self, request: Request) -> list[Violation]:
+        """Why the request is refused, what is to be reported first in front; empty when nothing is wrong."""
+        found = dict.fromkeys(_Explainer.of(self._contract).violations(self.operation, request))
+        if self.operation.secured and bearer_token(request.headers.get("authorization")) is None:
+            found[_NO_KEY] = None  # openapi-core is content with an empty key
+        ranks = self._order.get(request.media, {})
+        return sorted(found, key=lambda violation: _rank(violation, ranks))
+
+
+def parameter_text(parameter: Parameter, request: Request) -> str | None:
+    """The parameter's text in this request, None when it is not there."""
+    match parameter.location:
+        case "query":
+            return request.query.get(parameter.name)
+        case "path":
+            return request.path_parameters.get(parameter.name)
+        case "header":
+            return request.headers.get(parameter.name.lower())
+        case _:
+            return None
+
+
+_NO_KEY = Violation("missing-credentials", "security", "Authorization", "no bearer key was given")
+
+
+@cache
+def request_check(contract: Contract, operation: Operation) -> RequestCheck:
+    """The check of one operation, compiled once."""
+    return RequestCheck(contract, operation)
+
+
+_LOCATIONS = ("security", "path", "query", "header", "media-type", "body")
+_KEYWORD_RANK = {"required": 0, "type": 1, "not": 2, "enum": 3}
+
+
+def _report_order(schema: Mapping[str, Any]) -> dict[str, int]:
+    names = [*schema.get("x-order", ()), *schema.get("properties", ())]
+    return {name: rank for rank, name in reversed(list(enumerate(names)))}
+
+
+def _rank(violation: Violation, ranks: Mapping[str, int]) -> tuple[int, int, int]:
+    name = "*" if violation.problem == "unknown-parameter" else violation.param.split(".")[0].split("[")[0]
+    return (
+        _LOCATIONS.index(violation.location),
+        ranks.get(name, len(ranks)),
+        _KEYWORD_RANK.get(violation.keyword, len(_KEYWORD_RANK)),
+    )
+
+
+class _Protocol:
+    """A Request in the form openapi-core asks for."""
+
+    def __init__(self, operation: Operation, request: Request) -> None:
+        self.host_url = "http://contract"
+        self.path = request.path
+        self.full_url_pattern = f"{self.host_url}{operation.path}"
+        self.method = operation.method
+        self.body = request.body or None
+        self.content_type = request.headers.get("content-type", "")
+        self.parameters = RequestParameters(
+            query=ImmutableMultiDict(request.query),
+            header=Headers(dict(request.headers)),
+            cookie=ImmutableMultiDict(),
+            path=dict(request.path_parameters),
+        )
+
+
+class _Explainer:
+    """openapi-core, set up for one contract; built at the first refusal."""
+
+    _known: dict[int, tuple[Contract, _Explainer]] = {}  # noqa: RUF012 - one per contract, for as long as it lives
+
+    def __init__(self, contract: Contract) -> None:
+        document = {**contract.document, "servers": [{"url": "/"}]}
+        config = Config(
+            extra_format_validators=dict(contract.formats),
+            extra_media_type_deserializers={"application/json": _strict_json},
+            spec_validator_cls=None,  # type: ignore[arg-type]  # the contract has been validated at load
+        )
+        self._openapi = OpenAPI.from_dict(document, config=config)
+
+    @classmethod
+    def of(cls, contract: Contract) -> _Explainer:
+        """The explainer of a contract."""
+        known = cls._known.get(id(contract))
+        if known is None:
+            known = cls._known[id(contract)] = (contract, cls(contract))
+        return known[1]
+
+    def violations(self, operation: Operation, request: Request) -> Iterator[Violation]:
+        """Every violation openapi-core sees in a request."""
+        for error in self._openapi.iter_request_errors(_Protocol(operation, request)):
+            yield from _violations_of(error, operation, request)
+
+
+def _strict_json(body: bytes | str, **_: str) -> Any:
+    return orjson.loads(body)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _violations_of(error: Exception, operation: Operation, request: Request) -> Iterator[Violation]:
+    causes = list(_causes(error))
+    if isinstance(error, SecurityValidationError):
+        yield _NO_KEY
+        return
+    if isinstance(error, ParameterValidationError):
+        location, name = error.location, error.name
+        parameter = next(p for p in operation.parameters if p.name == name and p.location == location)
+        if isinstance(error, MissingRequiredParameter):
+            yield Violation("missing-parameter", location, name, f"{name!r} is missing", "required")
+        elif schema_error := _first(causes, InvalidSchemaValue):
+            yield from _schema_violations(schema_error, parameter.schema, location, name)
+        elif _first(causes, CastError):
+            value = parameter_text(parameter, request)
+            yield from from_schema_error(parameter.schema, "type", (), ("type",), value, location, name)
+        else:
+            yield Violation("invalid-request", location, name, "cannot be read", facts={"reason": "it cannot be read"})
+        return
+    if _first(causes, MediaTypeNotFound):
+        allowed = quoted_list(list(operation.body))
+        facts = {"value": request.media, "allowed": allowed}
+        yield Violation(
+            "wrong-media-type", "media-type", "Content-Type", f"{request.media!r} where {allowed} belongs", facts=facts
+        )
+    elif isinstance(error, MissingRequiredRequestBody) or _first(causes, DeserializeError):
+        reason = undecodable_reason(request)
+        yield Violation("malformed-body", "body", "", reason, facts={"reason": reason})
+    elif schema_error := _first(causes, InvalidSchemaValue):
+        yield from _schema_violations(schema_error, operation.body[request.media], "body", "")
+    else:
+        yield Violation("invalid-request", "body", "", str(error), facts={"reason": str(error)})
+
+
+def undecodable_reason(request: Request) -> str:
+    """Why a body cannot be decoded, as half a sentence."""
+    if not request.body:
+        return "it is empty"
+    try:
+        decode(request.body, request.media)
+    except Undecodable as error:
+        return str(error)
+    return "it cannot be read"
+
+
+def _first(causes: Iterable[BaseException], kind: type[Any]) -> Any:
+    return next((cause for cause in causes if isinstance(cause, kind)), None)
+
+
+def _schema_violations(error: Any, schema: Mapping[str, Any], location: str, name: str) -> Iterator[Violation]:
+    for found in error.schema_errors:
+        path, schema_path = list(found.absolute_path), list(found.absolute_schema_path)
+        yield from from_schema_error(schema, str(found.validator), path, schema_path, found.instance, location, name)
+
+
+def _at(schema: Any, path: Iterable[Any]) -> Any:
+    for part in path:
+        schema = schema[part]
+    return schema
+
+
+class ResponseCheck:
+    """Judges the answers of one operation."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self._compiled: dict[int, tuple[Mapping[str, Any], Any]] = {}
+
+    def conforms(self, answer: Answer, media: str, value: Any) -> bool:
+        """Whether a body keeps this documented answer's schema; headers are the caller's business."""
+        schema = answer.content.get(media)
+        if schema is None:
+            return not answer.content and value is None
+        return bool(self._validator(schema).is_valid(value))
+
+    def violations(self, response: Response, expected: frozenset[str] = frozenset()) -> list[Violation]:
+        """Everything in which a whole answer breaks the contract: status, headers, media type, schema.
+
+        Among alternatives, one that can say a role of `expected` is what the answer is held to.
+        """
+        answer = self.operation.answer(response.status)
+        if answer is None:
+            documented = ", ".join(self.operation.answers)
+            return [
+                Violation(
+                    "status", "status", "", f"status {response.status} is not documented ({documented})", "status"
+                )
+            ]
+        return [*self._header_violations(answer, response), *self._body_violations(answer, response, expected)]
+
+    def _header_violations(self, answer: Answer, response: Response) -> Iterator[Violation]:
+        for name, header in answer.headers.items():
+            text = response.headers.get(name.lower())
+            if text is None:
+                if header.get("required"):
+                    yield Violation("missing-header", "header", name, "is missing", "required")
+                continue
+            value = cast(Parameter(name, "header", False, header["schema"]), text)
+            for error in self._validator(header["schema"]).iter_errors(value):
+                yield Violation("header", "header", name, error.message, str(error.schema_path[-1]))
+
+    def _body_violations(self, answer: Answer, response: Response, expected: frozenset[str]) -> Iterator[Violation]:
+        if not answer.content:
+            if response.body:
+                yield Violation("body", "body", "", f"{len(response.body)} bytes where no body belongs", "body")
+            return
+        schema = answer.content.get(response.media)
+        if schema is None:
+            allowed = quoted_list(list(answer.content))
+            yield Violation(
+                "media-type", "media-type", "Content-Type", f"{response.media!r} where {allowed} belongs", "media-type"
+            )
+            return
+        if is_json(response.media):
+            try:
+                value = decode(response.body, response.media)
+            except Undecodable as error:
+                yield Violation("malformed-body", "body", "", str(error), "json")
+                return
+            yield from self.schema_violations(schema, value, expected)
+
+    def schema_violations(
+        self, schema: Mapping[str, Any], value: Any, expected: frozenset[str] = frozenset()
+    ) -> Iterator[Violation]:
+        """In what a decoded body breaks its schema; where alternatives stand, in what it breaks the nearest one."""
+        for error in self._validator(schema).iter_errors(value):
+            path, schema_path = list(error.instance_path), list(error.schema_path)
+            keyword = str(schema_path[-1])
+            found = list(from_schema_error(schema, keyword, path, schema_path, error.instance, "body"))
+            if keyword in ("anyOf", "oneOf"):
+                found = self._nearest(_at(schema, schema_path), path, error.instance, expected) or found
+            yield from found
+
+    def _nearest(
+        self, branches: Sequence[Schema], path: Sequence[Any], value: Any, expected: frozenset[str]
+    ) -> list[Violation]:
+        """The violations of the alternative that was meant: one that can say what is expected, or the least broken."""
+        meant = [branch for branch in branches if roles_in([branch]) & expected] or branches
+        told = [list(self.schema_violations(branch, value, expected)) for branch in meant]
+        nearest = min((found for found in told if found), key=len, default=[])
+        prefix = "".join(f"/{part}" for part in path)
+        return [replace(found, pointer=prefix + found.pointer) for found in nearest]
+
+    def _validator(self, schema: Mapping[str, Any]) -> Any:
+        known = self._compiled.get(id(schema))
+        if known is None:
+            known = self._compiled[id(schema)] = (schema, self.operation.compile(schema))
+        return known[1]
+
+    @cached_property
+    def success_media(self) -> str:
+        """The media type of the first documented success."""
+        return next(iter(self.operation.success.content))
