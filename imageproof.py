@@ -7,7 +7,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import click
 from rich.console import Console
@@ -92,7 +92,9 @@ def serve(
 
     def ready(mock: Mock, url: str) -> None:
         console = _console()
-        console.print(f"[bold]imageproof[/] serves [bold]{mock.settings.profile.title}[/]")
+        console.print(
+            f"[bold]imageproof[/] serves [bold]{mock.settings.profile.title}[/]; Ctrl-C stops it", soft_wrap=True
+        )
         console.print(f"  export OPENAI_BASE_URL={url}/v1", soft_wrap=True)
         console.print(f"  export OPENAI_API_KEY={'<the key you set>' if api_key else 'any'}", soft_wrap=True)
         for contract in mock.contracts:
@@ -167,6 +169,34 @@ def check(
         sys.exit(run_check(options, _console()))
     except (UsageError, SpecError) as error:
         _fail(error, USAGE)
+
+
+@main.command()
+@click.argument("documents", nargs=-1, required=True, metavar="DOCUMENT...")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--only", metavar="RULE", multiple=True, help="Show only these rules; may be repeated.")
+def lint(documents: tuple[str, ...], form: Literal["text", "json"], only: tuple[str, ...]) -> None:
+    """Read vendors' pages (Apifox export or page text, OpenAPI) and name their defects against the contract.
+
+    Exits 0 without errors, 1 with at least one, 2 when a document cannot be read.
+    """
+    from contract_tests.documents.defects import catalogue as lint_rules
+    from contract_tests.documents.lint import lint as find
+    from contract_tests.documents.reading import DocumentUnreadable
+    from contract_tests.documents.rendering import render
+    from spec.contract import load_contracts
+    from spec.errors import UnknownName
+
+    if unknown := set(only) - set(lint_rules()):
+        _fail(UnknownName("rule", min(unknown), lint_rules()), USAGE)
+    contracts = load_contracts()
+    try:
+        found = {document: find(document, contracts) for document in documents}
+    except DocumentUnreadable as error:
+        _fail(error, USAGE)
+    shown = {name: [defect for defect in defects if not only or defect.rule in only] for name, defects in found.items()}
+    render(shown, form, _console())
+    sys.exit(any(defect.level == "error" for defects in shown.values() for defect in defects))
 
 
 @main.command()

@@ -1,8 +1,10 @@
 """Requests per second of the mock's validated generations POST, as a ratio to a bare aiohttp handler.
 
-Both servers are processes of their own on one event loop (uvloop), loaded in turn by the same client with the same
-bytes; every answer of the mock is validated in, validated out and journaled, and carries a picture's URL. Machines
-are noisy, so the figure to quote is the median of the pairwise ratios.
+Both servers are processes of their own on one event loop (uvloop), loaded in turn by the same client; every prompt is
+another one, and every answer of the mock is validated in, validated out and journaled, and carries a picture's URL.
+The client never sleeps and has its messages nearly ready, so that the server is what is measured: a slow client would
+flatter the slower server, a sleeping one charges the server for waking it. Machines are noisy, so the figure to quote
+is the median of the pairwise ratios; where other programs compete for the processor, the one by processor time.
 
     python benchmarks/throughput.py                      # the ratio
     python benchmarks/throughput.py --memory 1000000     # resident memory over a million different requests
@@ -17,13 +19,15 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import count
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import uvloop
 
 PROMPT = "A lighthouse built of books above a calm sea, evening light"
+NUMBER = b"000000000"  # in a message, what makes its prompt another one
 REQUEST = {"model": "dall-e-3", "prompt": PROMPT, "size": "1024x1024", "quality": "standard", "n": 1}
 
 BARE = """
@@ -61,6 +65,11 @@ class Server:
         assert self.process.stdout is not None  # noqa: S101 - for the type checker: stdout is a pipe
         self.port = int(self.process.stdout.readline().rsplit(":", 1)[1])
 
+    def busy(self) -> float:
+        """Seconds of processor time spent so far."""
+        nanoseconds = Path(f"/proc/{self.process.pid}/schedstat").read_text(encoding="ascii").split()[0]
+        return int(nanoseconds) / 1e9
+
     def resident(self) -> float:
         """Resident memory in MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
@@ -72,9 +81,9 @@ class Server:
         self.process.wait(10)
 
 
-def message(prompt: str) -> bytes:
+def message() -> bytes:
     """One request as it goes over the wire."""
-    body = json.dumps({**REQUEST, "prompt": prompt}).encode()
+    body = json.dumps({**REQUEST, "prompt": f"{PROMPT} {NUMBER.decode()}"}).encode()
     head = (
         "POST /v1/images/generations HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer sk-benchmark\r\n"
         f"Content-Type: application/json\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -125,9 +134,14 @@ class Client(asyncio.Protocol):
             self._done.set_result(None)
 
 
-async def load(port: int, connections: int, next_message: Callable[[], bytes | None]) -> float:
-    """Answers per second with as many connections, until `next_message` gives None."""
+async def load(port: int, connections: int, next_message: Callable[[], bytes | None]) -> tuple[int, float]:
+    """How many answers came in how many seconds, with as many connections, until `next_message` gives None."""
     loop = asyncio.get_running_loop()
+
+    def stay_awake() -> None:
+        loop.call_soon(stay_awake)
+
+    stay_awake()
     began = time.perf_counter()
     clients, waits = [], []
     for _ in range(connections):
@@ -136,36 +150,57 @@ async def load(port: int, connections: int, next_message: Callable[[], bytes | N
         clients.append(client)
         waits.append(done)
     await asyncio.gather(*waits)
-    return sum(client.answers for client in clients) / (time.perf_counter() - began)
+    return sum(client.answers for client in clients), time.perf_counter() - began
 
 
-def for_seconds(seconds: float) -> Callable[[], bytes | None]:
-    """The same request until the time is up."""
-    until, request = time.perf_counter() + seconds, message(PROMPT)
-    return lambda: request if time.perf_counter() < until else None
+def numbered(numbers: Iterable[int]) -> Callable[[], bytes | None]:
+    """Requests with a prompt of their own each, as long as there are numbers."""
+    before, after = message().split(NUMBER)
+    requests = (before + b"%09d" % number + after for number in numbers)
+    return lambda: next(requests, None)
 
 
-def ratio(rounds: int, seconds: float, connections: int) -> float:
-    """Measure both servers in turn, print every round, return the median ratio."""
+def for_seconds(seconds: float, numbers: Iterable[int]) -> Callable[[], bytes | None]:
+    """Such requests until the time is up."""
+    until, following = time.perf_counter() + seconds, numbered(numbers)
+    return lambda: following() if time.perf_counter() < until else None
+
+
+class Speed(NamedTuple):
+    """How fast a server was: answers per second, and seconds of its processor's time per answer."""
+
+    rate: float
+    cost: float
+
+
+def measured(server: Server, connections: int, next_message: Callable[[], bytes | None]) -> Speed:
+    """Load a server and look at it before and after."""
+    before = server.busy()
+    answers, seconds = uvloop.run(load(server.port, connections, next_message))
+    return Speed(answers / seconds, (server.busy() - before) / answers)
+
+
+def ratio(rounds: int, seconds: float, connections: int) -> tuple[float, float]:
+    """Measure both servers in turn, print every round, return the median ratios of rates and of processor time."""
     servers = {"bare": Server(BARE), "mock": Server(MOCK)}
-    ratios = []
+    numbers = count()
+    rates, costs = [], []
     try:
         for name, server in servers.items():
-            uvloop.run(load(server.port, connections, for_seconds(1)))
+            measured(server, connections, for_seconds(1, numbers))
             print(f"warmed up: {name}")
         for turn in range(rounds):
-            rates = {
-                name: uvloop.run(load(server.port, connections, for_seconds(seconds)))
-                for name, server in servers.items()
-            }
-            ratios.append(rates["mock"] / rates["bare"])
+            bare, mock = (measured(server, connections, for_seconds(seconds, numbers)) for server in servers.values())
+            rates.append(mock.rate / bare.rate)
+            costs.append(bare.cost / mock.cost)
             print(
-                f"round {turn + 1}: bare {rates['bare']:8.0f}/s   mock {rates['mock']:8.0f}/s   ratio {ratios[-1]:.2f}"
+                f"round {turn + 1}: bare {bare.rate:6.0f}/s {bare.cost * 1e6:4.0f} us   "
+                f"mock {mock.rate:6.0f}/s {mock.cost * 1e6:4.0f} us   ratio {rates[-1]:.2f}, by time {costs[-1]:.2f}"
             )
     finally:
         for server in servers.values():
             server.stop()
-    return statistics.median(ratios)
+    return statistics.median(rates), statistics.median(costs)
 
 
 def memory(requests: int, connections: int) -> None:
@@ -174,15 +209,9 @@ def memory(requests: int, connections: int) -> None:
     step = max(requests // 10, 1)
     try:
         for done in range(0, requests, step):
-            messages = iter(range(done, min(done + step, requests)))
-            uvloop.run(
-                load(
-                    server.port,
-                    connections,
-                    lambda m=messages: None if (i := next(m, None)) is None else message(f"{PROMPT} {i}"),
-                )
-            )  # type: ignore[misc]
-            print(f"{min(done + step, requests):>9} requests: {server.resident():7.1f} MiB")
+            reached = min(done + step, requests)
+            uvloop.run(load(server.port, connections, numbered(range(done, reached))))
+            print(f"{reached:>9} requests: {server.resident():7.1f} MiB", flush=True)
     finally:
         server.stop()
 
@@ -198,8 +227,8 @@ def main() -> None:
     if options.memory:
         memory(options.memory, options.connections)
     else:
-        median = ratio(options.rounds, options.seconds, options.connections)
-        print(f"median ratio: {median:.2f} of a bare handler's requests per second")
+        rate, cost = ratio(options.rounds, options.seconds, options.connections)
+        print(f"median ratio: {rate:.2f} of a bare handler's requests per second, {cost:.2f} by processor time")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -18,18 +19,23 @@ from spec.validation import request_check
 KEY = "{key}"
 #: a key no provider knows; the mock refuses keys of this form so that a 401 can be tried
 WRONG_KEY = "sk-wrong-imageproof-0000000000000000"
+#: problems with the key, not with what is asked
+CREDENTIALS = ("missing-credentials", "invalid-credentials")
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """What is wrong with a request: the contract's name for the problem, the parameter, and what must come back."""
+    """What is wrong with a request: the contract's name for the problem, the parameter, and what must come back.
+
+    `rule` is the constraint that is broken, as in `maximum 10`; empty where the problem says it all.
+    """
 
     problem: str
     param: str
     reason: str
     status: int
     code: str | None = None
-    free: bool = True  # whether a provider that keeps the contract makes nothing for it
+    rule: str = ""
 
     @property
     def label(self) -> str:
@@ -55,7 +61,7 @@ class Case:
         """The path with its parameters filled in."""
         path = self.operation.path
         for name, value in self.path_parameters.items():
-            path = path.replace(f"{{{name}}}", value)
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
         return path
 
     @property
@@ -87,7 +93,7 @@ class Case:
         roles: dict[str, Any] = {}
         schema = self.operation.body.get(self.request.media)
         if schema is not None and isinstance(self.request.value, dict):
-            roles = Reader(schema).asked(self.request.value)[0]
+            roles = _reader(self.operation, self.request.media).asked(self.request.value)[0]
         return {**roles, **request_check(self.contract, self.operation).asked_by_parameters(self.request)}
 
     @property
@@ -113,6 +119,24 @@ class Case:
         return ", ".join(words) or "plain"
 
 
+@cache
+def _reader(operation: Operation, media: str) -> Reader:
+    return Reader(operation.body[media])
+
+
 def json_case(contract: Contract, operation: Operation, value: Any, **more: Any) -> Case:
     """A case whose body is JSON."""
     return Case(contract, operation, orjson.dumps(value), "application/json", **more)
+
+
+def expected_images(case: Case) -> int:
+    """How many pictures a case costs where the contract is kept."""
+    return 0 if case.defect is not None or "prompt" not in case.asked else most_images(case)
+
+
+def most_images(case: Case) -> int:
+    """How many pictures a case could cost where the contract is not kept."""
+    if not {"prompt", "count"} & case.asked.keys():
+        return 0
+    told = case.asked.get("count", 1)
+    return max(told, 1) if isinstance(told, int) and not isinstance(told, bool) else 1

@@ -3,80 +3,127 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from contract_tests import plugin
 from contract_tests.report.record import write
-from contract_tests.report.terminal import show
+from contract_tests.report.terminal import STEPS, show
 from contract_tests.run import Options, Run, open_run
 
-CONFORMS, DRIFTS, USAGE, COULD_NOT_LOOK = 0, 1, 2, 3
-_STEPS = {
-    "test_1_refusals": "what is wrong is refused",
-    "test_2_lookups": "what does not exist",
-    "test_3_pictures": "pictures as asked",
-    "test_4_tasks": "tasks to their end",
-}
+CONFORMS, DRIFTS, USAGE, COULD_NOT_LOOK, INTERRUPTED = 0, 1, 2, 3, 130
+_USUAL = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+_CODES = {"conforms": CONFORMS, "drifts": DRIFTS, "could not look": COULD_NOT_LOOK}
+#: variables by which a caller's own pytest set-up would change what is tested
+_FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 
 
 class _Display:
-    """Shows progress and keeps pytest itself quiet."""
+    """Shows progress while pytest itself is quiet."""
 
     def __init__(self, run: Run, console: Console) -> None:
         self._run = run
+        self._step = ""
+        self._console = console
         self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(40),
+            TextColumn("[bold]{task.description:<26}"),
+            BarColumn(30),
             MofNCompleteColumn(),
+            TaskProgressColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("[dim]{task.fields[told]}"),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._task = self._progress.add_task("planning", total=None, told="")
+
+    def __enter__(self) -> Self:
         self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Ctrl-C: what was seen so far is reported."""
+        self._run.interrupted = True
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A plan that could not be made is a fault of ours."""
+        if report.failed:
+            self._run.crashes.append(report.longreprtext)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """The number of cases is known."""
         self._progress.update(self._task, total=len(session.items))
 
-    def pytest_runtest_logstart(self, location: tuple[str, int | None, str]) -> None:
-        """A case begins."""
-        step = _STEPS.get(Path(location[0]).stem, "")
-        self._progress.update(self._task, description=f"{step:<26}")
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """A case begins, perhaps the first of its kind."""
+        mark = item.get_closest_marker(plugin.MARK)
+        step = STEPS.get(mark.args[0], mark.args[0]) if mark else ""
+        if step != self._step:
+            self._step = step
+            self._progress.update(self._task, description=step)
+            if self._progress.disable:  # a log file: one line per step says that it lives
+                self._console.print(f"[dim]{step} ...")
 
     def pytest_runtest_logfinish(self) -> None:
         """A case is through."""
-        ledger = self._run.provider.ledger
-        told = f"{ledger.images} pictures  {len(self._run.findings.all)} findings"
+        pictures, found = self._run.provider.ledger.images, len(self._run.findings.all)
+        told = f"{pictures} picture{'s' if pictures != 1 else ''}, {found} finding{'s' if found != 1 else ''}"
         self._progress.update(self._task, advance=1, told=told)
-
-    def stop(self) -> None:
-        """Take the display away."""
-        self._progress.stop()
 
 
 def check(options: Options, console: Console) -> int:
-    """Test a provider; 0 conforms, 1 drifts, 3 could not look. Raises UsageError, SpecError."""
-    run = open_run(options)
-    display = _Display(run, console)
+    """Test a provider: 0 conforms, 1 drifts, 3 could not look, 130 interrupted (what was seen is reported).
+
+    Raises UsageError, SpecError.
+    """
     try:
-        code = _drive(run, display)
+        return _check(open_run(options), options.report_dir or Path("reports"), console)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _check(run: Run, folder: Path, console: Console) -> int:
+    try:
+        with _quiet_hypothesis(), _Display(run, console) as display:
+            code = _drive(run, display)
+        if run.interrupted:
+            run.findings.could_not_look["the rest of the cases"] = "interrupted"
+        if code not in _USUAL and not run.crashes:
+            run.crashes.append(f"pytest ended with {pytest.ExitCode(code).name}")
+        data = write(run, folder)
     finally:
-        display.stop()
-    data: dict[str, Any] = write(run, options.report_dir or Path("reports"))
-    run.close()
-    show(data, console, options.report_dir or Path("reports"))
-    if code == pytest.ExitCode.INTERNAL_ERROR:
-        raise RuntimeError("the contract tests themselves failed; run `pytest contract_tests` to see why")
-    if data["verdict"] == "could not look":
-        return COULD_NOT_LOOK
-    return DRIFTS if data["verdict"] == "drifts" else CONFORMS
+        run.close()
+    show(data, console, folder)
+    for crash in run.crashes:
+        print(f"imageproof: a fault of its own, nothing is said about this case: {crash}", file=sys.stderr)  # noqa: T201
+    if run.interrupted:
+        return INTERRUPTED
+    code = _CODES[data["verdict"]]
+    return COULD_NOT_LOOK if code == CONFORMS and run.crashes else code
+
+
+@contextmanager
+def _quiet_hypothesis() -> Iterator[None]:
+    """Hypothesis keeps its files out of the caller's folder."""
+    with tempfile.TemporaryDirectory(prefix="imageproof-") as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 def _drive(run: Run, display: _Display) -> int:
@@ -88,12 +135,15 @@ def _drive(run: Run, display: _Display) -> int:
         os.devnull,
         "--rootdir",
         str(suite),
+        "--confcutdir",
+        str(suite),
         "-p",
         "no:cacheprovider",
         "-p",
         "no:terminal",
         "-p",
         "no:logging",
+        "--capture=no",  # or the progress line would be captured, too
         "--assert=plain",
         "-W",
         "ignore",
@@ -101,7 +151,8 @@ def _drive(run: Run, display: _Display) -> int:
     ]
     before = os.environ.copy()
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    os.environ.pop("PYTEST_ADDOPTS", None)
+    for name in _FOREIGN:
+        os.environ.pop(name, None)
     try:
         return int(pytest.main(arguments, plugins=[plugin, plugin.Prepared(run), display]))
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 
 from contract_tests.cases import Case
 from contract_tests.seen import Seen
-from spec.language import IMAGE_ROLES
+from spec.language import IMAGE_ROLES, STATES
 from spec.messages import Response
 from spec.roles import Meaning, Reader
 from spec.validation import ResponseCheck
@@ -109,6 +109,30 @@ class Exchange:
         return [meaning for meaning in self.meanings if meaning.role in IMAGE_ROLES]
 
     @property
+    def pictures_delivered(self) -> int:
+        """How many pictures came; one as a link and as base64 is one."""
+        return len({place_of(meaning.pointer) for meaning in self.image_meanings if meaning.raw})
+
+    @property
+    def state(self) -> str | None:
+        """The task's state in our words; None where the answer says none that is known."""
+        said = self.said("task-status")
+        return said if isinstance(said, str) and said in STATES else None
+
+    @property
+    def lacks_model(self) -> bool:
+        """Whether a valid request is refused because this key does not have the model, in the contract's own words."""
+        problem = self.case.contract.problems.get("unknown-model-id")
+        code = problem.fields.get("error-code") if problem else None
+        return (
+            problem is not None
+            and self.case.defect is None
+            and self.response.status == problem.status
+            and code is not None
+            and self.error("error-code") == code
+        )
+
+    @property
     def wants_task(self) -> bool:
         """Whether a task id is what this request asked for."""
         roles = self.case.operation.response_roles
@@ -121,10 +145,15 @@ class Exchange:
         """Whether the answer, being a success, must carry pictures."""
         if self.case.defect is not None or not self.succeeded or not self.case.operation.response_roles & IMAGE_ROLES:
             return False
-        state = self.said("task-status")
         if "task-status" in self.case.operation.response_roles:
-            return bool(state == "succeeded")
+            return self.state == "succeeded"
         return not self.wants_task and "prompt" in self.asked
+
+
+def place_of(pointer: str) -> str:
+    """Where the picture stands that a meaning at `pointer` speaks of: the item of a list, or the object around it."""
+    above, _, last = pointer.rpartition("/")
+    return pointer if last.isdecimal() else above
 
 
 def _check(case: Case) -> ResponseCheck:

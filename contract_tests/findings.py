@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from contract_tests.clauses import CONFORMS, Broken, Clause, catalogue
 from contract_tests.clauses.registry import LEVELS
@@ -50,30 +51,35 @@ class Findings:
     tallies: dict[str, Tally] = field(default_factory=dict)
     not_tested: dict[str, str] = field(default_factory=dict)
     could_not_look: dict[str, str] = field(default_factory=dict)
-    _by_cause: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    _by_cause: dict[tuple[str, str, str], Finding] = field(default_factory=dict)
+    _judged: WeakKeyDictionary[Exchange, dict[str, Finding | None]] = field(default_factory=WeakKeyDictionary)
 
     def judge(self, exchange: Exchange) -> list[Finding]:
-        """Ask every clause about an exchange; the findings it adds to or makes."""
+        """Ask every clause about an exchange; the findings it adds to or makes.
+
+        Asked again (with the polls that followed) a clause that has already spoken is not counted twice.
+        """
+        known = self._judged.setdefault(exchange, {})
         broken = []
         for clause in catalogue().values():
-            verdict = clause.judge(exchange)
-            if verdict is None:
+            if clause.id in known or (verdict := clause.judge(exchange)) is None:
                 continue
             tally = self.tallies.setdefault(clause.id, Tally())
             if verdict is CONFORMS:
                 tally.conforms += 1
+                known[clause.id] = None
             else:
                 tally.drifts += 1
                 broken.append((clause, verdict))
-        if not broken:
-            return []
-        drifts = recognised(exchange)
-        return list(dict.fromkeys(self._add(clause, verdict, drifts, exchange) for clause, verdict in broken))
+        if broken:
+            drifts = recognised(exchange)
+            known.update((clause.id, self._add(clause, verdict, drifts, exchange)) for clause, verdict in broken)
+        return list(dict.fromkeys(finding for finding in known.values() if finding is not None))
 
     def _add(self, clause: Clause, broken: Broken, drifts: list[Drift], exchange: Exchange) -> Finding:
         drift = next((drift for drift in drifts if drift.explains(clause.id)), None)
         operation = exchange.case.operation
-        cause = (operation.id, drift.id if drift else clause.id)
+        cause = (operation.family, operation.id, drift.id if drift else clause.id)
         convicting = catalogue()[drift.clause] if drift else clause
         finding = self._by_cause.get(cause)
         if finding is None:

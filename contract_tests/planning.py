@@ -1,57 +1,93 @@
 """Which cases are sent, and in what order: everything that costs nothing, then the cheapest picture, then coverage.
 
-Hypothesis draws many valid requests; a greedy choice keeps those that together show every pair of asked values (model
-with size, size with format, ...) with as few pictures as possible.
+Hypothesis draws valid requests. For refusals each is broken at every place, and each constraint is kept once. For
+pictures a greedy choice keeps those that together show every asked value, then every pair of them (model with size,
+size with format ...), with as few pictures as possible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from contract_tests.cases import Case
-from contract_tests.mutations import defects
-from contract_tests.strategies import cases, pixels
+from contract_tests.cases import CREDENTIALS, Case, most_images
+from contract_tests.mutations import breaches, labelled, mutants, sample
+from contract_tests.strategies import at_default, body_plan, boundary_sizes, cases, pinned_values, pixels
 from spec.contract import Contract, Operation
+from spec.language import Schema, walk
+from spec.shapes import discriminators, is_object
 
-_DRAWN_VALID = 150
-_DRAWN_DEFECTIVE = 600
+_ROUNDS = 6
+_TRIES = 3  # of one constraint, where something else is broken with it
 _COVERED_ROLES = ("model", "size", "quality", "output-format", "background", "delivery", "count", "style")
+_CENTRAL_ROLES = frozenset({"output-format", "background", "delivery", "count", "aspect"})
 
 
-def collect(strategy: st.SearchStrategy[Case], examples: int, seed_: int) -> list[Case]:
-    """As many different cases as Hypothesis draws in `examples` tries; the same seed gives the same cases."""
+def collect(strategies: Sequence[st.SearchStrategy[Case]], rounds: int, seed_: int) -> list[Case]:
+    """One case of each strategy per round, each kept once; the same seed gives the same cases."""
     found: dict[Any, Case] = {}
 
     @seed(seed_)
     @settings(
-        max_examples=examples,
+        max_examples=rounds,
         database=None,
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(strategy)
-    def draw(case: Case) -> None:
-        found.setdefault(case.key, case)
+    @given(st.tuples(*strategies))
+    def draw(drawn: tuple[Case, ...]) -> None:
+        for case in drawn:
+            found.setdefault(case.key, case)
 
-    draw()
+    if strategies:
+        draw()
     return list(found.values())
 
 
 def refusals(contract: Contract, operation: Operation, seed_: int) -> list[Case]:
-    """One case for every way the contract lets a request to this operation be wrong; the shortest body of each."""
-    best: dict[str, Case] = {}
-    for case in collect(defects(contract, operation), _DRAWN_DEFECTIVE, seed_):
-        assert case.defect is not None  # noqa: S101 - what `defects` promises
-        label = f"{case.defect.label}: {case.defect.reason}" if case.defect.param == "size" else case.defect.label
-        if label not in best or len(case.body) < len(best[label].body):
-            best[label] = case
-    return sorted(best.values(), key=lambda case: (case.defect.problem, case.defect.param) if case.defect else ("", ""))
+    """One case for every constraint of the contract on requests to this operation, what could cost least first."""
+    found: dict[Any, Case] = {}
+    tries: dict[Any, int] = {}
+    for valid in _to_be_broken(contract, operation, seed_):
+        for mutant in mutants(valid):
+            broken = breaches(mutant)
+            if not broken or tries.get(broken, 0) >= _TRIES:
+                continue
+            case = labelled(mutant)
+            tries[broken] = tries.get(broken, 0) + 1 if case is None else _TRIES
+            if case is not None and case.defect is not None:
+                found.setdefault((case.defect.problem, case.defect.param, case.defect.rule or broken), case)
+    return sorted(found.values(), key=_could_cost)
+
+
+def _to_be_broken(contract: Contract, operation: Operation, seed_: int) -> list[Case]:
+    """Valid cases that between them reach every rule of the body: each model, deciding value and inner object."""
+    if not operation.body:
+        return collect([cases(contract, operation)], 1, seed_)
+    schema = next(iter(operation.body.values()))
+    pins: list[dict[str, Any]] = [{}]
+    for name in (*_names_of_role(schema, "model"), *discriminators(schema)):
+        listed = pinned_values(schema, name) or [sample(schema["properties"][name])]
+        pins += [{name: value} for value in listed]
+    pins += [
+        {name: sample(inner)}
+        for name, inner in schema.get("properties", {}).items()
+        if is_object(inner) or "items" in inner
+    ]
+    plan = body_plan(operation)
+    found = collect([cases(contract, operation, pin, least=True) for pin in pins if plan.possible(pin)], 1, seed_)
+    return sorted(found, key=lambda case: len(case.body))
+
+
+def _could_cost(case: Case) -> tuple[float, str, str]:
+    """Credentials and broken bodies first, much asked for last: a provider that refuses nothing is met cheaply."""
+    problem, param = (case.defect.problem, case.defect.param) if case.defect else ("", "")
+    return (0 if problem in CREDENTIALS else most_images(case), problem, param)
 
 
 def coverage(
@@ -61,61 +97,75 @@ def coverage(
     models: Iterable[str] = (),
     unavailable: frozenset[str] = frozenset(),
 ) -> list[Case]:
-    """Valid cases, the cheapest first, then each the one that shows most new pairs of values for its pictures."""
-    model_name = _property_of_role(operation, "model")
-    strategies = (
-        [cases(contract, operation, {model_name: model}, unavailable=unavailable) for model in models]
-        if model_name
-        else []
-    )
-    drawn = collect(
-        st.one_of(strategies) if strategies else cases(contract, operation, unavailable=unavailable),
-        _DRAWN_VALID,
-        seed_,
-    )
-    plain = collect(
-        st.one_of(
-            [cases(contract, operation, {model_name: model}, least=True) for model in models]
-            if model_name and strategies
-            else [cases(contract, operation, least=True)]
-        ),
-        20,
-        seed_,
-    )
-    return _greedy(sorted(plain, key=_cost)[:1], drawn)
+    """Valid cases, the cheapest first, then each the one that shows most new values and pairs for its pictures.
+
+    `models`: only these; roles in `unavailable` keep their default (a stream where the contract documents none).
+    """
+    if not operation.body:
+        return collect([cases(contract, operation)], 1, seed_)
+    schema = next(iter(operation.body.values()))
+    allowed = at_default(operation, unavailable)
+    each: list[dict[str, Any]] = [{}]
+    for name in _names_of_role(schema, "model"):
+        listed = tuple(models) or tuple(pinned_values(schema, name))
+        if listed:
+            each, allowed = [{name: model} for model in listed], (*allowed, (name, listed))
+    plan = body_plan(operation, allowed)
+    each, pins = ([pin for pin in found if plan.possible(pin)] for found in (each, _pins(schema)))
+    plain = collect([cases(contract, operation, pin, True, allowed) for pin in each], 1, seed_)
+    candidates = [
+        *plain,
+        *collect([cases(contract, operation, pin, True, allowed) for pin in pins], _ROUNDS, seed_),
+        *collect([cases(contract, operation, pin, False, allowed) for pin in each], _ROUNDS, seed_),
+    ]
+    return _greedy(sorted(plain, key=_cost)[:1], candidates)
+
+
+def _pins(schema: Schema) -> Iterator[dict[str, Any]]:
+    """Every listed value of the properties whose effect can be seen, two pictures, and sizes at the rules' limits."""
+    rules = {str(part["x-size-rule"]): part["x-size-rule"] for _, part in walk(schema) if "x-size-rule" in part}
+    for role in _COVERED_ROLES[1:]:
+        for name in _names_of_role(schema, role):
+            yield from ({name: value} for value in pinned_values(schema, name))
+            if role == "count":
+                yield {name: 2}
+            if role == "size":
+                yield from ({name: size} for rule in rules.values() for size in boundary_sizes(rule))
+
+
+def _names_of_role(schema: Schema, role: str) -> list[str]:
+    return [name for name, inner in schema.get("properties", {}).items() if inner.get("x-role") == role]
 
 
 def _greedy(chosen: list[Case], candidates: list[Case]) -> list[Case]:
-    shown = {pair for case in chosen for pair in _pairs(case)}
-    left = [(case, _pairs(case), _cost(case)) for case in candidates]
+    shown = {pair for case in chosen for pair in shows(case)}
+    left = [(case, shows(case), _cost(case)) for case in candidates]
     while left:
         best = max(left, key=lambda entry: (sum(map(_worth, entry[1] - shown)) / entry[2], -len(entry[0].body)))
         if not best[1] - shown:
             break
         chosen.append(best[0])
         shown |= best[1]
-        left.remove(best)
+        left = [entry for entry in left if entry is not best and entry[1] - shown]
     return chosen
 
 
-def _pairs(case: Case) -> frozenset[Any]:
+def shows(case: Case) -> frozenset[Any]:
     """What a case shows: each asked value, and each pair of them."""
-    told = [(role, case.asked[role]) for role in _COVERED_ROLES if role in case.asked]
-    return frozenset([*((value,) for value in told if value[0] != "model"), *combinations(told, 2)])
+    told = [(role, case.asked[role]) for role in _COVERED_ROLES if case.asked.get(role) is not None]
+    size = case.asked.get("size")
+    aspect = []
+    if isinstance(size, tuple):
+        aspect = [("aspect", "square" if size[0] == size[1] else "wide" if size[0] > size[1] else "tall")]
+    return frozenset([*((value,) for value in [*told, *aspect] if value[0] != "model"), *combinations(told, 2)])
 
 
 def _worth(shown: tuple[Any, ...]) -> int:
-    """A value nobody has asked for yet is worth far more than a new pair."""
-    return 20 if len(shown) == 1 else 1
+    """A value nobody has asked for yet is worth far more than a new pair, most where a role matters to every model."""
+    if len(shown) > 1:
+        return 1
+    return 60 if shown[0][0] in _CENTRAL_ROLES else 20
 
 
 def _cost(case: Case) -> float:
     return int(case.asked.get("count", 1)) * (1 + pixels(case) / (4 * 1024 * 1024))
-
-
-def _property_of_role(operation: Operation, role: str) -> str | None:
-    for schema in operation.body.values():
-        for name, inner in schema.get("properties", {}).items():
-            if inner.get("x-role") == role:
-                return str(name)
-    return None

@@ -5,6 +5,8 @@ Options start with `--imageproof-`. Without a URL the embedded mock is started a
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from contract_tests.run import Run
 
-_MARK = "imageproof_cases"
+MARK = "imageproof_cases"
 _RUN: pytest.StashKey[Any] = pytest.StashKey()
 _OWNED: pytest.StashKey[bool] = pytest.StashKey()
 _SERVER: pytest.StashKey[Any] = pytest.StashKey()
@@ -52,12 +54,12 @@ class Prepared:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark."""
-    config.addinivalue_line("markers", f"{_MARK}(kind): parametrized with the contract's cases of a kind")
+    config.addinivalue_line("markers", f"{MARK}(kind): parametrized with the contract's cases of a kind")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a marked test the cases of its kind."""
-    mark = metafunc.definition.get_closest_marker(_MARK)
+    mark = metafunc.definition.get_closest_marker(MARK)
     if mark is None:
         return
     from contract_tests.suite_cases import cases_of
@@ -119,6 +121,19 @@ def _own(config: pytest.Config) -> Run | None:
     return run if config.stash.get(_OWNED, True) else None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Count how the cases of each kind end; a failure that is no verdict is a fault of ours."""
+    report = yield
+    mark = item.get_closest_marker(MARK)
+    if mark is not None and _RUN in item.config.stash and (report.when == "call" or not report.passed):
+        run: Run = item.config.stash[_RUN]
+        run.steps.setdefault(mark.args[0], Counter())[report.outcome] += 1
+        if report.failed and call.excinfo is not None and not call.excinfo.errisinstance(pytest.fail.Exception):
+            run.crashes.append(f"{item.name}\n{report.longreprtext}")
+    return report
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the report."""
     run = _own(session.config)
@@ -137,10 +152,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say where the report is and what it cost."""
+    """Say what did not fail a test but should be known, where the report is and what it cost."""
     run = _own(config)
     if run is not None:
         ledger = run.provider.ledger
+        from contract_tests.verdicts import told
+
+        for finding in run.findings.all:
+            if finding.clause.level != "MUST":  # a broken MUST is a failed test
+                terminalreporter.write_line(f"imageproof: {told(finding).splitlines()[0]}")
         terminalreporter.write_line(
             f"imageproof: {run.provider.redact.text(run.provider.root)}: {len(run.findings.all)} findings, "
             f"{ledger.requests} requests, {ledger.images} pictures"

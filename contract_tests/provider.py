@@ -11,13 +11,13 @@ import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Self, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
 
 from contract_tests.budget import Ledger
-from contract_tests.cases import KEY, Case
+from contract_tests.cases import KEY, Case, expected_images, most_images
 from contract_tests.exchange import Exchange
 from contract_tests.secrets import Redactor
 from contract_tests.seen import Seen, decode_base64, look, unreachable
@@ -27,22 +27,42 @@ from spec.messages import Response, Undecodable, decode, is_json, media_type
 
 T = TypeVar("T")
 _LARGEST_ANSWER = 256 * 1024 * 1024
+_MEMO_BYTES = 512 * 1024 * 1024
+_CONNECT_SECONDS = 15.0
 _FIRST_POLL_SECONDS = 0.05
+_LONGEST_POLL_SECONDS = 5.0
+_LONGEST_WAIT = 60.0
+_TRIES = 3
+_SILENT = 3  # requests in a row that could not look: from then on nobody is asked any more
 
 
 class CouldNotLook(Exception):
-    """The provider could not be asked: no connection, no answer in time. Says nothing about its contract."""
+    """The provider could not be asked: no connection, no answer in time, no entry. Says nothing about its contract.
+
+    `arrived`: whether the request may have arrived, and be billed, all the same.
+    """
+
+    def __init__(self, reason: str, arrived: bool = False) -> None:
+        super().__init__(reason)
+        self.arrived = arrived
 
 
 def root_of(url: str) -> str:
     """The root of a provider from what people have in OPENAI_BASE_URL, with or without `/v1`.
 
-    Raises ValueError when it is no http URL.
+    Raises ValueError when it is no http URL; the text never repeats it, a key may be in it.
     """
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no http or https URL; expected something like https://api.example.com/v1")
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
+    text = url.strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+    except ValueError:  # a bad port, a bad IPv6 address
+        usable = False
+    if not usable or any(letter.isspace() for letter in text):
+        raise ValueError("this is no http or https URL; expected something like https://api.example.com/v1")
+    if parts.query or parts.fragment:
+        raise ValueError("a URL with ? or # is no base URL; expected something like https://api.example.com/v1")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}".rstrip("/")
 
 
 def is_loopback(root: str) -> bool:
@@ -67,48 +87,100 @@ class Provider:
         self.root = root_of(url)
         self.ledger = ledger
         self.redact = Redactor([key])
-        self.exchanges: list[Exchange] = []
         self._key = key
         self._timeout = timeout
+        self._connect = min(timeout, _CONNECT_SECONDS)
         self._task_timeout = task_timeout
-        self._memo: dict[Any, Exchange] = {}
-        self._absent: dict[str, bool] = {}
+        self._memo = _Memo(_MEMO_BYTES)
+        self._absent: dict[tuple[str, str], bool] = {}
+        self._silence: list[str] = []  # why the last requests in a row could not look
+        self._let_in = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="imageproof-provider", daemon=True)
         self._thread.start()
         self._session = self._run(self._open())
 
     async def _open(self) -> aiohttp.ClientSession:
-        timeout = aiohttp.ClientTimeout(total=self._timeout, connect=min(self._timeout, 15))
+        timeout = aiohttp.ClientTimeout(total=self._timeout, sock_connect=self._connect)
         return aiohttp.ClientSession(timeout=timeout, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar())
 
     def close(self) -> None:
-        """Close connections and the loop."""
-        self._run(self._session.close())
+        """Close connections and the loop; what is still under way is cut off."""
+        if self._loop.is_closed():
+            return
+        self._run(self._shut())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
+
+    async def _shut(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._session.close()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def send(self, case: Case) -> Exchange:
-        """Send a case, or give the answer it already had. Raises BudgetSpent, CouldNotLook."""
+        """Send a case, or give the answer it already had. Raises BudgetSpent, CouldNotLook.
+
+        "Not now" (429, and 503 to a request that keeps the contract) is asked again when `Retry-After` says so.
+        """
         if known := self._memo.get(case.key):
             return known
+        self._refuse_in_vain()
         images = expected_images(case)
-        self.ledger.ask(images)
-        exchange = self._send(case, None)
+        # Whoever has answered one broken request with pictures may do so again.
+        self.ledger.ask(most_images(case) if self.ledger.refused_but_delivered else images)
+        try:
+            exchange = self._patiently(case)
+            self._check_entry(exchange)
+        except CouldNotLook as error:
+            self._silence.append(str(error))
+            # A connection that is cut does not stop the provider from making, and billing, what was asked for.
+            self.ledger.charge(images if error.arrived else 0)
+            raise
+        self._silence.clear()
         self._charge(exchange, images)
-        self._memo[case.key] = exchange
+        self._memo.keep(case.key, exchange)
         return exchange
 
+    def _refuse_in_vain(self) -> None:
+        """Raises CouldNotLook when nobody has answered for a while: 200 time-outs in a row help nobody."""
+        if len(self._silence) >= _SILENT:
+            raise CouldNotLook(f"not asked: {_SILENT} requests in a row were in vain ({self._silence[-1]})")
+
+    def _patiently(self, case: Case) -> Exchange:
+        for tries in range(1, _TRIES + 1):
+            exchange = self._send(case, None)
+            later = exchange.response.status == 429 or (exchange.response.status == 503 and case.defect is None)
+            wait = _retry_after(exchange)
+            if not later or wait is None or wait > _LONGEST_WAIT or tries == _TRIES:
+                break
+            time.sleep(wait)
+        return exchange
+
+    def _check_entry(self, exchange: Exchange) -> None:
+        """Raises CouldNotLook when the caller is not let in: the key is refused, the quota is used up."""
+        case, status = exchange.case, exchange.response.status
+        if case.authorization is None or KEY not in case.authorization:
+            return
+        said = exchange.error("error-message") or exchange.response.body[:200].decode("utf-8", "replace")
+        if status == 401 and (case.defect is None or not self._let_in):
+            raise CouldNotLook(f"the key in {self._key_variable} is refused (401): {said}")
+        if status == 429 or (case.defect is None and status in (402, 403)):
+            raise CouldNotLook(f"not let in ({status}): {said}")
+        self._let_in = True
+
     def _charge(self, exchange: Exchange, images: int) -> None:
+        delivered = exchange.pictures_delivered if exchange.succeeded else 0
         if exchange.case.defect is None:
-            # Pictures asked for are taken as made unless the provider refused: a cut connection is billed too.
-            self.ledger.charge(images if exchange.response.status < 400 else 0)
-        elif exchange.succeeded and exchange.image_meanings:
-            self.ledger.charge(len(exchange.image_meanings))
+            # What was asked for is taken as made unless the provider refused.
+            self.ledger.charge(max(images, delivered) if exchange.response.status < 400 else 0)
+        elif delivered:
+            self.ledger.charge(delivered)
             self.ledger.refused_but_delivered += 1
 
     def _send(self, case: Case, parent: Exchange | None) -> Exchange:
@@ -123,7 +195,7 @@ class Provider:
             self._request(case.operation.method.upper(), url, headers, case.query, case.body)
         )
         response = Response(status, self.redact.headers(answer_headers), self.redact.data(body))
-        if is_json(response.media) or response.body[:1] in (b"{", b"["):
+        if is_json(response.media) or response.body.lstrip()[:1] in (b"{", b"["):
             try:
                 response.value = decode(response.body, "application/json")
             except Undecodable:
@@ -136,10 +208,9 @@ class Provider:
             response,
             began,
             time.perf_counter() - clock,
-            len(self.exchanges) + 1,
+            self.ledger.requests,
             parent,
         )
-        self.exchanges.append(exchange)
         if exchange.succeeded and exchange.image_meanings:
             exchange.pictures = [
                 self._look(meaning.role, meaning.pointer, meaning.raw) for meaning in exchange.image_meanings
@@ -147,7 +218,13 @@ class Provider:
         return exchange
 
     async def _request(
-        self, method: str, url: str, headers: Mapping[str, str], query: Mapping[str, str], body: bytes
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        allow_redirects: bool = False,
     ) -> tuple[int, dict[str, str], bytes]:
         try:
             async with self._session.request(
@@ -157,17 +234,21 @@ class Provider:
                 params=dict(query) or None,
                 data=body or None,
                 skip_auto_headers=("Content-Type", "Accept", "User-Agent"),
-                allow_redirects=False,
+                allow_redirects=allow_redirects,
             ) as answer:
                 data = await answer.content.read(_LARGEST_ANSWER)
                 while len(data) < _LARGEST_ANSWER and (more := await answer.content.read(_LARGEST_ANSWER - len(data))):
                     data += more
                 return answer.status, {name.lower(): text for name, text in answer.headers.items()}, data
+        except aiohttp.ConnectionTimeoutError as error:
+            raise CouldNotLook(f"{method} {self.redact.text(url)}: no connection within {self._connect:g} s") from error
         except TimeoutError as error:
-            raise CouldNotLook(f"{method} {self.redact.text(url)}: no answer within {self._timeout:g} s") from error
-        except (aiohttp.ClientError, OSError) as error:
+            reason = f"{method} {self.redact.text(url)}: no answer within {self._timeout:g} s"
+            raise CouldNotLook(reason, arrived=True) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = self.redact.text(str(error)) or type(error).__name__
-            raise CouldNotLook(f"{method} {self.redact.text(url)}: {reason}") from error
+            arrived = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL | ValueError)
+            raise CouldNotLook(f"{method} {self.redact.text(url)}: {reason}", arrived) from None
 
     def _look(self, role: str, pointer: str, raw: Any) -> Seen:
         if not isinstance(raw, str) or not raw:
@@ -181,11 +262,11 @@ class Provider:
             return unreachable(role, pointer, raw, f"{raw[:80]!r} is no absolute http URL")
         try:
             # No key: the link may lead to another host, and a link that needs one is of no use to a caller.
-            status, headers, data = self._run(self._request("GET", urljoin(self.root, raw), {}, {}, b""))
+            status, headers, data = self._run(self._request("GET", raw, {}, {}, b"", allow_redirects=True))
         except CouldNotLook as error:
             return unreachable(role, pointer, raw, str(error))
         if status != 200:
-            return unreachable(role, pointer, raw, f"GET {raw[:120]} answers {status}")
+            return unreachable(role, pointer, raw, f"GET {self.redact.text(raw)[:120]} answers {status}")
         return look(role, pointer, raw, data, media_type(headers.get("content-type", "")))
 
     def follow(self, exchange: Exchange) -> None:
@@ -197,36 +278,49 @@ class Provider:
         while True:
             poll = self._send(target, exchange)
             exchange.polls.append(poll)
-            if not poll.succeeded or poll.said("task-status") in TERMINAL_STATES:
+            pause = _retry_after(poll)
+            later = poll.response.status == 429 and pause is not None
+            if not later and (not poll.succeeded or poll.state in TERMINAL_STATES):
                 return
-            if time.monotonic() > until:
+            left = until - time.monotonic()
+            if left <= 0:
                 exchange.gave_up = f"no end after {self._task_timeout:g} s and {len(exchange.polls)} polls"
                 return
-            time.sleep(max(wait, _retry_after(poll)))
-            wait = min(wait * 1.5, 5.0)
+            time.sleep(min(max(wait, pause or 0.0), left))
+            wait = min(wait * 1.5, _LONGEST_POLL_SECONDS)
 
     def _linked(self, exchange: Exchange) -> Case | None:
         case = exchange.case
         for link in case.operation.links:
-            parameters = {name: _at(exchange.response.value, pointer) for name, pointer in link.parameters.items()}
-            if all(isinstance(value, str | int) and value != "" for value in parameters.values()):
-                path = {name: str(value) for name, value in parameters.items()}
-                return Case(case.contract, case.contract.operation(link.operation), path_parameters=path)
+            told = {name: _at(exchange.response.value, pointer) for name, pointer in link.parameters.items()}
+            if all(type(value) in (str, int) and value != "" for value in told.values()):
+                target = case.contract.operation(link.operation)
+                places = {parameter.name: parameter.location for parameter in target.parameters}
+                path, query = (
+                    {name: str(value) for name, value in told.items() if places.get(name) == place}
+                    for place in ("path", "query")
+                )
+                return Case(case.contract, target, path_parameters=path, query=query)
         return None
 
     def lacks(self, contract: Contract, operation: Operation) -> bool:
         """Whether an optional operation is absent: it answers as a path nobody has does. Costs nothing."""
         if operation.optional_because is None:
             return False
-        known = self._absent.get(operation.id)
+        name = (contract.name, operation.id)
+        known = self._absent.get(name)
         if known is None:
+            self._refuse_in_vain()
             parameters = {p.name: "imageproof-no-such-thing" for p in operation.parameters if p.location == "path"}
             probe = Case(contract, operation, path_parameters=parameters)
             nowhere = Case(contract, replace(operation, path="/v1/imageproof/no-such-path"))
-            answers = [self._send(case, None).response for case in (probe, nowhere)]
-            known = self._absent[operation.id] = answers[0].status in (404, 405, 501) and _signature(
-                answers[0]
-            ) == _signature(answers[1])
+            try:
+                there, not_there = (self._send(case, None).response for case in (probe, nowhere))
+            except CouldNotLook as error:
+                self._silence.append(str(error))
+                raise
+            nothing = there.status in (404, 405, 501) or there.media == "text/html"  # a gateway's own web page
+            known = self._absent[name] = nothing and _signature(there) == _signature(not_there)
         return known
 
     def __enter__(self) -> Self:
@@ -236,12 +330,25 @@ class Provider:
         self.close()
 
 
-def expected_images(case: Case) -> int:
-    """How many pictures a case costs where the contract is kept."""
-    if case.defect is not None or "prompt" not in case.asked:
-        return 0
-    count = case.asked.get("count", 1)
-    return count if isinstance(count, int) else 1
+class _Memo:
+    """Answers already paid for, the newest up to so many bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._bytes = most, 0
+        self._kept: dict[Any, Exchange] = {}
+
+    def get(self, key: Any) -> Exchange | None:
+        return self._kept.get(key)
+
+    def keep(self, key: Any, exchange: Exchange) -> None:
+        self._kept[key] = exchange
+        self._bytes += _bytes_of(exchange)
+        while self._bytes > self._most and len(self._kept) > 1:
+            self._bytes -= _bytes_of(self._kept.pop(next(iter(self._kept))))
+
+
+def _bytes_of(exchange: Exchange) -> int:
+    return 2 * len(exchange.response.body) + sum(len(picture.data) for picture in exchange.pictures)
 
 
 def _signature(response: Response) -> tuple[int, Any]:
@@ -262,6 +369,7 @@ def _at(value: Any, pointer: str) -> Any:
     return value
 
 
-def _retry_after(exchange: Exchange) -> float:
-    text = exchange.response.headers.get("retry-after", "")
-    return min(float(text), 30.0) if text.isdigit() else 0.0
+def _retry_after(exchange: Exchange) -> float | None:
+    """Seconds the answer asks to wait; None when it does not."""
+    text = exchange.response.headers.get("retry-after", "").strip()
+    return float(text) if text.isascii() and text.isdecimal() else None

@@ -50,8 +50,7 @@ def empty_object(exchange: Exchange) -> bool:
 def one_picture(exchange: Exchange) -> bool:
     """Several pictures asked for, exactly one delivered."""
     asked = exchange.asked.get("count", 1)
-    came = {meaning.pointer.rpartition("/")[0] for meaning in exchange.image_meanings if meaning.raw}
-    return exchange.owes_pictures and isinstance(asked, int) and asked > 1 and len(came) == 1
+    return exchange.owes_pictures and isinstance(asked, int) and asked > 1 and exchange.pictures_delivered == 1
 
 
 @recognises("size-ignored-200-wrong-aspect")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
 from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
 from spec.contract import Contract, Operation
+from spec.errors import UnknownName
+from spec.language import IMAGE_ROLES
 from spec.profiles import PLAIN, Profile, load_profile
 
 #: loopback needs no key; something must be sent all the same
@@ -28,7 +31,7 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run was told. `max_images` None: a default on loopback, nothing that costs elsewhere."""
+    """What a run was told. `max_images` None: a default on loopback, nothing that costs elsewhere; times in seconds."""
 
     url: str
     key_variable: str = KEY_VARIABLE
@@ -43,7 +46,7 @@ class Options:
 
 @dataclass(eq=False)
 class Run:
-    """A run in progress. `skip_reason` of a test says why something was not looked at."""
+    """A run in progress. `steps` count how the tests of a kind ended; `crashes` are faults of ours, not findings."""
 
     options: Options
     profile: Profile
@@ -51,18 +54,27 @@ class Run:
     provider: Provider
     findings: Findings = field(default_factory=Findings)
     started: float = field(default_factory=time.time)
+    steps: dict[str, Counter[str]] = field(default_factory=dict)
+    crashes: list[str] = field(default_factory=list)
+    interrupted: bool = False
 
     def judge(self, case: Case) -> tuple[Exchange | None, list[Finding], str]:
         """Send a case and judge the answer: the exchange, its findings, or why there is none."""
+        place = f"{case.operation.id}: {case.label}" + (f" ({case.defect.rule})" if case.defect else "")
         try:
             exchange = self.provider.send(case)
         except BudgetSpent as error:
-            self.findings.not_tested[f"{case.operation.id}: {case.label}"] = str(error)
+            self.findings.not_tested[place] = str(error)
             return None, [], str(error)
         except CouldNotLook as error:
-            self.findings.could_not_look[f"{case.operation.id}: {case.label}"] = str(error)
+            self.findings.could_not_look[place] = str(error)
             return None, [], str(error)
-        return exchange, self.findings.judge(exchange), ""
+        found = self.findings.judge(exchange)
+        if exchange.lacks_model and not found:
+            reason = f"this provider does not have the model {case.asked.get('model')}"
+            self.findings.not_tested[place] = reason
+            return None, [], reason
+        return exchange, found, ""
 
     def follow(self, exchange: Exchange) -> list[Finding]:
         """Poll the task of an exchange to its end and judge every poll, then the whole."""
@@ -75,8 +87,12 @@ class Run:
 
     def absent(self, contract: Contract, operation: Operation) -> str:
         """Why an optional operation is not tested; empty when it is there."""
-        if not self.provider.lacks(contract, operation):
-            return ""
+        try:
+            if not self.provider.lacks(contract, operation):
+                return ""
+        except CouldNotLook as error:
+            self.findings.could_not_look[operation.id] = str(error)
+            return str(error)
         reason = f"this provider has no {operation.label}. {operation.optional_because or ''}".strip()
         self.findings.not_tested[operation.id] = reason
         return reason
@@ -92,7 +108,9 @@ def open_run(options: Options) -> Run:
         root = root_of(options.url)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    key = os.environ.get(options.key_variable, "")
+    key = os.environ.get(options.key_variable, "").strip()
+    if not key.isprintable() or " " in key:
+        raise UsageError(f"the variable {options.key_variable} holds blanks or control characters, so it is no API key")
     if not key:
         if not is_loopback(root):
             raise UsageError(
@@ -104,8 +122,25 @@ def open_run(options: Options) -> Run:
     most = options.max_images
     if most is None:
         most = LOOPBACK_IMAGES if is_loopback(root) else 0
+    contracts = profile.contracts()
+    _check_models(contracts, options.models)
     provider = Provider(options.url, key, Ledger(most), options.timeout, options.task_timeout, options.key_variable)
-    return Run(options, profile, profile.contracts(), provider)
+    return Run(options, profile, contracts, provider)
+
+
+def _check_models(contracts: Iterable[Contract], models: Iterable[str]) -> None:
+    """Raises UnknownName for a model no contract lists, where the models are listed."""
+    listed = {
+        model
+        for _, operation in operations_of(contracts)
+        for schema in operation.body.values()
+        for inner in schema.get("properties", {}).values()
+        if inner.get("x-role") == "model"
+        for model in inner.get("enum", ())
+    }
+    for model in models:
+        if listed and model not in listed:
+            raise UnknownName("model", model, map(str, listed))
 
 
 def unavailable_roles(operation: Operation) -> frozenset[str]:
@@ -114,14 +149,15 @@ def unavailable_roles(operation: Operation) -> frozenset[str]:
     return frozenset() if "text/event-stream" in media else frozenset({"stream", "partial-count"})
 
 
+def delivers(operation: Operation) -> bool:
+    """Whether the operation can answer a prompt with its pictures."""
+    return "prompt" in operation.request_roles and bool(operation.response_roles & IMAGE_ROLES)
+
+
 def submits(operation: Operation) -> bool:
-    """Whether the operation can be asked to answer with a task."""
-    return "async" in operation.request_roles and "task-id" in operation.response_roles
-
-
-def makes(operation: Operation) -> bool:
-    """Whether the operation makes pictures from a prompt."""
-    return "prompt" in operation.request_roles
+    """Whether the operation can answer a prompt with a task: when asked to, or always."""
+    asked_to = "async" in operation.request_roles or not operation.response_roles & IMAGE_ROLES
+    return asked_to and "prompt" in operation.request_roles and "task-id" in operation.response_roles
 
 
 def looks_up(operation: Operation) -> bool:

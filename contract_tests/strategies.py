@@ -1,22 +1,25 @@
 """Hypothesis strategies from contract schemas: only the keywords our documents use, conditionals resolved on the way.
 
-An object is drawn property by property; the properties that an `if` looks at come first, and after each of them the
-schemas of the others are looked up again, so that nothing has to be thrown away.
+An object is drawn property by property. Those an `if` looks at come first; each takes only a value that the rest of
+the object can still be completed from, so that nothing has to be thrown away.
 """
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from math import isqrt
 from typing import Any
 
+import jsonschema_rs
 from hypothesis import strategies as st
 
 from contract_tests.cases import Case, json_case
 from spec.contract import Contract, Operation, Parameter
-from spec.language import Schema, types_of
-from spec.shapes import discriminators, is_object, merge, shape_of
+from spec.language import EXTENSIONS, Schema, types_of
+from spec.shapes import Shape, ShapeIndex, is_object, merge
 from spec.units import parse_size, size_rule_reason
 
 PROMPTS = (
@@ -30,10 +33,28 @@ PROMPTS = (
     "Two chairs.\nOne red, one blue.",
 )
 _LINKS = ("https://example.com/picture.png", "https://example.com/a/b.webp?size=large")
+#: property of a body -> the only values it may have, as a hashable
+Allowed = tuple[tuple[str, tuple[Any, ...]], ...]
+_NOTES = {"title", "description", "default", "examples", "deprecated", "contentEncoding", "contentMediaType"}
+_ANYWHERE = _NOTES | EXTENSIONS | {"type", "enum", "const", "anyOf", "oneOf", "allOf"}
+#: JSON type -> the keywords its strategy keeps
+_KEPT: dict[str, frozenset[str]] = {
+    "null": frozenset(),
+    "boolean": frozenset(),
+    "integer": frozenset({"minimum", "maximum"}),
+    "number": frozenset({"minimum", "maximum"}),
+    "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
+    "array": frozenset({"items", "minItems", "maxItems"}),
+    "object": frozenset({"properties", "required", "additionalProperties", "if", "then", "else"}),
+}
+_PATTERN_AND = ("minLength", "maxLength", "format")
 
 
 def values(schema: Schema) -> st.SearchStrategy[Any]:
     """Values that keep `schema`. Raises NotImplementedError for a schema no strategy is written for."""
+    schema = _flat(schema)
+    types = _types(schema)
+    _refuse_unknown(schema, types)
     if "const" in schema:
         return st.just(schema["const"])
     if "enum" in schema:
@@ -42,18 +63,49 @@ def values(schema: Schema) -> st.SearchStrategy[Any]:
         if key in schema and not is_object(schema):
             rest = {name: value for name, value in schema.items() if name != key}
             return st.one_of([values(merge(rest, branch)) for branch in schema[key]])
-    named = schema.get("type", ())
-    types = [named] if isinstance(named, str) else list(named)
-    if not types and "properties" in schema:
-        types = ["object"]
     if not types:
-        raise NotImplementedError(f"no strategy for a schema without a type: {sorted(schema)}")
+        raise NotImplementedError(f"no strategy for a schema without a type: it has {_listed(schema)}")
     return st.one_of([_of_type(name, schema) for name in types])
 
 
+def _types(schema: Schema) -> list[str]:
+    named = schema.get("type", ())
+    types = [named] if isinstance(named, str) else list(named)
+    return types or (["object"] if "properties" in schema else [])
+
+
+def _flat(schema: Schema) -> Schema:
+    """`schema` with the parts of its `allOf` merged; an object's are left to its shape, they may be conditional."""
+    if "allOf" not in schema or is_object(schema):
+        return schema
+    flat: Schema = {key: value for key, value in schema.items() if key != "allOf"}
+    for part in schema["allOf"]:
+        flat = merge(flat, _flat(part))
+    return flat
+
+
+def _refuse_unknown(schema: Schema, types: list[str]) -> None:
+    kept = _ANYWHERE.union(*(_KEPT.get(name, frozenset()) for name in types or _KEPT))
+    unknown = schema.keys() - kept
+    if "pattern" in schema and not unknown:
+        unknown = schema.keys() & set(_PATTERN_AND)  # each alone is kept, together nothing is written for them
+    if not unknown and schema.get("format", "uri") != "uri" and not schema["format"].startswith("size-rule:"):
+        unknown = {f"format: {schema['format']}"}
+    if isinstance(schema.get("additionalProperties"), Mapping):
+        unknown |= {"additionalProperties: {...}"}
+    if unknown:
+        kind = " or ".join(types) or "any value"
+        raise NotImplementedError(f"no strategy for {_listed(unknown)} on {kind}: contract_tests/strategies.py")
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(sorted(names)) or "nothing in it"
+
+
 def _fitting(schema: Schema) -> list[Any]:
+    """The values of an enumeration that the schema's type allows."""
     types = types_of(schema)
-    nullable = not types or "null" in schema.get("type", ())
+    nullable = not types or "null" in _types(schema)
     return [value for value in schema["enum"] if value is not None or nullable]
 
 
@@ -64,7 +116,8 @@ def _of_type(name: str, schema: Schema) -> st.SearchStrategy[Any]:
         case "boolean":
             return st.booleans()
         case "integer" if schema.get("x-role") == "count":  # two show whether the number is heard, for little money
-            return st.sampled_from([n for n in (1, 2, 3) if n <= schema.get("maximum", 3)])
+            least, most = schema.get("minimum", 1), schema.get("maximum", 3)
+            return st.integers(least, min(most, least + 2))
         case "integer":
             return st.integers(schema.get("minimum"), schema.get("maximum"))
         case "number":
@@ -72,9 +125,8 @@ def _of_type(name: str, schema: Schema) -> st.SearchStrategy[Any]:
         case "string":
             return _strings(schema)
         case "array":
-            return st.lists(
-                values(schema["items"]), min_size=schema.get("minItems", 0), max_size=schema.get("maxItems", 4)
-            )
+            least = schema.get("minItems", 0)
+            return st.lists(values(schema["items"]), min_size=least, max_size=schema.get("maxItems", least + 4))
         case "object":
             return objects(schema)
     raise NotImplementedError(f"no strategy for type {name!r}")
@@ -83,122 +135,255 @@ def _of_type(name: str, schema: Schema) -> st.SearchStrategy[Any]:
 def _strings(schema: Schema) -> st.SearchStrategy[str]:
     least, most = schema.get("minLength", 0), schema.get("maxLength", 200)
     if "x-size-rule" in schema:
-        return sizes(schema["x-size-rule"]) | st.sampled_from(sorted(schema.get("x-resolves", {})) or ["1024x1024"])
-    role = schema.get("x-role")
-    if role == "prompt":
-        return st.sampled_from([prompt for prompt in PROMPTS if least <= len(prompt) <= most])
-    if role == "size":
-        return st.sampled_from(["1024x1024", *schema.get("x-resolves", {})])
+        words = sorted(schema.get("x-resolves", {}))
+        return sizes(schema["x-size-rule"]) | st.sampled_from(words) if words else sizes(schema["x-size-rule"])
+    if "pattern" in schema:
+        return st.from_regex(re.compile(str(schema["pattern"]), re.ASCII), fullmatch=True)
     if schema.get("format") == "uri":
         return st.sampled_from(_LINKS)
-    if "pattern" in schema:
-        return st.from_regex(re.compile(str(schema["pattern"])), fullmatch=True)
-    return st.text(string.ascii_letters + string.digits + "-_", min_size=max(least, 1), max_size=min(most, 24))
+    role = schema.get("x-role")
+    if role == "prompt" and (fitting := [prompt for prompt in PROMPTS if least <= len(prompt) <= most]):
+        return st.sampled_from(fitting)
+    if role == "size":
+        return st.sampled_from(["1024x1024", *schema.get("x-resolves", {})])
+    return st.text(string.ascii_letters + string.digits + "-_", min_size=max(least, 1), max_size=min(most, least + 24))
 
 
 @st.composite
 def sizes(draw: st.DrawFn, rule: Mapping[str, int]) -> str:
     """`WxH` texts that keep a size rule, its corners among them."""
-    step = rule.get("multiple", 1)
-    longest = rule.get("max-edge", 4096)
-    least, most = rule.get("min-pixels", step * step), rule.get("max-pixels", longest * longest)
-    corners = [f"{width}x{height}" for width, height in _corners(rule)]
+    step, longest, ratio, least, most = _bounds(rule)
+    corners = boundary_sizes(rule)
     at_a_corner: bool = bool(corners) and draw(st.booleans())
     if at_a_corner:
-        return str(draw(st.sampled_from(corners)))
-    ratio = rule.get("max-ratio", longest)
-    width = (
-        draw(st.integers(-(-int((least / ratio) ** 0.5) // step), min(longest, int((most * ratio) ** 0.5)) // step))
-        * step
-    )
+        return draw(st.sampled_from(corners))
+    narrowest, widest = -(-int((least / ratio) ** 0.5) // step), min(longest, isqrt(most * ratio)) // step
+    width = draw(st.integers(max(narrowest, 1), widest)) * step
     low = max(-(-least // width), -(-width // ratio), step)
     high = min(most // width, width * ratio, longest)
     if -(-low // step) > high // step:
-        return draw(st.sampled_from(corners or ["1024x1024"]))
+        return draw(st.sampled_from(corners))
     return f"{width}x{draw(st.integers(-(-low // step), high // step)) * step}"
 
 
-def _corners(rule: Mapping[str, int]) -> list[tuple[int, int]]:
-    common = [
-        (1024, 1024),
-        (1536, 1024),
-        (1024, 1536),
-        (2048, 1152),
-        (816, 816),
-        (3840, 2160),
-        (2160, 3840),
-        (1536, 512),
-    ]
-    return [size for size in common if size_rule_reason(rule, f"{size[0]}x{size[1]}") is None]
+def boundary_sizes(rule: Mapping[str, int]) -> list[str]:
+    """Sizes at the limits of a rule: common ones, the fewest pixels, the longest edges, the narrowest shape."""
+    step, longest, ratio, least, most = _bounds(rule)
+    square = -(-(isqrt(least - 1) + 1) // step) * step
+    short = next(edge for edge in range(step, longest + 1, step) if edge * edge * ratio >= least)
+    found = [(1024, 1024), (1536, 1024), (1024, 1536), (square, square), (short * ratio, short)]
+    found += [(width, least // width) for width in range(square, longest + 1, step) if least % width == 0][:1]
+    found.append((longest, min(most // longest, longest) // step * step))
+    found += [(height, width) for width, height in found[3:]]
+    texts = dict.fromkeys(f"{width}x{height}" for width, height in found)
+    return [text for text in texts if size_rule_reason(rule, text) is None]
+
+
+def _bounds(rule: Mapping[str, int]) -> tuple[int, int, int, int, int]:
+    step, longest = rule.get("multiple", 1), rule.get("max-edge", 4096)
+    least, most = rule.get("min-pixels", step * step), rule.get("max-pixels", longest * longest)
+    return step, longest // step * step, int(rule.get("max-ratio", longest)), least, most
+
+
+class _Absent:
+    """The mark for "this property is left out"; its only instance is ABSENT."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = _Absent()
+
+
+class ObjectPlan:
+    """How objects of one schema are drawn; what it has worked out once serves every draw."""
+
+    def __init__(self, schema: Schema) -> None:
+        _refuse_unknown(schema, ["object"])
+        self.schema = schema
+        self.shapes: ShapeIndex[tuple[Shape, dict[str, st.SearchStrategy[Any]]]] = ShapeIndex(
+            schema, lambda shape: (shape, {})
+        )
+        known = schema.get("properties", {})
+        self.deciding = tuple(name for name in self.shapes.discriminators if name in known)
+        self._domains = {name: domain for name in self.deciding if (domain := _domain(schema, name)) is not None}
+        self._may_begin = jsonschema_rs.Draft202012Validator(_without_required(schema)).is_valid
+        self._completes: dict[tuple[Any, ...], bool] = {}
+
+    def possible(self, fixed: Mapping[str, Any]) -> bool:
+        """Whether there is any object with these properties."""
+        return self.can_be_completed(fixed, {})
+
+    def shape(self, drawn: Mapping[str, Any]) -> Shape:
+        """The shape that holds for what is drawn so far."""
+        return self.shapes(drawn)[0]
+
+    def strategy(self, drawn: Mapping[str, Any], name: str) -> st.SearchStrategy[Any] | None:
+        """Values of a property in that shape, null only where it is one of several; None where there are none."""
+        shape, known = self.shapes(drawn)
+        if name not in known:
+            schema = shape.properties[name]
+            if "enum" in schema and not _fitting(schema):
+                return None
+            known[name] = values(schema)
+        return known[name]
+
+    def choices(self, drawn: Mapping[str, Any], name: str) -> list[Any] | None:
+        """The values (or ABSENT) of a deciding property that leave the object possible; None: not a finite choice."""
+        if name not in self._domains:
+            return None
+        decided = {other: drawn.get(other, ABSENT) for other in self.deciding[: self.deciding.index(name)]}
+        known = {key: value for key, value in drawn.items() if value is not ABSENT}
+        return [value for value in self._domains[name] if self.can_be_completed(known, {**decided, name: value})]
+
+    def can_be_completed(self, known: Mapping[str, Any], decided: Mapping[str, Any]) -> bool:
+        """Whether some choice of the deciding properties not yet decided keeps every rule."""
+        key = tuple((name, repr(value)) for name, value in sorted({**known, **decided}.items()))
+        if key not in self._completes:
+            self._completes[key] = self._search(known, decided)
+        return self._completes[key]
+
+    def _search(self, known: Mapping[str, Any], decided: Mapping[str, Any]) -> bool:
+        left = next((name for name in self._domains if name not in decided and name not in known), None)
+        if left is not None:
+            return any(self.can_be_completed(known, {**decided, left: value}) for value in self._domains[left])
+        present = {name: value for name, value in decided.items() if value is not ABSENT}
+        return self._may_begin({**known, **present})
+
+
+def _domain(schema: Schema, name: str) -> list[Any] | None:
+    """ABSENT where that is possible, then every value of a property; None where they cannot be listed."""
+    inner = schema["properties"][name]
+    if "enum" in inner:
+        found = _fitting(inner)
+    elif types_of(inner) == {"boolean"}:
+        found = [False, True, *([None] if "null" in _types(inner) else [])]
+    else:
+        return None
+    return found if name in schema.get("required", ()) else [ABSENT, *found]
+
+
+def _without_required(schema: Schema) -> dict[str, Any]:
+    """`schema` for an object that is not finished: what is missing may still come."""
+    lenient = {key: value for key, value in schema.items() if key != "required"}
+    if "allOf" in lenient:
+        lenient["allOf"] = [_without_required(part) for part in lenient["allOf"]]
+    for key in ("then", "else"):
+        if key in lenient:
+            lenient[key] = _without_required(lenient[key])
+    return lenient
+
+
+def objects(
+    schema: Schema | ObjectPlan, least: bool = False, fixed: Mapping[str, Any] | None = None
+) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects that keep a schema and have what is `fixed`; with `least` only that and what is required."""
+    plan = schema if isinstance(schema, ObjectPlan) else ObjectPlan(schema)
+    return _objects(plan, least, fixed or {}) if plan.possible(fixed or {}) else st.nothing()
 
 
 @st.composite
-def objects(draw: st.DrawFn, schema: Schema, least: bool = False) -> dict[str, Any]:
-    """Objects that keep `schema`; with `least` only what is required."""
-    deciding = discriminators(schema)
-    drawn: dict[str, Any] = {}
-    names = list(shape_of(schema, {}).properties)
-    for name in sorted(names, key=lambda name: (name not in deciding, names.index(name))):
-        shape = shape_of(schema, drawn)
-        if shape.forbids(name):
+def _objects(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    drawn = dict(fixed)
+    for name in plan.deciding:
+        if name not in drawn:
+            value = _deciding_value(draw, plan, drawn, name, least)
+            if value is not ABSENT:
+                drawn[name] = value
+    shape = plan.shape(drawn)
+    for name in shape.properties:
+        if name in drawn or name in plan.deciding or shape.forbids(name):
             continue
-        property_schema = shape.properties[name]
-        if "enum" in property_schema and not [
-            value for value in _fitting(property_schema) if value is not None or name in shape.required
-        ]:
-            continue
-        if name in shape.required or (not least and draw(st.booleans())):
-            drawn[name] = draw(values(property_schema))
-    return {name: drawn[name] for name in names if name in drawn}
+        strategy = plan.strategy(drawn, name)
+        if strategy is not None and (name in shape.required or (not least and draw(st.booleans()))):
+            drawn[name] = draw(strategy)
+    return {name: drawn[name] for name in shape.properties if name in drawn}
 
 
-def drawable(schema: Schema, unavailable: frozenset[str]) -> Schema:
-    """`schema` without the values of roles in `unavailable`: their properties are left at their default."""
-    properties = {
-        name: {**inner, "enum": [inner["default"]]}
-        if inner.get("x-role") in unavailable and "default" in inner
-        else inner
+def _deciding_value(draw: st.DrawFn, plan: ObjectPlan, drawn: dict[str, Any], name: str, least: bool) -> Any:
+    choices = plan.choices(drawn, name)
+    if choices is None:
+        shape = plan.shape(drawn)
+        strategy = None if shape.forbids(name) else plan.strategy(drawn, name)
+        wanted = strategy is not None and (name in shape.required or (not least and draw(st.booleans())))
+        return draw(strategy) if strategy is not None and wanted else ABSENT
+    may_be_absent, present = ABSENT in choices, [value for value in choices if value is not ABSENT]
+    if not present or (may_be_absent and (least or draw(st.booleans()))):
+        return ABSENT
+    return draw(st.sampled_from(present))
+
+
+@lru_cache(maxsize=64)
+def body_plan(operation: Operation, allowed: Allowed = ()) -> ObjectPlan:
+    """How bodies of an operation are drawn. Raises NotImplementedError for a body that is not JSON."""
+    media, schema = next(iter(operation.body.items()))
+    if media != "application/json":
+        raise NotImplementedError(f"no strategy for bodies of type {media}: contract_tests/strategies.py")
+    narrowed = {name: {"enum": list(listed)} for name, listed in allowed}
+    return ObjectPlan(merge(schema, {"properties": narrowed}) if narrowed else schema)
+
+
+def at_default(operation: Operation, roles: frozenset[str]) -> Allowed:
+    """Properties of these roles may only have their default."""
+    return tuple(
+        (name, (inner["default"],))
+        for schema in operation.body.values()
         for name, inner in schema.get("properties", {}).items()
-    }
-    return {**schema, "properties": properties}
+        if inner.get("x-role") in roles and "default" in inner
+    )
 
 
-@st.composite
 def cases(
-    draw: st.DrawFn,
     contract: Contract,
     operation: Operation,
     fixed: Mapping[str, Any] | None = None,
     least: bool = False,
-    unavailable: frozenset[str] = frozenset(),
-) -> Case:
-    """Valid requests to an operation.
+    allowed: Allowed = (),
+) -> st.SearchStrategy[Case]:
+    """Valid requests to an operation; nothing at all where none has what is `fixed`.
 
-    `fixed` are properties of the body that are given; with `least` only what is required is drawn; roles in
-    `unavailable` keep their default (a stream where the contract documents none).
+    `fixed` are properties of the body that are given, `allowed` the values others may have; with `least` only what is
+    required is drawn.
     """
-    query = {
-        parameter.name: draw(_texts(parameter))
-        for parameter in operation.parameters
-        if parameter.location == "query" and parameter.required
-    }
-    path = {
-        parameter.name: draw(_texts(parameter)) for parameter in operation.parameters if parameter.location == "path"
-    }
-    if not operation.body:
-        return Case(contract, operation, path_parameters=path, query=query)
-    media, schema = next(iter(operation.body.items()))
-    if media != "application/json":
-        raise NotImplementedError(f"no strategy for bodies of type {media}")
-    schema = drawable(schema, unavailable)
-    if fixed:
-        pinned = {name: {"enum": [value]} for name, value in fixed.items()}
-        schema = merge(schema, {"properties": pinned, "required": list(fixed)})
-    return json_case(contract, operation, draw(objects(schema, least)), path_parameters=path, query=query)
+    query, path = (
+        st.fixed_dictionaries(
+            {
+                parameter.name: _texts(parameter)
+                for parameter in operation.parameters
+                if parameter.location == location and parameter.required
+            }
+        )
+        for location in ("query", "path")
+    )
+    bodies = objects(body_plan(operation, allowed), least, fixed) if operation.body else st.none()
+
+    def case(query: dict[str, str], path: dict[str, str], body: Any) -> Case:
+        if not operation.body:
+            return Case(contract, operation, path_parameters=path, query=query)
+        return json_case(contract, operation, body, path_parameters=path, query=query)
+
+    return st.builds(case, query=query, path=path, body=bodies)
 
 
 def _texts(parameter: Parameter) -> st.SearchStrategy[str]:
     return values(parameter.schema).map(lambda value: str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def pinned_values(schema: Schema, name: str) -> list[Any]:
+    """Every value any part of an object schema lists for a property, the conditional parts too."""
+    found: list[Any] = []
+    for part in _parts(schema):
+        inner = part.get("properties", {}).get(name, {})
+        listed = [inner["const"]] if "const" in inner else inner.get("enum", ())
+        found += [value for value in listed if value is not None and value not in found]
+    return found
+
+
+def _parts(schema: Schema) -> Iterator[Schema]:
+    yield schema
+    for part in (*schema.get("allOf", ()), *(schema.get(key, {}) for key in ("if", "then", "else"))):
+        if part:
+            yield from _parts(part)
 
 
 def pixels(case: Case) -> int:

@@ -10,14 +10,14 @@ import math
 import random
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from PIL import GifImagePlugin, Image, ImageChops, ImageDraw
 
 from mockserver import lettering
-from mockserver.lettering import Colour, Size, colour_of, edges, smooth, web_colour
+from mockserver.lettering import Colour, Size, colour_of, gradient, oval, smooth, web_colour
 
 
 class _Format(NamedTuple):
@@ -35,9 +35,7 @@ _FORMATS = {
     "jpeg": _Format(
         "image/jpeg", lambda it: _saved(_paint(it), "JPEG", quality=it.compression), alpha=False, lossy=True
     ),
-    "webp": _Format(
-        "image/webp", lambda it: _saved(_paint(it), "WEBP", quality=it.compression, method=0), lossy=True
-    ),
+    "webp": _Format("image/webp", lambda it: _saved(_paint(it), "WEBP", quality=it.compression, method=0), lossy=True),
     "gif": _Format("image/gif", lambda it: b"".join(_animation(it)), animated=True),
     "svg": _Format("image/svg+xml", lambda it: "\n".join(_elements(it)).encode()),
 }
@@ -48,7 +46,7 @@ MIME_TYPES: dict[str, str] = {name: row.media_type for name, row in _FORMATS.ite
 _GIF_COLOURS = 127
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # a frozen one takes four times as long to make, and every answer makes one
 class Picture:
     """Everything that determines the bytes of one picture.
 
@@ -115,7 +113,7 @@ class Artist:
     def draw(self, picture: Picture) -> bytes:
         """Return the encoded picture: equal pictures give equal bytes, in every process.
 
-        Raises ValueError when the format cannot hold the size (webp: at most 16383 pixels a side).
+        Raises ValueError when the format cannot hold the size (webp: at most 16383 pixels a side, gif: 65535).
         """
         row = _FORMATS[picture.format]
         picture = replace(
@@ -157,6 +155,8 @@ def _saved(image: Image.Image, encoder: str, **options: int) -> bytes:
 
 def _animation(picture: Picture) -> Iterator[bytes]:
     """The parts of a gif in the colours of its first frame; the others hold only the box that has changed."""
+    if max(picture.width, picture.height) > 65535:
+        raise ValueError(f"a gif has at most 65535 pixels a side, not {picture.width}x{picture.height}")
     # Put together here because Pillow leaves out frames that look like the one before.
     options = {"duration": picture.frame_ms, "disposal": 1, "loop": 0} if picture.frames > 1 else {}
     if picture.transparent:
@@ -170,8 +170,7 @@ def _animation(picture: Picture) -> Iterator[bytes]:
         if picture.transparent:
             frame.paste(_GIF_COLOURS, mask=image.getchannel("A").point([255] * 128 + [0] * 128))
         if before is None:
-            colours = palette.getpalette() or []
-            frame.putpalette(colours + [0] * (3 * _GIF_COLOURS + 3 - len(colours)))
+            frame.putpalette(bytes(palette.getpalette() or ()).ljust(3 * _GIF_COLOURS + 3, b"\0"))
             yield _saved(frame, "GIF", optimize=False, **options).removesuffix(b";")
         else:
             box = ImageChops.subtract_modulo(frame, before).getbbox() or (0, 0, 1, 1)
@@ -187,7 +186,7 @@ def _elements(picture: Picture) -> Iterator[str]:
     size = f'width="{width}" height="{height}"'
     yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}">'
     yield f"<title>{lettering.escaped(picture.prompt)}</title>"
-    for number, colours in enumerate((scene.sky, *(hill.colours for hill in scene.hills))):
+    for number, colours in enumerate((scene.sky, *(colours for _, colours in scene.hills))):
         stops = "".join(
             f'<stop offset="{at / (len(colours) - 1)}" stop-color="{web_colour(colour)}"/>'
             for at, colour in enumerate(colours)
@@ -196,14 +195,12 @@ def _elements(picture: Picture) -> Iterator[str]:
     if not picture.transparent:
         yield f'<rect {size} fill="url(#g0)"/>'
     x, y, radius = scene.sun
+    sun = f'cx="{x:.1f}" cy="{y:.1f}" fill="{web_colour(scene.light)}"'
     for reach, strength in _HALOS:
-        yield (
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius * reach:.1f}" '
-            f'fill="{web_colour(scene.light)}" fill-opacity="{strength / 255:.2f}"/>'
-        )
-    for number, hill in enumerate(scene.hills, 1):
-        ridge = " ".join(f"{at * width:.1f},{y:.1f}" for at, y in zip(_ALONG, hill.ridge, strict=True))
-        yield f'<polygon points="{ridge} {width},{height} 0,{height}" fill="url(#g{number})"/>'
+        yield f'<circle {sun} r="{radius * reach:.1f}" fill-opacity="{strength / 255:.2f}"/>'
+    for number, (ridge, _) in enumerate(scene.hills, 1):
+        points = " ".join(f"{at * width:.1f},{y:.1f}" for at, y in zip(_ALONG, ridge, strict=True))
+        yield f'<polygon points="{points} {width},{height} 0,{height}" fill="url(#g{number})"/>'
     yield from lettering.markup((width, height), picture.prompt, _footer(picture))
     yield "</svg>"
 
@@ -211,7 +208,7 @@ def _elements(picture: Picture) -> Iterator[str]:
 def _paint(picture: Picture, turn: float = 0.0) -> Image.Image:
     image = _landscape(_scene(picture, turn), (picture.width, picture.height))
     if picture.transparent:
-        image.putalpha(_oval(image.size))
+        image.putalpha(oval(image.size))
     lettering.write(image, picture.prompt, _footer(picture))
     return image
 
@@ -229,18 +226,13 @@ _HALOS = ((3.1, 26), (1.9, 46), (1.0, 235))
 _ALONG = [step / 96 for step in range(97)]
 
 
-class _Hill(NamedTuple):
-    ridge: list[float]
-    colours: tuple[Colour, Colour]
-
-
 class _Scene(NamedTuple):
-    """A sky, a sun with two halos, and hills, the nearer the darker."""
+    """A sky, a sun with two halos, and hills, the nearer the darker: the ridge and the colours of each."""
 
     sky: tuple[Colour, Colour, Colour]
     sun: tuple[float, float, float]
     light: Colour
-    hills: list[_Hill]
+    hills: list[tuple[list[float], tuple[Colour, Colour]]]
 
 
 def _scene(picture: Picture, turn: float = 0.0) -> _Scene:
@@ -274,44 +266,31 @@ def _scene(picture: Picture, turn: float = 0.0) -> _Scene:
             for swing, low, high in ((0.05, 0.5, 1.0), (0.025, 1.3, 2.4), (0.008, 4.0, 7.0))
         ]
         crest = height * (0.50 + 0.36 * nearness)
-        ridge = [crest + sum(high * math.sin(wide * at + phase) for high, wide, phase in waves) for at in _ALONG]
-        hills.append(_Hill(ridge, colours))
+        ridge = [crest + sum(high * math.sin(wide * x + phase) for high, wide, phase in waves) for x in _ALONG]
+        hills.append((ridge, colours))
     return _Scene(sky, sun, colour_of(0.97, 0.05, warm), hills)
 
 
 def _landscape(scene: _Scene, size: Size) -> Image.Image:
-    image = _gradient(scene.sky, size)
+    image = gradient(scene.sky, size)
     x, y, radius = scene.sun
     for reach, strength in _HALOS:
         side = max(1, round(2 * radius * reach))
-        image.paste(scene.light, (round(x - side / 2), round(y - side / 2)), _oval((side, side), strength))
-    for hill in scene.hills:
-        _raise_hill(image, hill)
+        image.paste(scene.light, (round(x - side / 2), round(y - side / 2)), oval((side, side), strength))
+    for ridge, colours in scene.hills:
+        _raise_hill(image, ridge, colours)
     return image
 
 
-def _raise_hill(image: Image.Image, hill: _Hill) -> None:
+def _raise_hill(image: Image.Image, ridge: list[float], colours: tuple[Colour, Colour]) -> None:
     width, height = image.size
-    top, foot = min(height - 1, math.floor(min(hill.ridge))), min(height, math.ceil(max(hill.ridge)) + 1)
+    top, foot = min(height - 1, math.floor(min(ridge))), min(height, math.ceil(max(ridge)) + 1)
 
     def below_ridge(draw: ImageDraw.ImageDraw, grid: int) -> None:
-        outline = [(at * width * grid, (y - top) * grid) for at, y in zip(_ALONG, hill.ridge, strict=True)]
+        outline = [(at * width * grid, (y - top) * grid) for at, y in zip(_ALONG, ridge, strict=True)]
         draw.polygon([*outline, (width * grid, foot * grid), (0, foot * grid)], fill=255)
 
     # Only the skyline needs smoothing; everything under it is filled whole.
     shape = Image.new("L", (width, height - top), 255)
     shape.paste(smooth((width, foot - top), below_ridge), (0, 0))
-    image.paste(_gradient(hill.colours, shape.size), (0, top), shape)
-
-
-def _gradient(colours: Sequence[Colour], size: Size) -> Image.Image:
-    """Colours from top to bottom. Rows of one colour keep png files small."""
-    stops = Image.new("RGB", (1, len(colours)))
-    for row, colour in enumerate(colours):
-        stops.putpixel((0, row), colour)
-    column = stops.resize((1, size[1]), Image.Resampling.BICUBIC, box=(0, 0.5, 1, len(colours) - 0.5))
-    return column.resize(size, Image.Resampling.NEAREST)
-
-
-def _oval(size: Size, strength: int = 255) -> Image.Image:
-    return smooth(size, lambda draw, grid: draw.ellipse(edges(size, grid), fill=strength))
+    image.paste(gradient(colours, shape.size), (0, top), shape)

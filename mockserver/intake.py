@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from spec.contract import Contract, Operation
 from spec.messages import Request, Undecodable, decode
@@ -33,13 +33,23 @@ class Intake:
         self._readers = {media: Reader(schema) for media, schema in operation.body.items()}
         self._always_parameters = any(parameter.location != "query" for parameter in operation.parameters)
         self._takes_body = bool(operation.body)
+        self._fixed_path = None if "{" in operation.path else operation.path
 
-    async def read(self, http: web.BaseRequest, path_parameters: Mapping[str, str]) -> Request:
-        """The request with its body decoded where that is possible. Raises web.HTTPRequestEntityTooLarge."""
+    async def read(self, http: web.BaseRequest, path_parameters: Mapping[str, str], max_body: int) -> Request:
+        """The request with its body decoded where that is possible.
+
+        Raises web.HTTPRequestEntityTooLarge; web.RequestPayloadError or ConnectionError when the body breaks off.
+        """
         query = http.query if "?" in http.raw_path else _NOTHING
-        request = Request(http.method, http.path, path_parameters, query, http.headers)
+        request = Request(http.method, self._fixed_path or http.path, path_parameters, query, http.headers)
         if self._takes_body:
-            request.body = await http.read()
+            if "expect" in http.headers:
+                await _invite_body(http, max_body)
+            content = http.content
+            # A short body has come with the head; http.read() would look for more of it twice.
+            request.body = content.read_nowait() if content.is_eof() else await http.read()
+            if len(request.body) > max_body:
+                raise web.HTTPRequestEntityTooLarge(max_size=max_body, actual_size=len(request.body))
             if request.body:
                 try:
                     request.value = decode(request.body, request.media)
@@ -47,9 +57,9 @@ class Intake:
                     request.value = UNREADABLE
         return request
 
-    def accepts(self, request: Request) -> bool:
-        """Whether the request keeps the contract."""
-        return request.value is not UNREADABLE and self.check.accepts(request)
+    def accepts(self, request: Request, token: str | None) -> bool:
+        """Whether the request, sent with this key, keeps the contract."""
+        return request.value is not UNREADABLE and self.check.accepts_from(request, token)
 
     def asked(self, request: Request) -> Asked:
         """What an accepted request asks."""
@@ -64,6 +74,19 @@ class Intake:
 
 _NOTHING: Mapping[str, str] = {}
 UNREADABLE = object()
+
+
+async def _invite_body(http: web.BaseRequest, max_body: int) -> None:
+    """Answer `Expect: 100-continue`, as curl sends it with large bodies; without, it waits a second.
+
+    Raises web.HTTPRequestEntityTooLarge before anything is uploaded.
+    """
+    length = http.content_length or 0
+    if length > max_body:
+        raise web.HTTPRequestEntityTooLarge(max_size=max_body, actual_size=length)
+    if http.version >= HttpVersion11 and http.headers["expect"].lower() == "100-continue":
+        await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        http.writer.output_size = 0  # the answer proper has not begun
 
 
 def key_of(request: Request) -> str | None:

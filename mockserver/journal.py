@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from sys import getsizeof
 
 
 @dataclass(slots=True)
@@ -20,12 +21,12 @@ class Entry:
     seconds: float
     problem: str = ""
     detail: str = ""
-    drifts: tuple[str, ...] = field(default_factory=tuple)
+    drifts: tuple[str, ...] = ()
 
     @property
     def weight(self) -> int:
         """About how many bytes the entry holds."""
-        return 400 + len(self.path) + len(self.detail)
+        return 300 + getsizeof(self.path) + getsizeof(self.detail)
 
 
 class Journal:

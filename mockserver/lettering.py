@@ -1,12 +1,12 @@
 """The lettering of a picture: prompt and footer on a rounded panel at the lower left, in pixels or as SVG.
 
-With it the tools that lettering and scenery share: soft edges and colours.
+With it the tools that lettering and scenery share: colours and soft edges.
 """
 
 import html
 import math
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
@@ -31,7 +31,7 @@ def write(image: Image.Image, prompt: str, footer: str) -> None:
     panel = _panel(image.size, _legible(prompt), _legible(footer), lambda points: _font(points).getlength)
 
     def outline(draw: ImageDraw.ImageDraw, grid: int) -> None:
-        draw.rounded_rectangle(edges(panel.size, grid), panel.radius * grid, fill=_PANEL_STRENGTH)
+        draw.rounded_rectangle(_edges(panel.size, grid), panel.radius * grid, fill=_PANEL_STRENGTH)
 
     image.paste((*_PANEL, 255), panel.place, smooth(panel.size, outline))
     draw = ImageDraw.Draw(image)
@@ -88,6 +88,20 @@ def _gamma(linear: float) -> int:
     return round(255 * (12.92 * level if level <= 0.0031308 else 1.055 * level ** (1 / 2.4) - 0.055))
 
 
+def gradient(colours: Sequence[Colour], size: Size) -> Image.Image:
+    """Colours from top to bottom. Rows of one colour keep png files small."""
+    stops = Image.new("RGB", (1, len(colours)))
+    for row, colour in enumerate(colours):
+        stops.putpixel((0, row), colour)
+    column = stops.resize((1, size[1]), Image.Resampling.BICUBIC, box=(0, 0.5, 1, len(colours) - 0.5))
+    return column.resize(size, Image.Resampling.NEAREST)
+
+
+def oval(size: Size, strength: int = 255) -> Image.Image:
+    """A mask: the largest oval of that size."""
+    return smooth(size, lambda draw, grid: draw.ellipse(_edges(size, grid), fill=strength))
+
+
 def smooth(size: Size, outline: Callable[[ImageDraw.ImageDraw, int], None]) -> Image.Image:
     """A mask with soft edges: outline draws it on a finer grid and is told how much finer."""
     grid = 2
@@ -96,7 +110,7 @@ def smooth(size: Size, outline: Callable[[ImageDraw.ImageDraw, int], None]) -> I
     return fine.reduce(grid)
 
 
-def edges(size: Size, grid: int) -> tuple[int, int, int, int]:
+def _edges(size: Size, grid: int) -> tuple[int, int, int, int]:
     """The box that fills a mask of that size on its finer grid."""
     return 0, 0, size[0] * grid - 1, size[1] * grid - 1
 
@@ -131,13 +145,14 @@ def _panel(size: Size, prompt: str, footer: str, ruler: Callable[[int], Ruler]) 
         (small, (206, 210, 222), _wrapped(footer, ruler(small), room, 2)),
     ]
 
-    lines = []
+    lines: list[_Line] = []
     y = padding
     for points, colour, texts in blocks:
+        if lines:
+            y += padding // 3
         for text in texts:
             lines.append(_Line((margin + padding, y), points, colour, text, ruler(points)(text)))
             y += round(points * 1.35)
-        y += padding // 3 if texts is blocks[0][2] and texts else 0
     panel = math.ceil(max(line.length for line in lines)) + 2 * padding, y + padding
     top = height - margin - panel[1]
     lowered = [line._replace(place=(line.place[0], line.place[1] + top)) for line in lines]

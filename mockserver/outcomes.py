@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from mockserver.artist import Picture
 from mockserver.pictures import Pictures
@@ -18,63 +18,86 @@ DEFAULT_SIZE: Size = (1024, 1024)
 class Outcome:
     """Roles of one outcome in our units; what it does not know itself, it answers from what was resolved."""
 
-    __slots__ = ("_resolved", "_roles", "images")
+    __slots__ = ("_resolved", "_roles", "pictures", "shop")
 
-    def __init__(self, roles: Mapping[str, Any], resolved: Mapping[str, Any], images: Sequence[Delivery] = ()) -> None:
+    def __init__(
+        self,
+        roles: dict[str, Any],
+        resolved: Mapping[str, Any],
+        pictures: Sequence[Picture] = (),
+        shop: Shop | None = None,
+    ) -> None:
         self._roles = roles
         self._resolved = resolved
-        self.images = images
-        for image in images:
-            image.outcome = self
+        self.pictures = pictures
+        self.shop = shop
+
+    @property
+    def embeds(self) -> bool:
+        """Whether an answer may hold pictures themselves, not only where they are."""
+        return self.shop is not None and self.shop.delivery != "image-url"
+
+    @property
+    def images(self) -> Sequence[Delivery]:
+        """One source per picture, made anew: kept, each would hold the outcome that holds it, a cycle per request."""
+        return [Delivery(self, picture) for picture in self.pictures]
 
     def get(self, role: str) -> Any:
         """The value of a role; outside a list the image roles mean the first picture."""
         value = self._roles.get(role)
         if value is None:
             value = self._resolved.get(role)
-            if value is None and self.images:
-                return self._usage().get(role) if role.startswith("usage-") else self.images[0].own(role)
+            if value is None and self.pictures:
+                if role in _OWN_ROLES:
+                    return Delivery(self, self.pictures[0]).get(role)
+                return self._usage().get(role) if role.startswith("usage-") else None
         return value
 
     def _usage(self) -> Mapping[str, Any]:
         """Token counts, worked out when a contract has a place for them."""
-        picture = self.images[0].picture
+        picture = self.pictures[0]
         size = (picture.width, picture.height)
-        return usage_of(picture.prompt, len(self.images), size, str(self._resolved.get("quality", "")))
+        return usage_of(picture.prompt, len(self.pictures), size, str(self._resolved.get("quality", "")))
+
+    def and_also(self, roles: Mapping[str, Any]) -> Outcome:
+        """The same outcome, knowing more."""
+        return Outcome({**self._roles, **roles}, self._resolved, self.pictures, self.shop)
+
+
+class Shop(NamedTuple):
+    """Where pictures are handed out: the store, the root of its URLs, and the representation asked for, if any."""
+
+    store: Pictures
+    base_url: str
+    delivery: str | None
 
 
 class Delivery:
     """One picture on its way to the caller, in the representation asked for."""
 
-    __slots__ = ("_delivery", "_pictures", "_url", "outcome", "picture")
+    __slots__ = ("_outcome", "_picture")
 
-    def __init__(self, picture: Picture, pictures: Pictures, base_url: str, delivery: str | None) -> None:
-        self.picture = picture
-        self._pictures = pictures
-        self._delivery = delivery
-        self._url = base_url
-        self.outcome: Outcome | None = None
+    def __init__(self, outcome: Outcome, picture: Picture) -> None:
+        self._outcome = outcome
+        self._picture = picture
 
     @property
     def images(self) -> Sequence[Delivery]:
         """Only itself: lists inside one picture's part speak of that picture."""
         return (self,)
 
-    def own(self, role: str) -> Any:
-        """The roles only a picture has; None for a representation that was not asked for."""
-        if role in IMAGE_ROLES:
-            if self._delivery is not None and role != self._delivery:
-                return None
-            if role == "image-url":
-                return self._url + self._pictures.promise(self.picture)
-            return self._pictures.base64(self.picture) if role == "image-b64" else None
-        return self.picture.prompt if role == "revised-prompt" else None
-
     def get(self, role: str) -> Any:
-        """The picture's own roles, or the outcome's."""
-        if role in _OWN_ROLES or self.outcome is None:
-            return self.own(role)
-        return self.outcome.get(role)
+        """The picture's own roles, None for a representation that was not asked for; or the outcome's."""
+        if role not in _OWN_ROLES:
+            return self._outcome.get(role)
+        if role == "revised-prompt":
+            return self._picture.prompt
+        shop = self._outcome.shop
+        if shop is None or (shop.delivery is not None and role != shop.delivery):
+            return None
+        if role == "image-url":
+            return shop.base_url + shop.store.promise(self._picture)
+        return shop.store.base64(self._picture) if role == "image-b64" else None
 
 
 _OWN_ROLES = IMAGE_ROLES | {"revised-prompt"}
@@ -96,31 +119,25 @@ def pictures_of(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
     width, height = size if isinstance(size, tuple) else (resolved.get("width"), resolved.get("height"))
     if width is None or height is None:
         width, height = DEFAULT_SIZE
-    count = resolved.get("count", 1)
-    named = [resolved.get("model"), resolved.get("quality")]
-    label = " · ".join(str(word) for word in named if word)
+    count = int(resolved.get("count", 1))  # JSON Schema takes 2.0 for an integer, too
+    label = " · ".join([str(word) for role in ("model", "quality") if (word := resolved.get(role))])
+    prompt = resolved.get("prompt", "")
+    format_ = resolved.get("output-format", "png")
+    compression = int(resolved.get("compression", 100))
+    transparent = resolved.get("background") == "transparent"
+    frames, frame_ms = int(resolved.get("frame-count", 1)), int(resolved.get("frame-duration", 0))
+    labels = [f"{label} · {number} of {count}" for number in range(1, count + 1)] if count > 1 else [label]
     return [
-        Picture(
-            prompt=resolved.get("prompt", ""),
-            width=width,
-            height=height,
-            format=resolved.get("output-format", "png"),
-            compression=resolved.get("compression", 100),
-            transparent=resolved.get("background") == "transparent",
-            index=index,
-            seed=seed,
-            label=f"{label} · {index + 1} of {count}" if count > 1 else label,
-        )
-        for index in range(count)
+        Picture(prompt, width, height, format_, compression, transparent, index, seed, label, frames, frame_ms)
+        for index, label in enumerate(labels)
     ]
 
 
 def finished(resolved: Mapping[str, Any], pictures: Pictures, seed: int, base_url: str, now: float) -> Outcome:
     """The outcome of a request whose pictures are there."""
-    delivery = resolved.get("delivery")
-    images = [Delivery(picture, pictures, base_url, delivery) for picture in pictures_of(resolved, seed)]
-    first = images[0].picture
-    return Outcome({"created": now, "size": (first.width, first.height)}, resolved, images)
+    ordered = pictures_of(resolved, seed)
+    roles = {"created": now, "size": (ordered[0].width, ordered[0].height)}
+    return Outcome(roles, resolved, ordered, Shop(pictures, base_url, resolved.get("delivery")))
 
 
 def accepted(task: Task) -> Outcome:
@@ -140,8 +157,4 @@ def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None) -> Outcome
         "task-started": task.started,
         "task-finished": task.finished,
     }
-    if result is None:
-        return Outcome(roles, {})
-    return Outcome(
-        {"created": result.get("created"), "size": result.get("size"), **roles}, task.resolved, result.images
-    )
+    return Outcome(roles, {}) if result is None else result.and_also(roles)

@@ -27,9 +27,10 @@ class Pictures:
         name = f"{picture_id(picture)}.{picture.format}"
         if name not in self._orders:
             self._orders[name] = picture
-            self._weight += _weight(picture)
-            while self._weight > self._limit:
-                self._weight -= _weight(self._orders.popitem(last=False)[1])
+            weight = self._weight + _weight(picture)
+            while weight > self._limit:
+                weight -= _weight(self._orders.popitem(last=False)[1])
+            self._weight = weight
         return FILES + name
 
     def __len__(self) -> int:
@@ -62,7 +63,7 @@ def picture_id(picture: Picture) -> str:
     """32 hex digits that stand for everything that determines a picture."""
     told = (
         f"{picture.width}x{picture.height} {picture.compression} {picture.transparent} {picture.index} {picture.seed} "
-        f"{picture.label}\0{picture.prompt}"
+        f"{picture.frames} {picture.frame_ms} {picture.label}\0{picture.prompt}"
     )
     return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

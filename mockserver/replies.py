@@ -72,6 +72,11 @@ class _Facts(dict[str, Any]):
         return "?"
 
 
+def told(role: str, facts: _Facts) -> _Facts:
+    """The facts as an error field tells them: a message calls a body as a whole `body`, the parameter stays empty."""
+    return _Facts({**facts, "param": "body"}) if role == "error-message" and not facts["param"] else facts
+
+
 class Scribe:
     """Writes the replies of one contract."""
 
@@ -79,10 +84,11 @@ class Scribe:
         self._contract = contract
         self._writers: dict[int, tuple[Answer, _AnswerWriter]] = {}
         self._checks = {operation.id: ResponseCheck(operation) for operation in contract.operations}
+        self._successes = {operation.id: operation.success for operation in contract.operations}
 
     def success(self, operation: Operation, outcome: Source, asked: Mapping[str, Any], request_id: str) -> Reply:
         """The documented success, filled from the outcome and checked; a 500 if that is not possible."""
-        answer = operation.success
+        answer = self._successes[operation.id]
         try:
             reply = self._writer(answer).reply(int(answer.status), outcome, asked, request_id)
         except Unfillable as error:
@@ -109,7 +115,7 @@ class Scribe:
             refusal.fields
             if refusal.fields is not None
             else {
-                role: None if text is None else Formatter().vformat(text, (), facts) or None
+                role: Formatter().vformat(text, (), told(role, facts)) or None if isinstance(text, str) else text
                 for role, text in problem.fields.items()
             }
         )
@@ -146,18 +152,17 @@ class _AnswerWriter:
     """Writes one documented answer: headers and body."""
 
     def __init__(self, answer: Answer) -> None:
-        self._headers = [(name, Writer(header["schema"])) for name, header in answer.headers.items()]
+        writers = {name: Writer(header["schema"]) for name, header in answer.headers.items()}
+        self._request_ids = [name for name, writer in writers.items() if "request-id" in writer.roles]
+        self._headers = [(name, writer) for name, writer in writers.items() if name not in self._request_ids]
         self._media, schema = next(iter(answer.content.items()), ("", {}))
         self._body = Writer(schema) if self._media else None
 
     def reply(self, status: int, source: Source, asked: Mapping[str, Any], request_id: str) -> Reply:
         """Raises Unfillable when the source does not know what the answer must say."""
         value = self._body.write(source, asked) if self._body else None
-        headers = {}
+        headers = dict.fromkeys(self._request_ids, request_id)
         for name, writer in self._headers:
-            if "request-id" in writer.roles:
-                headers[name] = request_id
-                continue
             try:
                 headers[name] = str(writer.write(source, asked))
             except Unfillable:

@@ -5,20 +5,40 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from mockserver.app import Mock
+from mockserver.journal import Entry
 from mockserver.settings import Settings
 
 DRAIN_SECONDS = 10.0
+RESET_SECONDS = 5.0
+wire_log = logging.getLogger("imageproof.wire")
+
+
+_CLIENT_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
+
+
+def _briefly(record: logging.LogRecord) -> bool:
+    """One line for what a client got wrong on the wire, where aiohttp logs a traceback."""
+    if record.exc_info and isinstance(record.exc_info[1], _CLIENT_ERRORS):
+        told = " ".join(str(record.exc_info[1]).split())
+        record.msg, record.args = "%s: %s", (record.getMessage(), told)
+        record.exc_info = record.exc_text = None
+    return True
+
+
+wire_log.addFilter(_briefly)
 
 
 class CannotListen(Exception):
@@ -41,7 +61,7 @@ async def start(mock: Mock) -> tuple[web.ServerRunner, int]:
     def request(*parts: Any) -> web.BaseRequest:
         return web.BaseRequest(*parts, loop=loop, client_max_size=settings.max_body)  # type: ignore[misc]
 
-    server = web.Server(mock.handle, request_factory=request, access_log=None)
+    server = web.Server(mock.handle, request_factory=request, access_log=None, logger=wire_log)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port, reuse_address=True)
@@ -56,9 +76,9 @@ async def start(mock: Mock) -> tuple[web.ServerRunner, int]:
 
 
 def serve(settings: Settings, ready: Callable[[Mock, str], Any]) -> None:
-    """Serve until SIGINT or SIGTERM, then let running requests finish. Raises CannotListen.
+    """Serve until SIGINT or SIGTERM, then let running requests finish; a second signal does not wait for them.
 
-    `ready(mock, url)` is called once it listens.
+    `ready(mock, url)` is called once it listens. Raises CannotListen.
     """
 
     async def run() -> None:
@@ -66,9 +86,15 @@ def serve(settings: Settings, ready: Callable[[Mock, str], Any]) -> None:
         runner, port = await start(mock)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
+
+        def drain(number: int) -> None:
+            if stop.is_set():
+                os._exit(128 + number)  # asked twice: nothing is worth waiting for
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
-                loop.add_signal_handler(name, stop.set)
+                loop.add_signal_handler(number, drain, number)
         ready(mock, f"http://{_in_url(settings.host)}:{port}")
         try:
             await stop.wait()
@@ -92,7 +118,8 @@ class MockServer:
     ...     server.url
     'http://127.0.0.1:...'
 
-    `start` returns when it listens and raises CannotListen when it cannot.
+    `start` returns when it listens and raises CannotListen when it cannot. Stopped, it can be started again; with
+    port 0 it will have another port then.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -115,8 +142,17 @@ class MockServer:
         """What OPENAI_BASE_URL wants: the root with `/v1`."""
         return f"{self.url}/v1"
 
+    @property
+    def journal(self) -> list[Entry]:
+        """What was asked since the last reset, oldest first."""
+        return list(self.mock.journal)
+
     def start(self) -> Self:
-        """Start the thread and wait until it listens. Raises CannotListen."""
+        """Start the thread and wait until it listens; nothing new when it already does. Raises CannotListen."""
+        if self._loop is not None:
+            return self
+        self._failure = None
+        self._ready.clear()
         self._thread = threading.Thread(target=self._run, name="imageproof-mock", daemon=True)
         self._thread.start()
         self._ready.wait()
@@ -126,31 +162,34 @@ class MockServer:
         return self
 
     def stop(self) -> None:
-        """Let running requests finish and end the thread."""
-        if self._loop is not None and self._stop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
+        """Let running requests finish and end the thread; nothing when it has ended or never began."""
+        loop, self._loop = self._loop, None
+        if loop is not None and self._stop is not None and self._thread is not None:
+            loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(DRAIN_SECONDS + 5)
-            self._loop = None
 
     def reset(self) -> None:
         """Forget tasks, pictures and the journal; done when this returns."""
+        if self._loop is None:
+            self.mock.reset()
+            return
         done = threading.Event()
 
         def forget() -> None:
             self.mock.reset()
             done.set()
 
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(forget)
-            done.wait(5)
+        self._loop.call_soon_threadsafe(forget)
+        if not done.wait(RESET_SECONDS):
+            raise TimeoutError(f"the mock was not reset within {RESET_SECONDS:g} s")
 
     def _run(self) -> None:
         async def run() -> None:
-            self._loop = asyncio.get_running_loop()
-            self._stop = asyncio.Event()
             try:
                 runner, self.port = await start(self.mock)
-            except CannotListen as error:
+                self._stop = asyncio.Event()
+                self._loop = asyncio.get_running_loop()
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the thread that waits
                 self._failure = error
                 return
             finally:
@@ -160,10 +199,6 @@ class MockServer:
 
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(run())
-
-    def with_port(self, port: int) -> Settings:
-        """The same settings on another port."""
-        return replace(self.settings, port=port)
 
     def __enter__(self) -> Self:
         return self.start()

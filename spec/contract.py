@@ -14,9 +14,9 @@ from typing import Any
 
 import jsonschema_rs
 
-from spec.documents import check_openapi, follow, load_yaml, locate, resolve, shipped
+from spec.documents import check_openapi, follow, load_yaml, locate, read_text, resolve, shipped
 from spec.errors import DocumentError
-from spec.language import PROBLEMS, ROLES, Schema, check_schema, escape, walk
+from spec.language import PROBLEMS, ROLES, Schema, check_schema, check_well_formed, escape, walk
 from spec.units import FORMAT_CHECKS, size_rule_format
 
 LOCATIONS = ("path", "query", "header")
@@ -154,7 +154,7 @@ def load_contract(name: str, overlay: Callable[[str, dict[str, Any]], dict[str, 
     Raises DocumentError with file, place, what is wrong and what was expected.
     """
     entry = locate("contract", name)
-    document = load_yaml(entry.read_text("utf-8"), entry.name)
+    document = load_yaml(read_text(entry), entry.name)
     family = entry.name.rsplit(".", 1)[0]
     if overlay:
         document = overlay(family, document)
@@ -168,6 +168,7 @@ def parse_contract(document: dict[str, Any], file: str, family: str) -> Contract
     _check_paths(plain, file)
     problems = _check_problems(plain, file)
     for pointer, schema in _schemas(plain):
+        check_well_formed(file, pointer, schema)
         check_schema(file, pointer, schema, problems)
     formats = dict(FORMAT_CHECKS)
     lowered = _lower(plain, formats)

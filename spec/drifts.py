@@ -9,14 +9,17 @@ from functools import cache
 from typing import Any
 
 from spec.documents import SPEC, load_yaml
-from spec.errors import DocumentError, UnknownName
+from spec.errors import DocumentError, SpecError, UnknownName
 
 _FIELDS = {"class", "title", "clause", "contract", "observed", "seen"}
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One catalogued deviation. `clause` convicts it; `also` are patterns of clauses it breaks on the way."""
+    """One catalogued deviation. `clause` convicts it; `also` are patterns of clauses it breaks on the way.
+
+    `defaults` are the parameters it can be played with, and their values unless told otherwise.
+    """
 
     id: str
     kind: str
@@ -26,6 +29,7 @@ class Drift:
     contract: str
     observed: str
     seen: tuple[str, ...]
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
     def explains(self, clause: str) -> bool:
         """Whether a broken clause is this drift's doing, in an exchange that shows the drift."""
@@ -51,9 +55,12 @@ def parse_catalogue(text: str, file: str) -> Mapping[str, Drift]:
     """A drift catalogue from its text. Raises DocumentError."""
     drifts = {}
     for id_, entry in load_yaml(text, file).items():
-        if not isinstance(entry, Mapping) or not set(entry) >= _FIELDS or not set(entry) <= _FIELDS | {"also"}:
+        if not isinstance(entry, Mapping) or not set(entry) >= _FIELDS or not set(entry) <= _FIELDS | {"also", "with"}:
             raise DocumentError(
-                file, f"/{id_}", "the entry is not complete", f"the fields {', '.join(sorted(_FIELDS))}; also `also`"
+                file,
+                f"/{id_}",
+                "the entry is not complete",
+                f"the fields {', '.join(sorted(_FIELDS))}; also `also` and `with`",
             )
         drifts[id_] = Drift(
             id_,
@@ -64,6 +71,7 @@ def parse_catalogue(text: str, file: str) -> Mapping[str, Drift]:
             entry["contract"],
             entry["observed"],
             tuple(entry["seen"]),
+            _texts(entry.get("with", {})),
         )
     return drifts
 
@@ -77,13 +85,29 @@ def drift(id_: str) -> Drift:
 
 
 def drift_use(reference: str | Mapping[str, Any]) -> DriftUse:
-    """`id`, `id:key=value,key=value`, or a profile's mapping with `id`, `with` and `source`. Raises UnknownName."""
+    """`id`, `id:key=value,key=value`, or a profile's mapping with `id`, `with` and `source`.
+
+    Raises UnknownName for a drift or a parameter nobody knows, SpecError for a reference that cannot be read.
+    """
     if isinstance(reference, Mapping):
-        with_ = {str(key): str(value) for key, value in reference.get("with", {}).items()}
-        return DriftUse(drift(str(reference.get("id", ""))), with_, str(reference.get("source", "")))
+        return _use(str(reference.get("id", "")), _texts(reference.get("with", {})), str(reference.get("source", "")))
     id_, _, rest = reference.partition(":")
-    parameters = dict(pair.split("=", 1) for pair in rest.split(",") if "=" in pair)
-    return DriftUse(drift(id_), parameters)
+    pairs = [pair.partition("=") for pair in rest.split(",") if pair]
+    if any(not equals for _, equals, _ in pairs):
+        raise SpecError(f"drift {reference!r} cannot be read\n  expected: ID or ID:KEY=VALUE,KEY=VALUE")
+    return _use(id_, {key: value for key, _, value in pairs}, "")
+
+
+def _use(id_: str, given: Mapping[str, str], source: str) -> DriftUse:
+    found = drift(id_)
+    for key in given:
+        if key not in found.defaults:
+            raise UnknownName(f"parameter of drift {id_}", key, found.defaults or ["none: it takes no parameters"])
+    return DriftUse(found, {**found.defaults, **given}, source)
+
+
+def _texts(given: Mapping[Any, Any]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in given.items()}
 
 
 def drift_uses(references: Iterable[str | Mapping[str, Any]]) -> tuple[DriftUse, ...]:

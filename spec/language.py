@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jsonschema_rs
+
 from spec.errors import DocumentError
 
 Schema = Mapping[str, Any]
@@ -34,6 +36,8 @@ REQUEST_ROLES: dict[str, frozenset[str]] = {
     "style": _TEXT,
     "output-format": _TEXT,
     "compression": _INT,
+    "frame-count": _INT,
+    "frame-duration": _INT,
     "background": _TEXT,
     "delivery": _TEXT,
     "stream": _FLAG,
@@ -175,6 +179,18 @@ def types_of(schema: Schema) -> frozenset[str]:
     return frozenset([named] if isinstance(named, str) else named) - {"null"}
 
 
+def check_well_formed(file: str, pointer: str, schema: Any) -> None:
+    """Refuse what is no JSON Schema; the official validator of OpenAPI does not look everywhere.
+
+    Raises DocumentError.
+    """
+    try:
+        jsonschema_rs.meta.validate(schema)
+    except jsonschema_rs.ValidationError as error:
+        where = "".join(f"/{escape(str(part))}" for part in error.instance_path)
+        raise DocumentError(file, pointer + where, error.message, "a JSON Schema") from error
+
+
 def check_schema(
     file: str, pointer: str, schema: Any, problems: Mapping[str, Any], types: frozenset[str] = frozenset()
 ) -> None:
@@ -249,6 +265,7 @@ def _check_vocabulary(file: str, pointer: str, schema: Schema) -> None:
                 f"x-when asks about {role!r}, which no request can say",
                 f"a request role: {', '.join(sorted(REQUEST_ROLES))}",
             )
+        check_well_formed(file, f"{pointer}/x-when/{role}", schema["x-when"][role])
         check_schema(file, f"{pointer}/x-when/{role}", schema["x-when"][role], {})
     name = schema.get("format")
     if name is not None and name not in FORMATS:

@@ -49,11 +49,14 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     value: Any = None
+    _media: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def media(self) -> str:
         """The media type of the body, `""` when none is named."""
-        return media_type(self.headers.get("content-type", ""))
+        if self._media is None:
+            self._media = media_type(self.headers.get("content-type", ""))
+        return self._media
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import orjson
 from jsonpath_rfc9535 import JSONPathError, find
 
 from spec.contract import Contract, load_contract, load_contracts
-from spec.documents import SPEC, load_yaml, locate, shipped
+from spec.documents import SPEC, load_yaml, locate, read_text, shipped
 from spec.drifts import DriftUse, drift_uses
 from spec.errors import DocumentError
 
@@ -48,7 +48,7 @@ class Profile:
 
 
 #: the contract as it stands, no drifts
-PLAIN = Profile("contract", "The contract as it stands", (), {}, ())
+PLAIN = Profile("contract", "the contract as it stands", (), {}, ())
 
 
 def profile_names() -> list[str]:
@@ -61,7 +61,7 @@ def profile_names() -> list[str]:
 def load_profile(name: str) -> Profile:
     """A shipped profile by name, or one from a file. Raises UnknownName or DocumentError."""
     entry = locate("profile", name, "profiles")
-    return parse_profile(entry.read_text("utf-8"), entry.name)
+    return parse_profile(read_text(entry), entry.name)
 
 
 def parse_profile(text: str, file: str) -> Profile:

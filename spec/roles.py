@@ -8,6 +8,7 @@ Rules: `spec/README.md`; measured to be enough for OpenAI Images, the gateways' 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -52,7 +53,7 @@ class Reader:
         if self._plans is None:
             return {meaning.role: meaning.value for meaning in self.read(value)}, ()
         plan = self._plans(value)
-        roles = dict(plan.defaults)
+        roles = plan.defaults.copy()
         fields = plan.fields
         for name, found in value.items():
             if found is not None and (known := fields.get(name)) is not None:
@@ -98,8 +99,9 @@ def _read_object(schema: Schema, value: dict[str, Any], pointer: str) -> Iterato
             yield from _read(inner, value[name], f"{pointer}/{escape(name)}")
     extra = schema.get("additionalProperties")
     if isinstance(extra, Mapping):
-        for name in value.keys() - properties.keys():
-            yield from _read(extra, value[name], f"{pointer}/{escape(name)}")
+        for name, part in value.items():
+            if name not in properties:
+                yield from _read(extra, part, f"{pointer}/{escape(name)}")
 
 
 def _could_be(schema: Schema, value: Any) -> bool:
@@ -115,7 +117,7 @@ class _Plan:
     `nested` are the properties with roles inside.
     """
 
-    defaults: Mapping[str, Any]
+    defaults: dict[str, Any]
     fields: Mapping[str, tuple[str, Callable[[Any], Any] | None]]
     resolves: tuple[tuple[str, Mapping[Any, Any]], ...]
     nested: tuple[tuple[str, Reader], ...]
@@ -175,6 +177,7 @@ class _Missing:
 
 MISSING = _Missing()
 _Write = Callable[[Source], Any]
+_Convert = Callable[[Any], Any]
 _SPECIALISED_LIMIT = 1024
 
 
@@ -237,6 +240,8 @@ def holds(schema: Schema, asked: Mapping[str, Any]) -> bool:
 
 
 def _constant(value: Any) -> _Write:
+    if isinstance(value, dict | list):  # each answer its own: a drift may change it in place
+        return lambda _: copy.deepcopy(value)
     return lambda _: value
 
 
@@ -249,9 +254,7 @@ def _fallback(schema: Schema) -> Any:
 
 
 def _role_writer(schema: Schema) -> _Write:
-    role: str = schema["x-role"]
-    convert = outward(role, schema)
-    fallback = _fallback(schema)
+    role, convert, fallback = _role_part(schema)
 
     def write(source: Source) -> Any:
         value = source.get(role)
@@ -260,6 +263,12 @@ def _role_writer(schema: Schema) -> _Write:
         return value if convert is None else convert(value)
 
     return write
+
+
+def _role_part(schema: Schema) -> tuple[str, _Convert | None, Any]:
+    """What writing a schema with a role takes: the role, the conversion, and what stands where there is no value."""
+    role: str = schema["x-role"]
+    return role, outward(role, schema), _fallback(schema)
 
 
 def _first_of(writers: list[_Write], fallback: Any) -> _Write:
@@ -276,19 +285,23 @@ def _first_of(writers: list[_Write], fallback: Any) -> _Write:
 def _object_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
     fallback = _fallback(schema)
     shape = shape_of(schema, {})
-    members = [
-        (name, _writer(inner, asked), name in shape.required)
-        for name, inner in shape.properties.items()
-        if holds(inner, asked)
-    ]
-    if not shape.required <= {name for name, _, _ in members}:
+    parts = {name: inner for name, inner in shape.properties.items() if holds(inner, asked)}
+    # A plain role is written in the loop below, without a call for it: most properties are one.
+    members = [(name, name in shape.required, *_member(inner, asked)) for name, inner in parts.items()]
+    if not shape.required <= parts.keys():
         return _constant(fallback)
     either = [frozenset(branch.get("required", ())) for key in ("anyOf", "oneOf") for branch in schema.get(key, ())]
 
     def write(source: Source) -> Any:
         filled: dict[str, Any] = {}
-        for name, writer, required in members:
-            value = writer(source)
+        get = source.get
+        for name, required, writer, role, convert, default in members:
+            if writer is not None:
+                value = writer(source)
+            elif (value := get(role)) is None:
+                value = default
+            elif convert is not None:
+                value = convert(value)
             if value is not MISSING:
                 filled[name] = value
             elif required:
@@ -300,6 +313,11 @@ def _object_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
     return write
 
 
+def _member(schema: Schema, asked: Mapping[str, Any]) -> tuple[_Write | None, str, _Convert | None, Any]:
+    """A property as the loop of an object's writer takes it: a writer, or else what `_role_part` says."""
+    return (None, *_role_part(schema)) if "x-role" in schema else (_writer(schema, asked), "", None, None)
+
+
 def _array_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
     fallback = _fallback(schema)
     item = _writer(schema["items"], asked)
@@ -309,8 +327,7 @@ def _array_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
 
     def write(source: Source) -> Any:
         items = [item(image) for image in source.images]
-        complete = len(items) >= least and not any(value is MISSING for value in items)
-        return items if complete else fallback
+        return items if len(items) >= least and MISSING not in items else fallback
 
     return write
 

@@ -104,8 +104,8 @@ def inward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
         return lambda value: words.get(value, value) if isinstance(value, str | int) else value
     if convert is None:
         return None
-    if convert is _size:  # on the mock's hot path: no detour through the two-argument form
-        return lambda value: parse_size(value) if isinstance(value, str) else value
+    if convert in (_size, _integer):  # on the mock's hot path: texts only, and no detour for the rest
+        return lambda value: convert(value, schema) if isinstance(value, str) else value
     return lambda value: convert(value, schema)
 
 
@@ -118,6 +118,8 @@ def outward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
             first.setdefault(ours, theirs)
         return lambda value: first.get(value, value)
     convert = _OUTWARD.get(role)
+    if convert is _moment_out and schema.get("format") not in ("unix-millis", "date-time"):
+        return int  # on the mock's hot path: what _moment_out would come to
     return (lambda value: convert(value, schema)) if convert else None
 
 
@@ -145,11 +147,11 @@ def size_rule_reason(rule: Mapping[str, float], text: str) -> str | None:
     return None
 
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+:\S++")
 
 
-def _is_uri(text: str) -> bool:
-    return _URI.fullmatch(text) is not None
+def _is_uri(value: Any) -> bool:
+    return not isinstance(value, str) or _URI.fullmatch(value) is not None
 
 
 def _is_moment(text: str) -> bool:
@@ -165,7 +167,7 @@ def _of_text(check: Callable[[str], bool]) -> Callable[[Any], bool]:
 
 
 #: formats both validators check with the same function, so that they cannot disagree
-FORMAT_CHECKS: dict[str, Callable[[Any], bool]] = {"uri": _of_text(_is_uri), "date-time": _of_text(_is_moment)}
+FORMAT_CHECKS: dict[str, Callable[[Any], bool]] = {"uri": _is_uri, "date-time": _of_text(_is_moment)}
 
 
 def size_rule_format(rule: Mapping[str, Any], words: frozenset[str]) -> tuple[str, Callable[[Any], bool]]:

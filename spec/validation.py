@@ -7,6 +7,7 @@ property test holds them to it (`tests/test_verdicts.py`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
@@ -14,12 +15,10 @@ from typing import Any
 
 import orjson
 from openapi_core import Config, OpenAPI
-from openapi_core.casting.schemas.exceptions import CastError
 from openapi_core.datatypes import RequestParameters
 from openapi_core.deserializing.exceptions import DeserializeError
 from openapi_core.templating.media_types.exceptions import MediaTypeNotFound
 from openapi_core.validation.request.exceptions import (
-    MissingRequiredParameter,
     MissingRequiredRequestBody,
     ParameterValidationError,
     SecurityValidationError,
@@ -65,12 +64,26 @@ class RequestCheck:
         ]
         self._order = {media: _report_order(schema) for media, schema in operation.body.items()}
         self._roles = [(p, inward(p.role, p.schema)) for p in operation.parameters if p.role]
+        self._optional_query = all(p.location == "query" and not p.required for p in operation.parameters)
 
     def accepts(self, request: Request) -> bool:
         """Whether the request keeps the contract. `request.value` must be the decoded body."""
-        operation = self.operation
-        if operation.secured and bearer_token(request.headers.get("authorization")) is None:
+        return self.accepts_from(request, bearer_token(request.headers.get("authorization")))
+
+    def accepts_from(self, request: Request, token: str | None) -> bool:
+        """The same, for whoever has read the caller's key already."""
+        if token is None and self.operation.secured:
             return False
+        if (request.query or not self._optional_query) and not self._parameters_fit(request):
+            return False
+        if not self._bodies:
+            return True
+        if not request.body:
+            return not self.operation.body_required
+        is_valid_body = self._bodies.get(request.media)
+        return is_valid_body is not None and is_valid_body(request.value)
+
+    def _parameters_fit(self, request: Request) -> bool:
         for parameter, is_valid in self._parameters:
             text = parameter_text(parameter, request)
             if text is None:
@@ -78,12 +91,7 @@ class RequestCheck:
                     return False
             elif not is_valid(cast(parameter, text)):
                 return False
-        if not operation.body:
-            return True
-        if not request.body:
-            return not operation.body_required
-        is_valid_body = self._bodies.get(request.media)
-        return is_valid_body is not None and is_valid_body(request.value)
+        return True
 
     def asked_by_parameters(self, request: Request) -> dict[str, Any]:
         """What the parameters ask: role -> value in our units."""
@@ -97,10 +105,35 @@ class RequestCheck:
     def explain(self, request: Request) -> list[Violation]:
         """Why the request is refused, what is to be reported first in front; empty when nothing is wrong."""
         found = dict.fromkeys(_Explainer.of(self._contract).violations(self.operation, request))
+        found.update(dict.fromkeys(self._parameter_violations(request)))
+        if not found and not self.accepts(request):
+            found.update(dict.fromkeys(self._body_violations(request)))
         if self.operation.secured and bearer_token(request.headers.get("authorization")) is None:
             found[_NO_KEY] = None  # openapi-core is content with an empty key
         ranks = self._order.get(request.media, {})
         return sorted(found, key=lambda violation: _rank(violation, ranks))
+
+    def _parameter_violations(self, request: Request) -> Iterator[Violation]:
+        """What is wrong with parameters, by the same validators and the same `cast` that decide."""
+        for parameter in self.operation.parameters:
+            name, location = parameter.name, parameter.location
+            text = parameter_text(parameter, request)
+            if text is not None:
+                yield from self._errors(parameter.schema, cast(parameter, text), location, name)
+            elif parameter.required:
+                yield Violation("missing-parameter", location, name, f"{name!r} is missing", "required")
+
+    def _body_violations(self, request: Request) -> Iterator[Violation]:
+        """What only the compiled validator sees, such as a line break after a pattern's `$`."""
+        if request.body and request.media in self.operation.body:
+            yield from self._errors(self.operation.body[request.media], request.value, "body", "")
+
+    def _errors(self, schema: Schema, value: Any, location: str, name: str) -> Iterator[Violation]:
+        for error in self.operation.compile(schema).iter_errors(value):
+            path, schema_path = list(error.instance_path), list(error.schema_path)
+            yield from from_schema_error(
+                schema, str(schema_path[-1]), path, schema_path, error.instance, location, name
+            )
 
 
 def parameter_text(parameter: Parameter, request: Request) -> str | None:
@@ -148,11 +181,12 @@ class _Protocol:
 
     def __init__(self, operation: Operation, request: Request) -> None:
         self.host_url = "http://contract"
-        self.path = request.path
+        # Which operation this is has been decided: a path such as `/v1/tasks/..` must not be resolved again.
+        self.path = re.sub(r"\{[^}]+\}", "any", operation.path)
         self.full_url_pattern = f"{self.host_url}{operation.path}"
         self.method = operation.method
         self.body = request.body or None
-        self.content_type = request.headers.get("content-type", "")
+        self.content_type = request.media  # its parameters are nobody's business, and may be malformed
         self.parameters = RequestParameters(
             query=ImmutableMultiDict(request.query),
             header=Headers(dict(request.headers)),
@@ -205,18 +239,7 @@ def _violations_of(error: Exception, operation: Operation, request: Request) -> 
         yield _NO_KEY
         return
     if isinstance(error, ParameterValidationError):
-        location, name = error.location, error.name
-        parameter = next(p for p in operation.parameters if p.name == name and p.location == location)
-        if isinstance(error, MissingRequiredParameter):
-            yield Violation("missing-parameter", location, name, f"{name!r} is missing", "required")
-        elif schema_error := _first(causes, InvalidSchemaValue):
-            yield from _schema_violations(schema_error, parameter.schema, location, name)
-        elif _first(causes, CastError):
-            value = parameter_text(parameter, request)
-            yield from from_schema_error(parameter.schema, "type", (), ("type",), value, location, name)
-        else:
-            yield Violation("invalid-request", location, name, "cannot be read", facts={"reason": "it cannot be read"})
-        return
+        return  # openapi-core turns texts into values in its own way; see RequestCheck
     if _first(causes, MediaTypeNotFound):
         allowed = quoted_list(list(operation.body))
         facts = {"value": request.media, "allowed": allowed}

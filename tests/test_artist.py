@@ -5,9 +5,12 @@ import math
 import os
 import subprocess
 import sys
+import unicodedata
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import example, given, settings
@@ -18,7 +21,19 @@ from mockserver.artist import MIME_TYPES, Artist, Picture
 
 FEW = settings(max_examples=20, deadline=None)
 SIDES = st.integers(1, 300)
-WITH_ALPHA = ("png", "webp")
+RASTERS = ("png", "jpeg", "webp", "gif")
+WITH_ALPHA = ("png", "webp", "gif")
+ANY_PROMPT = {
+    "empty": "",
+    "blank": " \n\t ",
+    "chinese": "一只红色的狐狸 🦊 在清晨的新雪中 ❄️，柔和的光线",
+    "joined": "👩‍👩‍👧‍👦 🏴‍☠️ e\u0301\u0323 العربية עברית हिन्दी",
+    "unprintable": "\x00\x1b[31m \ud800 \udfff \ufffe \U0010ffff \u202e reversed",
+    "markup": "<&\"']]></text><script>alert(1)</script><!-- &amp; &#0; %s {0}",
+    "one-word": "x" * 32_000,
+    "many-words": "word " * 6_400,
+    "no-spaces": "漢" * 32_000,
+}
 
 
 def draw(prompt: str = "A red fox", width: int = 160, height: int = 120, **more: Any) -> bytes:
@@ -38,21 +53,29 @@ def colours(data: bytes) -> list[tuple[float, ...]]:
 
 
 @FEW
-@given(width=SIDES, height=SIDES, name=st.sampled_from(sorted(MIME_TYPES)))
+@given(width=SIDES, height=SIDES, name=st.sampled_from(RASTERS))
 @example(width=1, height=1, name="png")
 @example(width=1, height=1, name="jpeg")
 @example(width=1, height=1, name="webp")
+@example(width=1, height=1, name="gif")
 @example(width=1254, height=1254, name="png")
 @example(width=3840, height=2160, name="jpeg")
 @example(width=96, height=2000, name="webp")
 def test_picture_decodes_to_the_asked_size_and_format(width: int, height: int, name: str) -> None:
     image = decoded(draw(width=width, height=height, format=name, label="gpt-image-2 · high · 1 of 4"))
-    assert (image.size, image.format, image.mode) == ((width, height), name.upper(), "RGB")
+    mode = "P" if name == "gif" else "RGB"
+    assert (image.size, image.format, image.mode) == ((width, height), name.upper(), mode)
     assert Image.MIME[name.upper()] == MIME_TYPES[name]
 
 
 def test_formats_offered() -> None:
-    assert MIME_TYPES == {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+    assert MIME_TYPES == {
+        "png": "image/png",
+        "jpeg": "image/jpeg",
+        "webp": "image/webp",
+        "gif": "image/gif",
+        "svg": "image/svg+xml",
+    }
 
 
 @pytest.mark.parametrize("name", MIME_TYPES)
@@ -63,7 +86,9 @@ def test_same_picture_has_the_same_bytes_from_another_artist(name: str) -> None:
 def test_same_picture_has_the_same_bytes_in_another_process() -> None:
     code = (
         "import hashlib; from mockserver.artist import Artist, Picture;"
-        "print(hashlib.sha256(Artist().draw(Picture('A red fox', 160, 120, index=3, seed=7))).hexdigest())"
+        "looks = [('png', 1), ('gif', 3), ('svg', 1)];"
+        "asked = [Picture('A red fox', 160, 120, name, index=3, seed=7, frames=frames) for name, frames in looks];"
+        "print(*[hashlib.sha256(Artist().draw(picture)).hexdigest() for picture in asked])"
     )
     hashes = {
         subprocess.run(
@@ -76,7 +101,8 @@ def test_same_picture_has_the_same_bytes_in_another_process() -> None:
         ).stdout.strip()
         for hash_seed in ("1", "2")
     }
-    assert hashes == {hashlib.sha256(draw(index=3, seed=7)).hexdigest()}
+    here = [draw(format=name, frames=n, index=3, seed=7) for name, n in (("png", 1), ("gif", 3), ("svg", 1))]
+    assert hashes == {" ".join(hashlib.sha256(data).hexdigest() for data in here)}
 
 
 @pytest.mark.parametrize("prompt", ["", "A red fox", "Harbour at dusk"])
@@ -96,8 +122,9 @@ def test_seed_chooses_other_colours() -> None:
     [{"prompt": "A red cat"}, {"index": 1}, {"seed": 1}, {"label": "gpt-image-2"}, {"width": 161}],
     ids=lambda change: next(iter(change)),
 )
-def test_each_of_these_changes_the_bytes(change: dict[str, Any]) -> None:
-    assert draw(**change) != draw()
+@pytest.mark.parametrize("name", ["png", "gif", "svg"])
+def test_each_of_these_changes_the_bytes(name: str, change: dict[str, Any]) -> None:
+    assert draw(format=name, **change) != draw(format=name)
 
 
 @pytest.mark.parametrize(("width", "height"), [(90, 90), (160, 120)])
@@ -122,9 +149,10 @@ def whites(image: Image.Image) -> Image.Image:
     return darkest.point([0] * 245 + [255] * 11)
 
 
-def test_prompt_is_written() -> None:
+@pytest.mark.parametrize("name", ["png", "gif"])
+def test_prompt_is_written(name: str) -> None:
     none, little, much = (
-        whites(decoded(draw(prompt, 512, 512))).histogram()[255]
+        whites(decoded(draw(prompt, 512, 512, format=name))).histogram()[255]
         for prompt in ("", "Snow", "Snow on the roofs of a village")
     )
     assert none == 0
@@ -139,9 +167,7 @@ def test_text_beyond_the_font_is_written_as_the_nearest_letters(label: str, legi
     assert draw(label=label) == draw(label=legible)
 
 
-@pytest.mark.parametrize(
-    "prompt", ["word " * 6_400, "H" * 32_000, "漢" * 32_000], ids=["words", "one-word", "chinese"]
-)
+@pytest.mark.parametrize("prompt", ["word " * 6_400, "H" * 32_000, "漢" * 32_000], ids=["words", "one-word", "chinese"])
 @pytest.mark.parametrize("size", [(160, 160), (400, 400), (1024, 400)])
 def test_long_prompt_fills_a_panel_inside_the_picture(prompt: str, size: tuple[int, int]) -> None:
     box = whites(decoded(draw(prompt, *size))).getbbox()
@@ -158,20 +184,23 @@ def test_lower_compression_value_gives_a_smaller_file(name: str) -> None:
     assert sizes == sorted(set(sizes))
 
 
-def test_compression_does_not_change_a_png() -> None:
+@pytest.mark.parametrize("name", ["png", "gif", "svg"])
+def test_compression_does_not_change_a_picture_that_loses_nothing(name: str) -> None:
     artist = Artist()
-    whole = artist.draw(Picture("A red fox", 160, 120))
-    assert artist.draw(Picture("A red fox", 160, 120, compression=10)) is whole
+    whole = artist.draw(Picture("A red fox", 160, 120, name))
+    assert artist.draw(Picture("A red fox", 160, 120, name, compression=10)) is whole
 
 
 @FEW
 @given(width=st.integers(8, 300), height=st.integers(8, 300), name=st.sampled_from(WITH_ALPHA))
 @example(width=8, height=300, name="png")
 @example(width=300, height=8, name="webp")
+@example(width=8, height=8, name="gif")
 def test_transparent_picture_has_clear_corners_and_a_solid_middle(width: int, height: int, name: str) -> None:
     image = decoded(draw(width=width, height=height, format=name, transparent=True))
-    assert (image.size, image.mode) == ((width, height), "RGBA")
-    alpha = image.getchannel("A")
+    assert image.size == (width, height)
+    assert image.has_transparency_data
+    alpha = image.convert("RGBA").getchannel("A")
     corners = [(x, y) for x in (0, width - 1) for y in (0, height - 1)]
     assert [alpha.getpixel(corner) for corner in corners] == [0, 0, 0, 0]
     assert alpha.getpixel((width // 2, height // 2)) == 255
@@ -189,11 +218,18 @@ def test_panel_reaches_over_the_clear_background() -> None:
     ("change", "message"),
     [
         ({"format": "jpeg", "transparent": True}, "jpeg has no alpha channel"),
-        ({"format": "bmp"}, "unknown picture format 'bmp'; known: png, jpeg, webp"),
+        ({"format": "bmp"}, "unknown picture format 'bmp'; known: png, jpeg, webp, gif, svg"),
         ({"width": 0}, "at least 1x1 pixels, not 0x120"),
         ({"height": -5}, "at least 1x1 pixels, not 160x-5"),
         ({"compression": 101}, r"0\.\.100, not 101"),
         ({"compression": -1}, r"0\.\.100, not -1"),
+        ({"format": "gif", "frames": 0}, "a gif cannot have 0 frames"),
+        ({"format": "png", "frames": 2}, "a png cannot have 2 frames"),
+        ({"format": "webp", "frames": 2}, "a webp cannot have 2 frames"),
+        ({"format": "svg", "frames": 9}, "a svg cannot have 9 frames"),
+        ({"format": "gif", "frames": 2, "frame_ms": -1}, r"0\.\.655350 ms, not -1"),
+        ({"format": "gif", "frames": 2, "frame_ms": 655_351}, r"0\.\.655350 ms, not 655351"),
+        ({"format": "gif", "width": 65_536, "height": 1}, "at most 65535 pixels a side, not 65536x1"),
     ],
 )
 def test_impossible_picture_is_refused(change: dict[str, Any], message: str) -> None:
@@ -247,20 +283,7 @@ def test_threads_share_one_artist() -> None:
     assert 0 < held <= 60_000
 
 
-@pytest.mark.parametrize(
-    "prompt",
-    [
-        "",
-        " \n\t ",
-        "一只红色的狐狸 🦊 在清晨的新雪中 ❄️，柔和的光线",
-        "👩‍👩‍👧‍👦 🏴‍☠️ e\u0301\u0323 العربية עברית हिन्दी",
-        "\x00\x1b[31m \ud800 \udfff \ufffe \U0010ffff \u202e reversed",
-        "x" * 32_000,
-        "word " * 6_400,
-        "漢" * 32_000,
-    ],
-    ids=["empty", "blank", "chinese", "joined", "unprintable", "one-word", "many-words", "no-spaces"],
-)
+@pytest.mark.parametrize("prompt", ANY_PROMPT.values(), ids=ANY_PROMPT)
 def test_any_prompt_is_drawn(prompt: str) -> None:
     for size in ((1, 1), (96, 96), (500, 333)):
         assert decoded(draw(prompt, *size, label=prompt)).size == size
@@ -283,3 +306,218 @@ def test_picture_is_not_flat(side: int, least: int) -> None:
 
 def test_megapixel_png_is_small_enough_to_travel_as_base64() -> None:
     assert len(draw(width=1024, height=1024)) < 150_000
+
+
+def shown(data: bytes) -> Iterator[Image.Image]:
+    """What a viewer shows of a gif, frame by frame."""
+    with Image.open(io.BytesIO(data)) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            yield image.convert("RGBA")
+
+
+@pytest.mark.parametrize("count", [2, 9, 16])
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize("size", [(24, 24), (160, 120), (90, 400)])
+def test_gif_has_the_asked_number_of_frames_all_different(size: tuple[int, int], transparent: bool, count: int) -> None:
+    frames = list(shown(draw("", *size, format="gif", frames=count, transparent=transparent)))
+    assert [frame.size for frame in frames] == [size] * count
+    assert len({frame.tobytes() for frame in frames}) == count
+
+
+def test_gif_too_small_to_move_still_has_every_frame() -> None:
+    assert len(list(shown(draw(width=1, height=1, format="gif", frames=16)))) == 16
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize(("asked", "told"), [(200, 200), (0, 0), (94, 90), (95, 100), (655_350, 655_350)])
+def test_gif_tells_how_long_each_frame_stays_and_starts_again_for_ever(
+    asked: int, told: int, transparent: bool
+) -> None:
+    image = decoded(draw(format="gif", frames=3, frame_ms=asked, transparent=transparent))
+    assert image.info["loop"] == 0
+    for number in range(3):
+        image.seek(number)
+        assert image.info["duration"] == told
+
+
+def test_frame_times_that_round_to_the_same_are_one_picture() -> None:
+    artist = Artist()
+    whole = artist.draw(Picture("A red fox", 64, 64, "gif", frames=2, frame_ms=100))
+    assert artist.draw(Picture("A red fox", 64, 64, "gif", frames=2, frame_ms=104)) is whole
+    assert artist.draw(Picture("A red fox", 64, 64, "gif", frames=2, frame_ms=110)) != whole
+
+
+def test_gif_of_one_frame_is_a_still_picture() -> None:
+    still = draw(format="gif")
+    assert getattr(decoded(still), "n_frames", 1) == 1
+    assert b"NETSCAPE" not in still
+    assert draw(format="gif", frame_ms=500) == still
+
+
+def changed(one: Image.Image, other: Image.Image) -> int:
+    """How many pixels are clearly different."""
+    difference = ImageChops.difference(one.convert("RGB"), other.convert("RGB")).convert("L")
+    return sum(difference.histogram()[12:])
+
+
+@pytest.mark.parametrize("prompt", ["", "A red fox", "Harbour at dusk"])
+def test_gif_moves_a_little_and_without_a_jump_when_it_starts_again(prompt: str) -> None:
+    frames = list(shown(draw(prompt, 256, 256, format="gif", frames=9)))
+    steps = [changed(one, other) for one, other in zip(frames, frames[1:] + frames[:1], strict=True)]
+    assert min(steps) > 50
+    assert max(steps) < 256 * 256 * 0.12
+
+
+@pytest.mark.parametrize("prompt", ["", "A red fox", "Harbour at dusk"])
+def test_gif_starts_with_the_picture_that_a_png_shows(prompt: str) -> None:
+    first = next(shown(draw(prompt, 90, 90, format="gif", frames=4)))
+    difference = ImageChops.difference(first.convert("RGB"), decoded(draw(prompt, 90, 90)))
+    assert max(difference.resize((1, 1), Image.Resampling.BOX).tobytes()) < 5
+
+
+def test_transparent_gif_has_the_same_outline_in_every_frame() -> None:
+    masks = [
+        frame.getchannel("A")
+        for frame in shown(draw("Snow on the roofs", 256, 256, format="gif", frames=9, transparent=True))
+    ]
+    assert len({mask.tobytes() for mask in masks}) == 1
+    levels = masks[0].histogram()
+    assert levels[0] > 0.1 * 256 * 256
+    assert levels[255] > 0.7 * 256 * 256
+    assert levels[0] + levels[255] == 256 * 256
+
+
+@pytest.mark.parametrize("side", [1, 8, 160])
+def test_transparent_colour_is_in_the_palette(side: int) -> None:
+    data = draw("", side, side, format="gif", frames=2, transparent=True)
+    colours_in_palette = 2 << (data[10] & 7)
+    assert decoded(data).info["transparency"] < colours_in_palette <= 128
+
+
+def test_opaque_gif_has_no_transparent_colour() -> None:
+    assert not decoded(draw(format="gif", frames=2)).has_transparency_data
+
+
+def test_animated_gif_is_small_enough_to_travel_as_base64() -> None:
+    assert len(draw(width=512, height=512, format="gif", frames=9)) < 250_000
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def parsed(prompt: str = "A red fox", width: int = 160, height: int = 120, **more: Any) -> ET.Element:
+    return ET.fromstring(draw(prompt, width, height, format="svg", **more))
+
+
+def written(root: ET.Element) -> list[str]:
+    """The lines of text a viewer shows."""
+    return [element.text or "" for element in root.iter(f"{SVG}text")]
+
+
+@FEW
+@given(width=st.integers(1, 5000), height=st.integers(1, 5000))
+@example(width=1, height=1)
+@example(width=96, height=5000)
+def test_svg_is_an_svg_of_the_asked_size(width: int, height: int) -> None:
+    data = draw(width=width, height=height, format="svg", label="gpt-image-2.6")
+    root = ET.fromstring(data)
+    assert data.startswith(b"<svg ")
+    assert root.tag == f"{SVG}svg"
+    assert (root.get("width"), root.get("height")) == (str(width), str(height))
+    assert root.get("viewBox") == f"0 0 {width} {height}"
+
+
+def test_svg_shows_a_sky_a_sun_and_hills() -> None:
+    root = parsed()
+    gradients = {f"url(#{element.get('id')})" for element in root.iter(f"{SVG}linearGradient")}
+    hills = list(root.iter(f"{SVG}polygon"))
+    background = root.find(f"{SVG}rect[@width='160'][@height='120']")
+    assert background is not None
+    assert {background.get("fill"), *(hill.get("fill") for hill in hills)} == gradients
+    assert len(hills) == 4
+    assert len(list(root.iter(f"{SVG}circle"))) == 3
+
+
+def test_transparent_svg_has_everything_but_the_background() -> None:
+    whole, clear = parsed(), parsed(transparent=True)
+    background = whole.find(f"{SVG}rect[@width='160'][@height='120']")
+    assert background is not None
+    whole.remove(background)
+    assert [(e.tag, e.attrib, e.text) for e in clear.iter()] == [(e.tag, e.attrib, e.text) for e in whole.iter()]
+
+
+def test_svg_has_the_colours_and_places_of_the_png() -> None:
+    for prompt in ("", "A red fox", "Harbour at dusk"):
+        root = parsed(prompt, 90, 90)
+        png = decoded(draw(prompt, 90, 90))
+        hill = list(root.iter(f"{SVG}linearGradient"))[-1][-1].get("stop-color") or ""
+        at_foot = png.getpixel((45, 89))
+        assert isinstance(at_foot, tuple)
+        assert math.dist(bytes.fromhex(hill[1:]), at_foot) < 4
+        sun = list(root.iter(f"{SVG}circle"))[-1].attrib
+        at_sun = png.getpixel((round(float(sun["cx"])), round(float(sun["cy"]) - float(sun["r"]) / 2)))
+        assert isinstance(at_sun, tuple)
+        assert math.dist(bytes.fromhex(sun["fill"][1:]), at_sun) < 40
+
+
+@pytest.mark.parametrize("prompt", ANY_PROMPT.values(), ids=ANY_PROMPT)
+@pytest.mark.parametrize("size", [(1, 1), (96, 96), (500, 333)])
+def test_any_prompt_gives_a_small_well_formed_svg(size: tuple[int, int], prompt: str) -> None:
+    data = draw(prompt, *size, format="svg", label=prompt)
+    root = ET.fromstring(data)
+    tags = {"svg", "title", "linearGradient", "stop", "rect", "circle", "polygon", "g", "text"}
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= tags
+    assert len(data) < 20_000
+
+
+@FEW
+@given(prompt=st.text(st.characters(), max_size=40))
+def test_any_unicode_gives_a_well_formed_svg_without_control_characters(prompt: str) -> None:
+    data = draw(prompt, 120, 120, format="svg", label=prompt)
+    ET.fromstring(data)
+    kinds = {unicodedata.category(character) for character in data.decode() if character != "\n"}
+    assert not kinds & {"Cc", "Cs"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "line"),
+    [
+        ("A red fox", "A red fox"),
+        ("<&\"']]>", "<&\"']]>"),
+        ("&amp; <b>", "&amp; <b>"),
+        ("a\x00\x1bb\x7f\x9fc", "abc"),
+        ("two\n\tlines\r\n", "two lines"),
+        ("\ud800half\ufffe\uffff", "half"),
+        ("café — 红色的狐狸 🦊", "café — 红色的狐狸 🦊"),
+    ],
+)
+def test_svg_says_the_prompt_as_it_is(prompt: str, line: str) -> None:
+    root = parsed(prompt, 512, 512, label=prompt)
+    assert root.findtext(f"{SVG}title") == line
+    assert written(root) == [line, f"{line} · 512x512 · svg"]
+
+
+def test_svg_leaves_chinese_as_much_room_as_it_takes() -> None:
+    line = next(parsed("红色的狐狸", 512, 512).iter(f"{SVG}text")).attrib
+    assert float(line["textLength"]) == pytest.approx(5 * float(line["font-size"]), rel=0.1)
+
+
+def test_svg_too_small_to_write_on_has_the_prompt_as_its_title() -> None:
+    root = parsed("A <red> fox", 20, 20)
+    assert (root.findtext(f"{SVG}title"), written(root)) == ("A <red> fox", [])
+
+
+@pytest.mark.parametrize("prompt", ["word " * 6_400, "H" * 32_000, "漢" * 32_000], ids=["words", "one-word", "chinese"])
+@pytest.mark.parametrize("size", [(160, 160), (400, 400), (1024, 400)])
+def test_svg_text_stays_inside_its_panel_inside_the_picture(prompt: str, size: tuple[int, int]) -> None:
+    root = parsed(prompt, *size)
+    panel = next(rect for rect in root.iter(f"{SVG}rect") if rect.get("rx"))
+    left, top, width, height = (float(panel.attrib[name]) for name in ("x", "y", "width", "height"))
+    assert 0 < left < left + width < size[0]
+    assert size[1] * 0.3 < top < top + height < size[1]
+    for text in root.iter(f"{SVG}text"):
+        x, y, long = (float(text.attrib[name]) for name in ("x", "y", "textLength"))
+        assert left < x < x + long < left + width
+        assert top < y < top + height
+    assert written(root)[-2].endswith("…")

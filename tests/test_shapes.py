@@ -30,6 +30,7 @@ def is_valid(schema: Mapping[str, Any], value: Any) -> bool:
 
 CLOSED = {"additionalProperties": False}
 OPEN_TO_TEXT = {"additionalProperties": {"type": "string"}}
+# fmt: off
 MEETINGS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "enum": ({"enum": ["a", "b", None]}, {"enum": ["c", "b", None]}, {"enum": ["b", None]}),
     "false-is-not-0": ({"enum": [0, 1]}, {"enum": [False, 1]}, {"enum": [1]}),
@@ -48,8 +49,13 @@ MEETINGS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "items": ({"items": {"minimum": 1}}, {"items": {"minimum": 2}}, {"items": {"minimum": 2}}),
     "closed": ({"additionalProperties": True}, CLOSED, CLOSED),
     "stays-closed": (CLOSED, OPEN_TO_TEXT, CLOSED),
+    "conditionals-apart": (
+        {"if": {"const": 1}, "then": {"minimum": 0}}, {"if": {"const": 2}, "else": {"maximum": 9}},
+        {"if": {"const": 1}, "then": {"minimum": 0}, "allOf": [{"if": {"const": 2}, "else": {"maximum": 9}}]},
+    ),
     "open-to-some": ({"additionalProperties": True}, OPEN_TO_TEXT, OPEN_TO_TEXT),
 }
+# fmt: on
 
 
 @pytest.mark.parametrize(("first", "second", "merged"), MEETINGS.values(), ids=MEETINGS)
@@ -67,27 +73,53 @@ def test_properties_are_merged_in_document_order_and_the_originals_stay() -> Non
 
 
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, 2, 3, 1.5, "", "a", "ab", "abc", [], [1], ["a", 2], {}, {"k": 1}, {"k": "a"},
+    None,
+    True,
+    False,
+    0,
+    1,
+    2,
+    3,
+    1.5,
+    "",
+    "a",
+    "ab",
+    "abc",
+    [],
+    [1],
+    ["a", 2],
+    {},
+    {"k": 1},
+    {"k": "a"},
 )
 TYPES = st.sampled_from(["null", "boolean", "integer", "number", "string", "array", "object"])
 
 
-PLAIN = st.fixed_dictionaries({}, optional={
-    "type": TYPES | st.lists(TYPES, min_size=1, max_size=3, unique=True),
-    "enum": st.lists(st.sampled_from(VALUES), min_size=1, max_size=4),
-    "const": st.sampled_from(VALUES),
-    "minimum": st.integers(0, 3), "maximum": st.integers(0, 3),
-    "minLength": st.integers(0, 3), "maxLength": st.integers(0, 3),
-    "minItems": st.integers(0, 2), "maxItems": st.integers(0, 2),
-    "pattern": st.sampled_from(["a", "^ab", "c$"]),
-    "not": st.sampled_from([{}, {"type": "string"}, {"const": 1}]),
-    "required": st.just(["k"]),
-})
-INSIDE = st.fixed_dictionaries({}, optional={
-    "properties": st.fixed_dictionaries({}, optional={"k": PLAIN}),
-    "items": PLAIN,
-    "anyOf": st.lists(PLAIN, min_size=1, max_size=2),
-})
+PLAIN = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": TYPES | st.lists(TYPES, min_size=1, max_size=3, unique=True),
+        "enum": st.lists(st.sampled_from(VALUES), min_size=1, max_size=4),
+        "const": st.sampled_from(VALUES),
+        "minimum": st.integers(0, 3),
+        "maximum": st.integers(0, 3),
+        "minLength": st.integers(0, 3),
+        "maxLength": st.integers(0, 3),
+        "minItems": st.integers(0, 2),
+        "maxItems": st.integers(0, 2),
+        "pattern": st.sampled_from(["a", "^ab", "c$"]),
+        "not": st.sampled_from([{}, {"type": "string"}, {"const": 1}]),
+        "required": st.just(["k"]),
+    },
+)
+INSIDE = st.fixed_dictionaries(
+    {},
+    optional={
+        "properties": st.fixed_dictionaries({}, optional={"k": PLAIN}),
+        "items": PLAIN,
+        "anyOf": st.lists(PLAIN, min_size=1, max_size=2),
+    },
+)
 NOTHING: dict[str, Any] = {}
 CONDITIONAL = st.just(NOTHING) | st.fixed_dictionaries({"if": PLAIN}, optional={"then": PLAIN, "else": PLAIN})
 SCHEMAS = st.tuples(PLAIN, INSIDE, CONDITIONAL).map(lambda parts: {**parts[0], **parts[1], **parts[2]})
@@ -139,26 +171,31 @@ def test_else_holds_where_the_condition_does_not() -> None:
 
 NESTED = {
     "properties": {"a": {}, "b": {}, "n": {"maximum": 10}},
-    "allOf": [{
-        "if": {"properties": {"a": {"const": 1}}, "required": ["a"]},
-        "then": {
-            "required": ["b"],
-            "if": {"properties": {"b": {"const": 2}}, "required": ["b"]},
-            "then": {"properties": {"n": {"maximum": 5}}, "allOf": [{"properties": {"n": {"maximum": 3}}}]},
-            "else": {"properties": {"n": {"maximum": 7}}},
-        },
-        "else": {"additionalProperties": False},
-    }],
+    "allOf": [
+        {
+            "if": {"properties": {"a": {"const": 1}}, "required": ["a"]},
+            "then": {
+                "required": ["b"],
+                "if": {"properties": {"b": {"const": 2}}, "required": ["b"]},
+                "then": {"properties": {"n": {"maximum": 5}}, "allOf": [{"properties": {"n": {"maximum": 3}}}]},
+                "else": {"properties": {"n": {"maximum": 7}}},
+            },
+            "else": {"additionalProperties": False},
+        }
+    ],
 }
 
 
-@pytest.mark.parametrize(("value", "maximum", "required", "closed"), [
-    ({}, 10, [], True),
-    ({"b": 2}, 10, [], True),
-    ({"a": 1}, 7, ["b"], False),
-    ({"a": 1, "b": 2}, 3, ["b"], False),
-    ({"a": 1, "b": 3}, 7, ["b"], False),
-])
+@pytest.mark.parametrize(
+    ("value", "maximum", "required", "closed"),
+    [
+        ({}, 10, [], True),
+        ({"b": 2}, 10, [], True),
+        ({"a": 1}, 7, ["b"], False),
+        ({"a": 1, "b": 2}, 3, ["b"], False),
+        ({"a": 1, "b": 3}, 7, ["b"], False),
+    ],
+)
 def test_conditionals_inside_conditionals(
     value: dict[str, Any], maximum: int, required: list[str], closed: bool
 ) -> None:
@@ -216,7 +253,8 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
 def test_shape_and_whole_schema_decide_alike(body: dict[str, Any]) -> None:
     shape = shape_of(REQUEST, body)
     broken = {
-        name for name, value in body.items()
+        name
+        for name, value in body.items()
         if shape.forbids(name) or (name in shape.properties and not is_valid(shape.properties[name], value))
     } | (shape.required - body.keys())
     assert BODY_IS_VALID(body) == (not broken), broken

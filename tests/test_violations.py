@@ -45,7 +45,9 @@ def answer(violation: Violation) -> tuple[int, str | None, str | None, str | Non
     problem: Problem = IMAGES.problem(violation.problem)
     param = problem.fields["error-param"]
     return (
-        problem.status, problem.fields["error-type"], problem.fields["error-code"],
+        problem.status,
+        problem.fields["error-type"],
+        problem.fields["error-code"],
         param.replace("{param}", violation.param) if param else None,
     )
 
@@ -59,6 +61,7 @@ UNKNOWN = (400, REQUEST_ERROR, "unknown_parameter")
 NO_KEY = (401, REQUEST_ERROR, None, None)
 USER_VALUE = (400, USER_ERROR, "invalid_value")
 
+# fmt: off
 REFUSED: dict[str, tuple[Request, str, tuple[Any, ...]]] = {
     "no-model": (request({"prompt": "x"}), "missing-parameter", (*MISSING, "model")),
     "model-null": (simple(model=None), "wrong-type", (*TYPE, "model")),
@@ -69,9 +72,7 @@ REFUSED: dict[str, tuple[Request, str, tuple[Any, ...]]] = {
     "prompt-null": (simple(prompt=None), "wrong-type", (*TYPE, "prompt")),
     "prompt-empty": (simple(prompt=""), "too-short", (400, REQUEST_ERROR, "empty_string", "prompt")),
     "prompt-too-long": (simple(prompt="x" * 32_001), "too-long", (*TOO_LONG, "prompt")),
-    "prompt-too-long-for-dall-e-2": (
-        simple(model="dall-e-2", prompt="x" * 1_001), "too-long", (*TOO_LONG, "prompt"),
-    ),
+    "prompt-too-long-for-dall-e-2": (simple(model="dall-e-2", prompt="x" * 1_001), "too-long", (*TOO_LONG, "prompt")),
     "n-text": (simple(n="2"), "wrong-type", (*TYPE, "n")),
     "n-fraction": (simple(n=1.5), "wrong-type", (*TYPE, "n")),
     "n-true": (simple(n=True), "wrong-type", (*TYPE, "n")),
@@ -82,9 +83,7 @@ REFUSED: dict[str, tuple[Request, str, tuple[Any, ...]]] = {
     "size-9x9": (simple(size="9x9"), "bad-size", (*USER_VALUE, "size")),
     "size-bogus": (simple(size="bogus"), "bad-size", (*USER_VALUE, "size")),
     "size-1254x1254": (simple(size="1254x1254"), "bad-size", (*USER_VALUE, "size")),
-    "size-not-preset": (
-        simple(model="gpt-image-1.5", size="1536x896"), "bad-preset-size", (*USER_VALUE, "size"),
-    ),
+    "size-not-preset": (simple(model="gpt-image-1.5", size="1536x896"), "bad-preset-size", (*USER_VALUE, "size")),
     "quality-hd-on-gpt": (simple(quality="hd"), "not-allowed", (*VALUE, "quality")),
     "quality-empty": (simple(quality=""), "not-allowed", (*VALUE, "quality")),
     "quality-max-on-2": (simple(quality="max"), "not-allowed", (*VALUE, "quality")),
@@ -92,30 +91,20 @@ REFUSED: dict[str, tuple[Request, str, tuple[Any, ...]]] = {
     "unknown-key-null": (simple(seed=None), "unknown-parameter", (*UNKNOWN, "seed")),
     "input-fidelity": (simple(input_fidelity="high"), "unknown-parameter", (*UNKNOWN, "input_fidelity")),
     "unknown-key-on-dall-e": (simple(model="dall-e-2", seed=1), "unknown-parameter", (*UNKNOWN, "seed")),
-    "gpt-key-on-dall-e": (
-        simple(model="dall-e-3", background="opaque"), "unknown-parameter", (*UNKNOWN, "background"),
-    ),
-    "response-format-on-gpt": (
-        simple(response_format="url"), "unknown-parameter", (*UNKNOWN, "response_format"),
-    ),
-    "response-format-null-on-gpt": (
-        simple(response_format=None), "unknown-parameter", (*UNKNOWN, "response_format"),
-    ),
+    "gpt-key-on-dall-e": (simple(model="dall-e-3", background="opaque"), "unknown-parameter", (*UNKNOWN, "background")),
+    "response-format-on-gpt": (simple(response_format="url"), "unknown-parameter", (*UNKNOWN, "response_format")),
+    "response-format-null-on-gpt": (simple(response_format=None), "unknown-parameter", (*UNKNOWN, "response_format")),
     "response-format-null-on-dall-e": (
         simple(model="dall-e-3", response_format=None), "wrong-type", (*TYPE, "response_format"),
     ),
     "style-on-gpt": (simple(style="vivid"), "unknown-parameter", (*UNKNOWN, "style")),
     "style-null-on-gpt": (simple(style=None), "unknown-parameter", (*UNKNOWN, "style")),
-    "style-on-dall-e-2": (
-        simple(model="dall-e-2", style="vivid"), "unknown-parameter", (*UNKNOWN, "style"),
-    ),
+    "style-on-dall-e-2": (simple(model="dall-e-2", style="vivid"), "unknown-parameter", (*UNKNOWN, "style")),
     "compression-of-png": (
-        simple(output_compression=50), "png-compression",
-        (400, USER_ERROR, "invalid_png_output_compression", None),
+        simple(output_compression=50), "png-compression", (400, USER_ERROR, "invalid_png_output_compression", None),
     ),
     "compression-101": (
-        simple(output_compression=101, output_format="webp"), "above-maximum",
-        (*TOO_LARGE, "output_compression"),
+        simple(output_compression=101, output_format="webp"), "above-maximum", (*TOO_LARGE, "output_compression"),
     ),
     "stream-text": (simple(stream="yes"), "wrong-type", (*TYPE, "stream")),
     "stream-of-two": (
@@ -133,13 +122,13 @@ REFUSED: dict[str, tuple[Request, str, tuple[Any, ...]]] = {
         (400, REQUEST_ERROR, "unsupported_content_type", None),
     ),
     "no-content-type": (
-        request(SIMPLE, content_type=""), "wrong-media-type",
-        (400, REQUEST_ERROR, "unsupported_content_type", None),
+        request(SIMPLE, content_type=""), "wrong-media-type", (400, REQUEST_ERROR, "unsupported_content_type", None),
     ),
     "no-key": (request(SIMPLE, authorization=""), "missing-credentials", NO_KEY),
     "empty-key": (request(SIMPLE, authorization="Bearer "), "missing-credentials", NO_KEY),
     "other-scheme": (request(SIMPLE, authorization="Basic a2V5"), "missing-credentials", NO_KEY),
 }
+# fmt: on
 
 
 @pytest.mark.parametrize(("asked", "problem", "told"), REFUSED.values(), ids=REFUSED)
@@ -148,16 +137,25 @@ def test_refused_as_the_reference_says(asked: Request, problem: str, told: tuple
     assert (found.problem, answer(found)) == (problem, told)
 
 
-@pytest.mark.parametrize("asked", [
-    simple(), simple(n=None, size=None, quality=None, stream=None, partial_images=None),
-    simple(n=1.0), simple(prompt=" "), simple(size="816x816"), simple(size="auto"),
-    simple(model="gpt-image-2.5-flare", quality="max"),
-    simple(model="dall-e-3", style="vivid", response_format="url"),
-    simple(output_format="webp", output_compression=50), simple(stream=True, partial_images=2),
-    simple(background="transparent"),
-    request(SIMPLE, content_type="Application/JSON; charset=utf-8"),
-    request(SIMPLE, authorization="bearer  key"),
-], ids=lambda asked: asked.body.decode())
+@pytest.mark.parametrize(
+    "asked",
+    [
+        simple(),
+        simple(n=None, size=None, quality=None, stream=None, partial_images=None),
+        simple(n=1.0),
+        simple(prompt=" "),
+        simple(size="816x816"),
+        simple(size="auto"),
+        simple(model="gpt-image-2.5-flare", quality="max"),
+        simple(model="dall-e-3", style="vivid", response_format="url"),
+        simple(output_format="webp", output_compression=50),
+        simple(stream=True, partial_images=2),
+        simple(background="transparent"),
+        request(SIMPLE, content_type="Application/JSON; charset=utf-8"),
+        request(SIMPLE, authorization="bearer  key"),
+    ],
+    ids=lambda asked: asked.body.decode(),
+)
 def test_valid_request_is_accepted_and_has_nothing_to_explain(asked: Request) -> None:
     assert CHECK.accepts(asked)
     assert CHECK.explain(asked) == []
@@ -165,7 +163,12 @@ def test_valid_request_is_accepted_and_has_nothing_to_explain(asked: Request) ->
 
 def test_reported_in_the_measured_order() -> None:
     body = {
-        "size": "9x9", "output_compression": 5, "quality": "hd", "n": 0, "prompt": "", "seed": 1,
+        "size": "9x9",
+        "output_compression": 5,
+        "quality": "hd",
+        "n": 0,
+        "prompt": "",
+        "seed": 1,
         "model": "gpt-image-9",
     }
     right = {**SIMPLE, "n": 1, "quality": "low", "output_compression": 100, "size": "auto"}
@@ -196,7 +199,8 @@ def test_places_inside_objects_are_named() -> None:
     svg = {"model": "m", "more": 1, "reasoning": {"effort": "huge"}}
     asked = simple(model="gpt-image-2.6-flare", output_format="svg", svg=svg)
     assert {(found.param, found.pointer) for found in CHECK.explain(asked)} == {
-        ("svg.more", "/svg/more"), ("svg.reasoning.effort", "/svg/reasoning/effort"),
+        ("svg.more", "/svg/more"),
+        ("svg.reasoning.effort", "/svg/reasoning/effort"),
     }
 
 
@@ -204,17 +208,20 @@ def test_null_where_a_size_belongs_does_not_hide_what_else_is_wrong() -> None:
     assert refusal(simple(size=None, n=0)).param == "n"
 
 
-@pytest.mark.parametrize(("more", "facts"), [
-    ({"n": 11}, {"value": 11, "limit": 10, "received": "an integer"}),
-    ({"n": "2"}, {"value": "2", "expected": "an integer", "received": "a string"}),
-    ({"n": 1.5}, {"expected": "an integer", "received": "a decimal number"}),
-    ({"prompt": ""}, {"length": 0, "limit": 1}),
-    ({"prompt": "x" * 32_001}, {"length": 32_001, "limit": 32_000}),
-    ({"quality": "hd"}, {"value": "hd", "allowed": "'low', 'medium', 'high', and 'auto'"}),
-    ({"size": "9x9"}, {"value": "9x9", "reason": "both edges must be divisible by 16"}),
-    ({"size": "800x800"}, {"reason": "at least 655360 pixels in all are needed"}),
-    ({"model": "dall-e-2", "size": "9x9"}, {"allowed": "'256x256', '512x512', and '1024x1024'"}),
-])
+@pytest.mark.parametrize(
+    ("more", "facts"),
+    [
+        ({"n": 11}, {"value": 11, "limit": 10, "received": "an integer"}),
+        ({"n": "2"}, {"value": "2", "expected": "an integer", "received": "a string"}),
+        ({"n": 1.5}, {"expected": "an integer", "received": "a decimal number"}),
+        ({"prompt": ""}, {"length": 0, "limit": 1}),
+        ({"prompt": "x" * 32_001}, {"length": 32_001, "limit": 32_000}),
+        ({"quality": "hd"}, {"value": "hd", "allowed": "'low', 'medium', 'high', and 'auto'"}),
+        ({"size": "9x9"}, {"value": "9x9", "reason": "both edges must be divisible by 16"}),
+        ({"size": "800x800"}, {"reason": "at least 655360 pixels in all are needed"}),
+        ({"model": "dall-e-2", "size": "9x9"}, {"allowed": "'256x256', '512x512', and '1024x1024'"}),
+    ],
+)
 def test_facts_fill_the_message(more: dict[str, Any], facts: dict[str, Any]) -> None:
     found = refusal(simple(**more)).facts
     assert {name: found[name] for name in facts} == facts
@@ -228,7 +235,9 @@ def test_long_values_are_shortened_in_facts() -> None:
 def test_task_id_may_not_be_empty() -> None:
     def poll(task_id: str) -> Request:
         return Request(
-            "get", f"/v1/images/tasks/{task_id}", path_parameters={"task_id": task_id},
+            "get",
+            f"/v1/images/tasks/{task_id}",
+            path_parameters={"task_id": task_id},
             headers={"authorization": "Bearer key"},
         )
 
@@ -246,26 +255,50 @@ def test_the_query_says_its_roles_in_our_words() -> None:
     assert asked() == {}
 
 
-@pytest.mark.parametrize(("header", "token"), [
-    ("Bearer key", "key"), ("bearer key", "key"), ("Bearer  key ", "key"),
-    ("Bearer", None), ("Bearer ", None), ("Basic key", None), ("key", None), ("", None), (None, None),
-])
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer key", "key"),
+        ("bearer key", "key"),
+        ("Bearer  key ", "key"),
+        ("Bearer", None),
+        ("Bearer ", None),
+        ("Basic key", None),
+        ("key", None),
+        ("", None),
+        (None, None),
+    ],
+)
 def test_bearer_token(header: str | None, token: str | None) -> None:
     assert bearer_token(header) == token
 
 
-@pytest.mark.parametrize(("value", "name"), [
-    (None, "null"), ("", "a string"), (1, "an integer"), (1.5, "a decimal number"), (True, "a boolean"),
-    ({}, "an object"), ([], "an array"),
-])
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (None, "null"),
+        ("", "a string"),
+        (1, "an integer"),
+        (1.5, "a decimal number"),
+        (True, "a boolean"),
+        ({}, "an object"),
+        ([], "an array"),
+    ],
+)
 def test_types_are_named_as_the_api_names_them(value: Any, name: str) -> None:
     assert type_name(value) == name
 
 
-@pytest.mark.parametrize(("items", "text"), [
-    ([], ""), ([None], ""), (["a", None], "'a'"), (["a", "b"], "'a' and 'b'"),
-    (["a", "b", "c"], "'a', 'b', and 'c'"),
-])
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [
+        ([], ""),
+        ([None], ""),
+        (["a", None], "'a'"),
+        (["a", "b"], "'a' and 'b'"),
+        (["a", "b", "c"], "'a', 'b', and 'c'"),
+    ],
+)
 def test_lists_have_an_oxford_comma_from_three_items_up(items: list[str | None], text: str) -> None:
     assert quoted_list(items) == text
 

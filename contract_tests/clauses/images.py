@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
-from contract_tests.exchange import Exchange
+from contract_tests.exchange import Exchange, place_of
 from contract_tests.seen import Seen
 
 _MEDIA_TYPES = {
@@ -25,7 +25,7 @@ def count(exchange: Exchange) -> Verdict:
     if not exchange.owes_pictures:
         return None
     asked = exchange.asked.get("count", 1)
-    came = len({meaning.pointer.rpartition("/")[0] for meaning in exchange.image_meanings if meaning.raw})
+    came = exchange.pictures_delivered
     if "count" not in exchange.asked and came:
         return CONFORMS
     return CONFORMS if came == asked else Broken(f"{asked} picture{'s' if asked != 1 else ''}", str(came))
@@ -119,12 +119,12 @@ def not_blank(exchange: Exchange) -> Verdict:
 def distinct(exchange: Exchange) -> Verdict:
     """Several pictures of one request are different pictures."""
     pictures = _decoded(exchange)
-    if len({picture.pointer.rpartition("/")[0] for picture in pictures}) < 2:
+    if len({place_of(picture.pointer) for picture in pictures}) < 2:
         return None
     seen: dict[str, Seen] = {}
     for picture in pictures:
         twin = seen.setdefault(picture.digest, picture)
-        if twin.pointer.rpartition("/")[0] != picture.pointer.rpartition("/")[0]:
+        if place_of(twin.pointer) != place_of(picture.pointer):
             return Broken(
                 "different pictures", f"the same bytes at {twin.pointer} and {picture.pointer}", picture.pointer
             )
@@ -151,7 +151,7 @@ def echoed_format(exchange: Exchange) -> Verdict:
     """The format the answer names is the format of its bytes."""
     said = exchange.said("output-format")
     pictures = _decoded(exchange)
-    if said not in _MEDIA_TYPES or not pictures:
+    if not isinstance(said, str) or said not in _MEDIA_TYPES or not pictures:
         return None
     bad = next((picture for picture in pictures if picture.format != said), None)
     return Broken(f"{said}, as the answer says", bad.format, bad.pointer) if bad else CONFORMS

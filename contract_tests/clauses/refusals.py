@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from contract_tests.cases import CREDENTIALS
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 
-_CREDENTIALS = ("missing-credentials", "invalid-credentials")
 _STACK = re.compile(
     r"Traceback \(most recent call last\)|\bat [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \["
     r"|/(?:home|usr|app|root)/[\w./-]+\.(?:py|go|js)"
@@ -17,6 +17,8 @@ _STACK = re.compile(
 def _speaks_of_another(exchange: Exchange) -> bool:
     """Whether the refusal is about something the contract lets us leave out: another drift, found by wire.accepted."""
     said = exchange.error("error-param")
+    if not isinstance(said, str):
+        return False
     told = exchange.case.request.value
     declared = {name for schema in exchange.case.operation.body.values() for name in schema.get("properties", {})}
     return (
@@ -32,7 +34,7 @@ def _speaks_of_another(exchange: Exchange) -> bool:
 def auth_enforced(exchange: Exchange) -> Verdict:
     """A request without a valid key is refused with the documented status."""
     defect = exchange.case.defect
-    if defect is None or defect.problem not in _CREDENTIALS:
+    if defect is None or defect.problem not in CREDENTIALS:
         return None
     if exchange.response.status == defect.status:
         return CONFORMS
@@ -43,7 +45,7 @@ def auth_enforced(exchange: Exchange) -> Verdict:
 def refused(exchange: Exchange) -> Verdict:
     """A request that breaks the contract is refused, not answered (and billed) as if it kept it."""
     defect = exchange.case.defect
-    if defect is None or defect.problem in (*_CREDENTIALS, "unknown-task"):
+    if defect is None or defect.problem in (*CREDENTIALS, "unknown-task"):
         return None
     if not exchange.succeeded:
         return CONFORMS
@@ -67,7 +69,7 @@ def no_5xx(exchange: Exchange) -> Verdict:
 def status(exchange: Exchange) -> Verdict:
     """A refusal has the status the contract gives this problem."""
     defect = exchange.case.defect
-    if defect is None or not 400 <= exchange.response.status < 500 or defect.problem in (*_CREDENTIALS, "unknown-task"):
+    if defect is None or not 400 <= exchange.response.status < 500 or defect.problem in (*CREDENTIALS, "unknown-task"):
         return None
     if exchange.response.status == defect.status:
         return CONFORMS

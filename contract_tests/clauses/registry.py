@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import Any, Literal
 
 Level = Literal["MUST", "SHOULD", "MAY"]
+#: a time that is to be "now" may differ by this much
+PLAUSIBLE_SECONDS = 24 * 3600
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
 _MODULES = ("wire", "refusals", "images", "tasks")
 

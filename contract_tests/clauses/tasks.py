@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from itertools import groupby
+from typing import Any
+
+from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
-from spec.language import TERMINAL_STATES
+from spec.contract import Operation
+from spec.language import IMAGE_ROLES, TERMINAL_STATES, walk
 
 _RANKS = {"queued": 0, "running": 1, "needs-input": 1, "succeeded": 2, "failed": 2, "canceled": 2}
 
@@ -16,7 +20,7 @@ def accepted(exchange: Exchange) -> Verdict:
         return None
     if exchange.image_meanings:
         return Broken(
-            "a task id", f"{len(exchange.image_meanings)} pictures at once", exchange.image_meanings[0].pointer
+            "a task id", f"the pictures at once ({exchange.pictures_delivered})", exchange.image_meanings[0].pointer
         )
     id_ = exchange.said("task-id")
     return CONFORMS if id_ not in (None, "") else Broken("a task id", "none that can be read")
@@ -28,17 +32,27 @@ def states(exchange: Exchange) -> Verdict:
     status = next((m for m in exchange.meanings if m.role == "task-status"), None)
     if status is None or not exchange.succeeded:
         return None
-    return CONFORMS if status.value in _RANKS else Broken("a documented status", repr(status.raw), status.pointer)
+    known = status_words(exchange.case.operation)
+    if status.raw in known:
+        return CONFORMS
+    return Broken(f"one of {', '.join(map(str, known))}", repr(status.raw), status.pointer)
+
+
+def status_words(operation: Operation) -> list[Any]:
+    """Every word the contract has for a task's status; some, such as UNKNOWN, stand for no state."""
+    parts = [part for schema in operation.success.content.values() for _, part in walk(schema)]
+    found = [part for part in parts if part.get("x-role") == "task-status"]
+    return list(dict.fromkeys(word for part in found for word in (*part["x-states"], *part.get("enum", ()))))
 
 
 @clause("task.order", "MUST", "x-states")
 def order(exchange: Exchange) -> Verdict:
     """A task's state only moves forward, and a task that has ended stays ended."""
-    words = [poll.said("task-status") for poll in exchange.polls]
-    ranks = [_RANKS[word] for word in words if word in _RANKS]
+    words = [poll.state for poll in exchange.polls if poll.state is not None]
+    ranks = [_RANKS[word] for word in words]
     if not ranks:
         return None
-    told = " -> ".join(dict.fromkeys(str(word) for word in words))
+    told = " -> ".join(word for word, _ in groupby(words))
     return CONFORMS if ranks == sorted(ranks) else Broken("queued -> running -> ended", told)
 
 
@@ -57,24 +71,22 @@ def ends(exchange: Exchange) -> Verdict:
 
 @clause("task.result", "MUST", "x-role: task-status")
 def result(exchange: Exchange) -> Verdict:
-    """A task that has succeeded carries its pictures; one that has not carries none."""
-    state = exchange.said("task-status")
-    if state is None or not exchange.succeeded or exchange.case.defect is not None:
+    """A task that has succeeded carries its pictures."""
+    if exchange.state != "succeeded" or not exchange.succeeded or exchange.case.defect is not None:
         return None
-    pictures = [meaning for meaning in exchange.image_meanings if meaning.raw]
-    if state == "succeeded" and not pictures:
-        return Broken("pictures in a task that has succeeded", "none")
-    return CONFORMS
+    if not exchange.case.operation.response_roles & IMAGE_ROLES:
+        return None
+    return CONFORMS if exchange.pictures_delivered else Broken("pictures in a task that has succeeded", "none")
 
 
 @clause("task.progress", "SHOULD", "x-role: task-progress")
 def progress(exchange: Exchange) -> Verdict:
     """Progress is a percentage that never falls, and is 100 exactly when the task has succeeded."""
-    told = [(poll.said("task-progress"), poll.said("task-status")) for poll in exchange.polls]
+    told = [(poll.said("task-progress"), poll.state) for poll in exchange.polls]
     told = [(value, state) for value, state in told if value is not None]
     if not told:
         return None
-    bad = next((value for value, _ in told if not isinstance(value, int) or not 0 <= value <= 100), None)
+    bad = next((value for value, _ in told if type(value) is not int or not 0 <= value <= 100), None)
     if bad is not None:
         return Broken("0 to 100 percent", repr(bad))
     values = [value for value, _ in told]
@@ -89,13 +101,17 @@ def progress(exchange: Exchange) -> Verdict:
 
 @clause("task.times", "SHOULD", "x-role: task-submitted, task-started, task-finished")
 def times(exchange: Exchange) -> Verdict:
-    """A task is submitted, then started, then finished."""
+    """A task is submitted, then started, then finished, and not in another time or unit."""
     names = ("task-submitted", "task-started", "task-finished")
     told = [(name, exchange.said(name)) for name in names]
-    reached = [(name, value) for name, value in told if isinstance(value, int | float) and value > 0]
+    reached = [(name, value) for name, value in told if type(value) in (int, float) and value > 0]
     if not reached or not exchange.succeeded:
         return None
     values = [value for _, value in reached]
-    if values == sorted(values):
-        return CONFORMS
-    return Broken(" <= ".join(name for name, _ in reached), ", ".join(f"{name} {value:.0f}" for name, value in reached))
+    if values != sorted(values):
+        said = ", ".join(f"{name} {value:.15g}" for name, value in reached)
+        return Broken(" <= ".join(name for name, _ in reached), said)
+    first, value = reached[0]
+    if exchange.parent is not None and abs(value - exchange.at) > PLAUSIBLE_SECONDS:
+        return Broken(f"{first} within a day of {exchange.at:.0f} (Unix seconds)", f"{value:.15g}")
+    return CONFORMS

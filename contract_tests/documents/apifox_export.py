@@ -1,20 +1,23 @@
 """Apifox exports: one operation as headed sections, each section one piece of JSON.
 
-    创建图片                          the title
-    POST /v1/images/generations
-    说明                              prose
-    概览                              a table of the editor's own facts
-    参数                              {"query": [], "path": [], "cookie": [], "header": []}
-    请求体                            {"type": ..., "jsonSchema": ..., "required": ..., "examples": [{"value": "<text>"}]}
-    响应                              [{"id": ..., "code": 200, "jsonSchema": ..., "headers": []}]
-    响应示例                          [{"responseId": ..., "data": "<text>"}]
+创建图片                          the title
+POST /v1/images/generations
+说明                              prose
+概览                              a table of the editor's own facts
+参数                              {"query": [], "path": [], "cookie": [], "header": []}
+请求体                            {"type": ..., "jsonSchema": ..., "required": ..., "examples": [{"value": "<text>"}]}
+响应                              [{"id": ..., "code": 200, "jsonSchema": ..., "headers": []}]
+响应示例                          [{"responseId": ..., "data": "<text>"}]
 """
+
+from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Any
 
+from contract_tests.documents.address import Address
 from contract_tests.documents.document import (
     Document,
     DocumentedBody,
@@ -27,8 +30,9 @@ from contract_tests.documents.document import (
     example,
     example_value,
 )
-from contract_tests.documents.json_text import JsonText, Lines, JsonError, Part, Place, value_at
+from contract_tests.documents.json_text import JsonError, JsonText, Lines, Part, Place, value_at
 from contract_tests.documents.schemas import schema_part
+from spec.language import escape
 
 SHAPE = "Apifox export"
 MARKS = "a line `POST /path`, then the headings 参数, 请求体, 响应, each followed by JSON"
@@ -83,34 +87,40 @@ class _Section:
 
 def recognises(text: str) -> bool:
     """Whether a text is such an export, perhaps a damaged one."""
-    lines = [line.strip().lstrip("#").strip() for line in text.split("\n")]
-    return any(map(_OPERATION.match, lines)) and sum(heading in lines for heading in _HEADINGS) > 1
+    lines = text.split("\n")
+    return any(map(_OPERATION.match, lines)) and len(set(filter(None, map(_heading, lines)))) > 1
 
 
 def read(name: str, text: str) -> Document:
     """Read an export. Raises DocumentUnreadable where a section is missing or is no JSON."""
     lines = text.split("\n")
-    start = next(index for index, line in enumerate(lines) if _OPERATION.match(line))
-    match = _OPERATION.match(lines[start])
-    assert match  # noqa: S101 - the line was found by this very pattern
+    start, match = next((index, match) for index, line in enumerate(lines) if (match := _OPERATION.match(line)))
     titles = [(index, line) for index, line in enumerate(lines[:start]) if line.strip()]
     title = Text(titles[-1][1].strip("# "), Place(titles[-1][0] + 1)) if titles else Text("", Place(start + 1))
     found = {heading: section for heading in _JSON_SECTIONS if (section := _section(name, lines, heading))}
     for heading in ("参数", "响应"):
         if heading not in found:
             raise DocumentUnreadable(
-                name, "", f"the section {heading} is missing: the export seems to be cut off",
+                name,
+                "",
+                f"the section {heading} is missing: the export seems to be cut off",
                 f"the sections {', '.join(_JSON_SECTIONS)}; export the page again",
             )
     prose = tuple(Text(line.strip(), Place(number)) for number, line in _prose(lines, start))
-    url = urlsplit(match[2])
+    address = Address.of(match[2])
     place = Place(start + 1, match.start(1) + 1)
     operation = DocumentedOperation(
-        match[1].lower(), url.path or "/", place, title, prose,
-        tuple(_parameters(found["参数"])), _body(found.get("请求体")),
-        tuple(_responses(found["响应"], found.get("响应示例"))), id=_operation_id(lines),
+        match[1].lower(),
+        address.path or "/",
+        place,
+        title,
+        prose,
+        tuple(_parameters(found["参数"])),
+        _body(found.get("请求体")),
+        tuple(_responses(found["响应"], found.get("响应示例"))),
+        id=_operation_id(lines),
     )
-    servers = (Text(f"{url.scheme}://{url.netloc}", place),) if url.netloc else ()
+    servers = (Text(address.server, place),) if address.server else ()
     return Document(name, SHAPE, text, (operation,), servers)
 
 
@@ -135,7 +145,9 @@ def _section(name: str, lines: list[str], heading: str) -> _Section | None:
         except JsonError as error:
             place = inside.place(error.offset)
             raise DocumentUnreadable(
-                name, f"line {place.line}, column {place.column}", f"the section {heading} is not JSON: {error.reason}",
+                name,
+                f"line {place.line}, column {place.column}",
+                f"the section {heading} is not JSON: {error.reason}",
                 "the JSON that Apifox exports; export the page again",
             ) from error
         if not isinstance(section.part.value, _JSON_SECTIONS[heading]):
@@ -169,9 +181,15 @@ def _parameters(section: _Section) -> Iterator[DocumentedParameter]:
             schema = section.schema(f"{pointer}/schema") or section.schema(pointer)
             description = section.text(f"{pointer}/description")
             yield DocumentedParameter(
-                item["name"], location, item.get("required") is True, schema.value if schema else {}, section.part.at(pointer),
-                description.text if description else "", section.text(f"{pointer}/default"),
-                section.text(f"{pointer}/sampleValue"), section.part.at(f"{pointer}/required"),
+                item["name"],
+                location,
+                item.get("required") is True,
+                schema.value if schema else {},
+                section.part.at(pointer),
+                description.text if description else "",
+                section.text(f"{pointer}/default"),
+                section.text(f"{pointer}/sampleValue"),
+                section.part.at(f"{pointer}/required"),
             )
 
 
@@ -180,11 +198,31 @@ def _body(section: _Section | None) -> DocumentedBody | None:
     if section is None or (kind and kind.text == "none"):
         return None
     required = value_at(section.part.value, "/required")
+    schema = section.schema("/jsonSchema") or _form(section)
     examples = [section.example(f"{pointer}/value") for pointer in section.items("/examples")]
     return DocumentedBody(
-        required if isinstance(required, bool) else None, section.part.at(), section.part.at("/required"),
-        section.texts("/type", "/mediaType"), section.schema("/jsonSchema"), tuple(filter(None, examples)),
+        required if isinstance(required, bool) else None,
+        section.part.at(),
+        section.part.at("/required"),
+        section.texts("/type", "/mediaType"),
+        schema,
+        tuple(filter(None, examples)),
     )
+
+
+def _form(section: _Section) -> Part | None:
+    """The fields of a form as a schema, None where there are none."""
+    schema: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
+    places = {"": section.part.at("/parameters")}
+    for pointer in section.items("/parameters"):
+        item = value_at(section.part.value, pointer)
+        if isinstance(name := item.get("name"), str):
+            schema["properties"][name] = {**item, "type": "string" if item.get("type") == "file" else item.get("type")}
+            places[f"/properties/{escape(name)}"] = section.part.at(pointer)
+            if item.get("required") is True:
+                places[f"/required/{len(schema['required'])}"] = section.part.at(f"{pointer}/required")
+                schema["required"].append(name)
+    return schema_part(Part(schema, places)) if schema["properties"] else None
 
 
 def _responses(section: _Section, samples: _Section | None) -> Iterator[DocumentedResponse]:
@@ -198,7 +236,11 @@ def _responses(section: _Section, samples: _Section | None) -> Iterator[Document
                 examples.append(samples.example(f"{sample}/data"))
         headers = [value_at(section.part.value, f"{header}/name") for header in section.items(f"{pointer}/headers")]
         yield DocumentedResponse(
-            str(answer.get("code", "default")), section.part.at(pointer), section.text(f"{pointer}/description"),
-            section.texts(f"{pointer}/contentType", f"{pointer}/mediaType"), section.schema(f"{pointer}/jsonSchema"),
-            tuple(filter(None, examples)), tuple(str(header) for header in headers),
+            str(answer.get("code", "default")),
+            section.part.at(pointer),
+            section.text(f"{pointer}/description"),
+            section.texts(f"{pointer}/contentType", f"{pointer}/mediaType"),
+            section.schema(f"{pointer}/jsonSchema"),
+            tuple(filter(None, examples)),
+            tuple(str(header) for header in headers),
         )

@@ -5,10 +5,13 @@ path, prose, and the blocks 请求参数, 示例代码 and 返回响应. A field
 lines of attributes; `object {2}` announces that the next two fields are its members.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
+from itertools import pairwise
 
+from contract_tests.documents.address import Address
 from contract_tests.documents.document import (
     Document,
     DocumentedBody,
@@ -29,6 +32,7 @@ MARKS = "a line `POST`, a line `/path`, then the blocks 请求参数 and 返回�
 
 _METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"})
 _BLOCKS = ("请求参数", "示例代码", "返回响应")
+_PATH = re.compile(r"(https?:/)?/\S*$")
 _BULLET = re.compile(r"^(\s*)•\s*(.+?)\s*$")
 _LOCATION = re.compile(r"^(Query|Path|Header|Cookie|Body) 参数(.*)$")
 _STATUS = re.compile(r"^[^\w\s]?\s*([1-5]\d\d)\s*(\D.*)?$")
@@ -40,48 +44,57 @@ Line = tuple[int, str]
 
 def recognises(text: str) -> bool:
     """Whether a text is such a page, perhaps a damaged one."""
-    return _operation_line(text.split("\n")) is not None
+    return any(_operation_lines(text.split("\n")))
 
 
 def read(name: str, text: str) -> Document:
     """Read a page. Raises DocumentUnreadable where a block is missing."""
     lines = text.split("\n")
-    start = _operation_line(lines)
-    assert start is not None  # noqa: S101 - recognises() found it
-    path_line = next(index for index in range(start + 1, len(lines)) if lines[index].strip())
-    ends = {block: next((index for index in range(path_line, len(lines)) if lines[index].strip() == block), None) for block in _BLOCKS}
-    if ends["返回响应"] is None:
+    start, path_line = next(_operation_lines(lines))
+    answers = next((index for index in range(path_line, len(lines)) if lines[index].strip() == _BLOCKS[-1]), None)
+    if answers is None:
         raise DocumentUnreadable(
-            name, f"line {len(lines)}", "the page ends before its block 返回响应: it seems to be cut off",
+            name,
+            f"line {len(lines)}",
+            "the page ends before its block 返回响应: it seems to be cut off",
             f"a page with the blocks {', '.join(_BLOCKS)}; copy the whole page again",
         )
-    url = urlsplit(lines[path_line].strip())
+    address = Address.of(lines[path_line])
     place = Place(path_line + 1)
     blocks = {block: _block(lines, path_line, block) for block in _BLOCKS}
     responses = tuple(_responses(blocks["返回响应"]))
     if not responses:
         raise DocumentUnreadable(
-            name, f"line {ends['返回响应'] + 1}", "the block 返回响应 names no status: the page seems to be cut off",
+            name,
+            f"line {answers + 1}",
+            "the block 返回响应 names no status: the page seems to be cut off",
             "a line such as 🟢200成功 below it; copy the whole page again",
         )
     parameters, body = _request(blocks["请求参数"])
     operation = DocumentedOperation(
-        lines[start].strip().lower(), url.path or "/", place, _title(lines, start), tuple(_prose(lines, path_line)),
-        parameters, body, responses, tuple(_samples(blocks["示例代码"])),
+        lines[start].strip().lower(),
+        address.path or "/",
+        place,
+        _title(lines, start),
+        tuple(_prose(lines, path_line)),
+        parameters,
+        body,
+        responses,
+        tuple(_samples(blocks["示例代码"])),
     )
-    servers = (Text(f"{url.scheme}://{url.netloc}", place),) if url.netloc else ()
-    changed = (Text(match[1], Place(index + 1)) for index, line in enumerate(lines) if (match := _CHANGED.match(line.strip())))
+    servers = (Text(address.server, place),) if address.server else ()
+    changed = (
+        Text(match[1], Place(index + 1)) for index, line in enumerate(lines) if (match := _CHANGED.match(line.strip()))
+    )
     return Document(name, SHAPE, text, (operation,), servers, tuple(_menu(lines[:start])), next(changed, None))
 
 
-def _operation_line(lines: Sequence[str]) -> int | None:
-    """The index of the operation's method; in the menu a method is never followed by a path."""
-    for index, line in enumerate(lines):
-        if line.strip() in _METHODS:
-            below = next((later.strip() for later in lines[index + 1:] if later.strip()), "")
-            if re.match(r"(https?:/)?/\S*$", below):
-                return index
-    return None
+def _operation_lines(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The indexes of a method and of the path below it; in the menu a method is never followed by a path."""
+    filled = [index for index, line in enumerate(lines) if line.strip()]
+    for above, below in pairwise(filled):
+        if lines[above].strip() in _METHODS and _PATH.match(lines[below].strip()):
+            yield above, below
 
 
 def _title(lines: Sequence[str], start: int) -> Text:
@@ -99,7 +112,9 @@ def _menu(lines: Sequence[str]) -> Iterator[MenuEntry]:
         below = lines[index + 1].strip() if index + 1 < len(lines) else ""
         leaf = position + 1 == len(entries) or len(entries[position + 1][1][1]) <= depth
         titles = tuple(title for _, title in above)
-        yield MenuEntry(match[2], titles, below if below in _METHODS else None, leaf, Place(index + 1, match.start(2) + 1))
+        yield MenuEntry(
+            match[2], titles, below if below in _METHODS else None, leaf, Place(index + 1, match.start(2) + 1)
+        )
         above.append((depth, match[2]))
 
 
@@ -132,7 +147,7 @@ def _request(block: Sequence[Line]) -> tuple[tuple[DocumentedParameter, ...], Do
     heads = [(index, match) for index, (_, line) in enumerate(block) if (match := _LOCATION.match(line.strip()))]
     for position, (index, match) in enumerate(heads):
         end = heads[position + 1][0] if position + 1 < len(heads) else len(block)
-        inside = block[index + 1:end]
+        inside = block[index + 1 : end]
         if match[1] == "Body":
             body = _body(block[index][0], match[2].strip(), inside)
         else:
@@ -142,8 +157,15 @@ def _request(block: Sequence[Line]) -> tuple[tuple[DocumentedParameter, ...], Do
 
 def _parameter(location: str, found: PageField) -> DocumentedParameter:
     return DocumentedParameter(
-        found.name, location, found.required, found.schema, found.place, found.description,
-        found.default, found.sample, found.required_place,
+        found.name,
+        location,
+        found.required,
+        found.schema,
+        found.place,
+        found.description,
+        found.default,
+        found.sample,
+        found.required_place,
     )
 
 
@@ -158,7 +180,7 @@ def _split_examples(inside: Sequence[Line]) -> tuple[Sequence[Line], tuple[Examp
     mark = next((index for index, (_, line) in enumerate(inside) if line.strip() == "示例"), None)
     if mark is None:
         return inside, ()
-    printed = list(inside[mark + 1:])
+    printed = list(inside[mark + 1 :])
     while printed and not printed[-1][1].strip():
         printed.pop()
     while printed and not printed[0][1].strip():
@@ -181,9 +203,13 @@ def _responses(block: Sequence[Line]) -> Iterator[DocumentedResponse]:
     heads = [(index, match) for index, (_, line) in enumerate(block) if (match := _STATUS.match(line.strip()))]
     for position, (index, match) in enumerate(heads):
         end = heads[position + 1][0] if position + 1 < len(heads) else len(block)
-        described, examples = _split_examples(block[index + 1:end])
+        described, examples = _split_examples(block[index + 1 : end])
         place = Place(block[index][0])
-        media = tuple(Text(line.strip(), Place(number)) for number, line in described if re.fullmatch(r"\w+/[\w.+-]+", line.strip()))
+        media = tuple(
+            Text(line.strip(), Place(number))
+            for number, line in described
+            if re.fullmatch(r"\w+/[\w.+-]+", line.strip())
+        )
         yield DocumentedResponse(match[1], place, None, media, _answer_schema(described), examples)
 
 
@@ -192,6 +218,6 @@ def _answer_schema(described: Sequence[Line]) -> Part | None:
     mark = next((index for index, (_, line) in enumerate(described) if line.strip() == "Body"), None)
     if mark is None:
         return None
-    rest = [line for line in described[mark + 1:] if line[1].strip()]
+    rest = [line for line in described[mark + 1 :] if line[1].strip()]
     kind = type_of(rest[0][1]) if rest else None
     return schema_from(rest[1:], Place(rest[0][0]), kind) if kind else schema_from(rest, Place(described[mark][0]))

@@ -7,13 +7,17 @@ Levels: a client written from the document fails (error), has to guess or is hel
 (note).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import Literal
 
 from contract_tests.documents.document import Document, DocumentedOperation
 from contract_tests.documents.json_text import Place
-from contract_tests.documents.subject import Subject
+from contract_tests.documents.subject import Subject, plain_path
 from spec.contract import Contract, Operation
 
 Level = Literal["error", "warning", "note"]
@@ -55,11 +59,25 @@ class Rule:
     def defects(self, document: Document, subjects: Sequence[Subject]) -> Iterable[Defect]:
         """What this rule finds in a document."""
         for flaw in self.judge(document, subjects):
-            yield Defect(document.name, self.id, self.level, flaw.message, flaw.place, flaw.expected, flaw.received)
+            yield Defect(
+                document.name,
+                self.id,
+                self.level,
+                _short(flaw.message),
+                flaw.place,
+                _short(flaw.expected),
+                _short(flaw.received),
+            )
 
 
-#: every rule by id, filled by the modules of `rules`
-RULES: dict[str, Rule] = {}
+def _short(text: str, most: int = 400) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+_MODULES = (
+    "access", "answers", "async_mode", "body", "examples", "limits", "models", "page", "prose", "samples",
+)  # fmt: skip
+_RULES: dict[str, Rule] = {}
 
 OperationJudge = Callable[[Subject], Iterable[Flaw]]
 DocumentJudge = Callable[[Document, Sequence[Subject]], Iterable[Flaw]]
@@ -90,32 +108,39 @@ def document_rule(id_: str, level: Level, description: str) -> Callable[[Documen
 
 
 def _add(rule: Rule) -> None:
-    if rule.id in RULES:
+    if rule.id in _RULES:
         raise ValueError(f"two rules are called {rule.id!r}; give one of them another id")
-    RULES[rule.id] = rule
+    _RULES[rule.id] = rule
+
+
+@cache
+def catalogue() -> Mapping[str, Rule]:
+    """Every rule by id."""
+    for module in _MODULES:
+        import_module(f"contract_tests.documents.rules.{module}")
+    return dict(_RULES)
+
+
+def rule_ids() -> list[str]:
+    """The ids of all rules."""
+    return sorted(catalogue())
 
 
 def find_defects(document: Document, contracts: Sequence[Contract]) -> list[Defect]:
     """Every defect of a document, the worst first, then in the order of the document."""
     subjects = [
-        Subject(document, documented, contract, operation)
+        Subject(document, documented, *known)
         for documented in document.operations
-        for contract, operation in _known(documented, contracts)
+        if (known := _known(documented, contracts))
     ]
-    found = [defect for rule in RULES.values() for defect in rule.defects(document, subjects)]
-    return sorted(dict.fromkeys(found), key=lambda defect: (LEVELS.index(defect.level), defect.where.line, defect.where.column))
+    found = [defect for rule in catalogue().values() for defect in rule.defects(document, subjects)]
+    return sorted(
+        dict.fromkeys(found), key=lambda defect: (LEVELS.index(defect.level), defect.where.line, defect.where.column)
+    )
 
 
-def _known(documented: DocumentedOperation, contracts: Sequence[Contract]) -> Iterable[tuple[Contract, Operation]]:
-    """The contract's operation with the same method and path, if a contract has one."""
-    for contract in contracts:
-        for operation in contract.operations:
-            if operation.method == documented.method and _plain(operation.path) == _plain(documented.path):
-                yield contract, operation
-                return
-
-
-def _plain(path: str) -> str:
-    """A path without what may differ: names of parameters, query, a slash at the end."""
-    segments = path.partition("?")[0].rstrip("/").split("/")
-    return "/".join("{}" if segment.startswith(("{", ":")) else segment for segment in segments)
+def _known(documented: DocumentedOperation, contracts: Sequence[Contract]) -> tuple[Contract, Operation] | None:
+    """The operation of the same method and path in the first contract that has it, None when none has."""
+    wanted = (documented.method, plain_path(documented.path))
+    operations = ((contract, operation) for contract in contracts for operation in contract.operations)
+    return next((found for found in operations if (found[1].method, plain_path(found[1].path)) == wanted), None)

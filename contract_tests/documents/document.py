@@ -3,6 +3,8 @@
 Where a document says nothing, a field is None; an empty text or list means that it says so.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from contract_tests.documents.json_text import JsonText, JsonError, Part, Place
+from contract_tests.documents.json_text import JsonError, JsonText, Part, Place
 
 _TRAILING_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
 
@@ -77,7 +79,7 @@ def example(text: str, place: Callable[[int], Place], quoted: bool = False) -> E
     except JsonError:
         return Example(text, place(0), None, fault, quoted)
     first = min(commas)
-    reason = f"a comma before the closing {text[first + 1:].lstrip()[0]!r}"
+    reason = f"a comma before the closing {text[first + 1 :].lstrip()[0]!r}"
     return Example(text, place(0), part, Fault(reason, place(first), trailing_comma=True), quoted)
 
 
@@ -103,7 +105,7 @@ class DocumentedParameter:
 
 @dataclass(frozen=True, slots=True)
 class DocumentedBody:
-    """A request body. `media` is every place that names its media type, or should; `schema` holds only sound keywords."""
+    """A request body. `media` is every place that names its media type, or should."""
 
     required: bool | None
     place: Place
@@ -130,13 +132,18 @@ class DocumentedResponse:
         """Whether this is a 2xx answer."""
         return self.status.startswith("2")
 
+    @property
+    def refuses(self) -> bool:
+        """Whether this is an answer to a request that went wrong, or to any other."""
+        return self.status.startswith(("4", "5", "default"))
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentedOperation:
     """One method on one path, as the document has it.
 
-    `title` and `prose` are for people; `samples` are printed calls (curl); `secured` is None where the document's shape
-    knows headers only, and `id` empty where the document gives none.
+    `title` and `prose` are for people; `samples` are printed calls (curl); `security` says whether a key is `required`,
+    `optional` or `none`, where the document's shape can tell; `id` is empty where the document gives none.
     """
 
     method: str
@@ -148,7 +155,7 @@ class DocumentedOperation:
     body: DocumentedBody | None = None
     responses: tuple[DocumentedResponse, ...] = ()
     samples: tuple[Text, ...] = ()
-    secured: bool | None = None
+    security: Text | None = None
     id: str = ""
 
     @property
@@ -192,4 +199,4 @@ class Document:
 
     def rest_of_line(self, place: Place) -> str:
         """The text a place points at, to the end of its line."""
-        return self.text.split("\n")[place.line - 1][place.column - 1:]
+        return self.text.split("\n")[place.line - 1][place.column - 1 :]

@@ -1,5 +1,7 @@
 """JSON inside a document: its value, and where each part of it stands."""
 
+from __future__ import annotations
+
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,7 +73,11 @@ class Part:
 
     def below(self, pointer: str) -> Part:
         """The part at `pointer` as a Part of its own; None inside where nothing is."""
-        places = {key.removeprefix(pointer): place for key, place in self.places.items() if f"{key}/".startswith(f"{pointer}/")}
+        places = {
+            key.removeprefix(pointer): place
+            for key, place in self.places.items()
+            if f"{key}/".startswith(f"{pointer}/")
+        }
         return Part(value_at(self.value, pointer), places or {"": self.at(pointer)})
 
 
@@ -128,7 +134,10 @@ class JsonText:
 
 
 def _spans(text: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Every value of a valid JSON text: pointer -> (start of key or value, start of value). Raises JsonError when too deep."""
+    """Every value of a valid JSON text: pointer -> (start of key or value, start of value).
+
+    Raises JsonError when it is nested too deeply.
+    """
     above: list[tuple[str, int | None]] = []  # pointer of each open container; the next index in an array
     key: tuple[str, int] | None = None
     for token in _TOKEN.finditer(text):

@@ -3,11 +3,14 @@
 Every local `$ref` is followed when a part is asked for; a remote or circular one counts as an empty object.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
+from contract_tests.documents.address import Address
 from contract_tests.documents.document import (
     Document,
     DocumentedBody,
@@ -20,7 +23,7 @@ from contract_tests.documents.document import (
     example,
     example_value,
 )
-from contract_tests.documents.json_text import JsonText, Lines, JsonError, Part, Place, value_at
+from contract_tests.documents.json_text import JsonError, JsonText, Lines, Part, Place, value_at
 from contract_tests.documents.schemas import schema_part
 from contract_tests.documents.yaml_text import YamlError, yaml_part
 from spec.contract import METHODS
@@ -62,7 +65,9 @@ def _parse(name: str, text: str) -> Part:
             part = yaml_part(text)
     except YamlError as error:
         where = f"line {error.place.line}, column {error.place.column}"
-        raise DocumentUnreadable(name, where, f"this is not YAML or JSON: {error.reason}", "an OpenAPI document") from error
+        raise DocumentUnreadable(
+            name, where, f"this is not YAML or JSON: {error.reason}", "an OpenAPI document"
+        ) from error
     if not isinstance(part.value, Mapping):
         raise DocumentUnreadable(name, "line 1", "the document is no mapping", "an OpenAPI document")
     return part
@@ -126,7 +131,10 @@ class _Source:
                 trail = (*trail, target)
             found = value_at(self._part.value, target)
             if isinstance(found, Mapping):
-                return {str(key): visit(f"{target}/{escape(str(key))}", f"{inside}/{escape(str(key))}", trail) for key in found}
+                return {
+                    str(key): visit(f"{target}/{escape(str(key))}", f"{inside}/{escape(str(key))}", trail)
+                    for key in found
+                }
             if isinstance(found, list):
                 return [visit(f"{target}/{index}", f"{inside}/{index}", trail) for index in range(len(found))]
             return found
@@ -146,7 +154,7 @@ def _servers(source: _Source) -> Iterator[Text]:
 
 
 def _operations(source: _Source) -> Iterator[DocumentedOperation]:
-    base = next((urlsplit(url.text).path.rstrip("/") for url in _server_texts(source)), "")
+    base = next((Address.of(url.text).path.rstrip("/") for url in _server_texts(source)), "")
     for path, pointer in source.children("/paths"):
         for method in METHODS:
             if method in source.mapping(pointer):
@@ -165,20 +173,32 @@ def _operation(source: _Source, path: str, method: str, above: str) -> Documente
     name = source.text(f"{pointer}/operationId")
     parameters = {
         (found.location, found.name): found
-        for level in (above, pointer) for _, where in source.children(f"{level}/parameters") if (found := _parameter(source, where))
+        for level in (above, pointer)
+        for _, where in source.children(f"{level}/parameters")
+        if (found := _parameter(source, where))
     }
     return DocumentedOperation(
-        method, path, source.place(pointer), summary or Text("", source.place(pointer)),
-        (description,) if description else (), tuple(parameters.values()), _body(source, f"{pointer}/requestBody"),
-        tuple(_responses(source, f"{pointer}/responses")), tuple(_samples(source, pointer)),
-        _secured(source, pointer), name.text if name else "",
+        method,
+        path,
+        source.place(pointer),
+        summary or Text("", source.place(pointer)),
+        (description,) if description else (),
+        tuple(parameters.values()),
+        _body(source, f"{pointer}/requestBody"),
+        tuple(_responses(source, f"{pointer}/responses")),
+        tuple(_samples(source, pointer)),
+        _security(source, pointer),
+        name.text if name else "",
     )
 
 
-def _secured(source: _Source, pointer: str) -> bool:
-    named = source.value(f"{pointer}/security")
-    required = source.value("/security") if named is None else named
-    return isinstance(required, list) and bool(required) and {} not in required
+def _security(source: _Source, pointer: str) -> Text:
+    own = f"{pointer}/security"
+    where = "/security" if source.value(own) is None else own
+    schemes = source.value(where)
+    if not isinstance(schemes, list) or not any(schemes):
+        return Text("none", source.place(own))
+    return Text("optional" if {} in schemes else "required", source.place(where))
 
 
 def _parameter(source: _Source, pointer: str) -> DocumentedParameter | None:
@@ -188,10 +208,20 @@ def _parameter(source: _Source, pointer: str) -> DocumentedParameter | None:
     where = source.at(pointer)
     schema, description = source.schema(f"{where}/schema"), source.text(f"{where}/description")
     examples = [f"{where}/example", *(f"{inner}/value" for _, inner in source.children(f"{where}/examples"))]
-    sample = next((Text(str(value), source.place(place)) for place in examples if (value := source.value(place)) is not None), None)
+    sample = next(
+        (Text(str(value), source.place(place)) for place in examples if (value := source.value(place)) is not None),
+        None,
+    )
     return DocumentedParameter(
-        found["name"], found["in"], found.get("required") is True, schema.value if schema else {}, source.place(pointer),
-        description.text if description else "", source.text(f"{where}/schema/default"), sample, source.place(f"{where}/required"),
+        found["name"],
+        found["in"],
+        found.get("required") is True,
+        schema.value if schema else {},
+        source.place(pointer),
+        description.text if description else "",
+        source.text(f"{where}/schema/default"),
+        sample,
+        source.place(f"{where}/required"),
     )
 
 
@@ -204,8 +234,12 @@ def _body(source: _Source, pointer: str) -> DocumentedBody | None:
     content = kinds.get(media, "")
     named = (Text(media, source.place(content)),) if media else ()
     return DocumentedBody(
-        source.value(f"{where}/required") is True, source.place(pointer), source.place(f"{where}/required"), named,
-        source.schema(f"{content}/schema") if media else None, tuple(_examples(source, content)) if media else (),
+        source.value(f"{where}/required") is True,
+        source.place(pointer),
+        source.place(f"{where}/required"),
+        named,
+        source.schema(f"{content}/schema") if media else None,
+        tuple(_examples(source, content)) if media else (),
     )
 
 
@@ -216,23 +250,40 @@ def _responses(source: _Source, pointer: str) -> Iterator[DocumentedResponse]:
         description, place = source.text(f"{inside}/description"), source.place(where)
         kinds = list(source.children(f"{inside}/content"))
         if not kinds:
-            yield DocumentedResponse(status.upper() if status != "default" else status, place, description, (), None, (), headers)
+            yield DocumentedResponse(
+                status.upper() if status != "default" else status, place, description, (), None, (), headers
+            )
         for media, content in kinds:
             yield DocumentedResponse(
-                status.upper() if status != "default" else status, place, description, (Text(media, source.place(content)),),
-                source.schema(f"{content}/schema"), tuple(_examples(source, content)), headers,
+                status.upper() if status != "default" else status,
+                place,
+                description,
+                (Text(media, source.place(content)),),
+                source.schema(f"{content}/schema"),
+                tuple(_examples(source, content)),
+                headers,
             )
 
 
 def _examples(source: _Source, content: str) -> Iterator[Example]:
-    places = [f"{content}/example", *(f"{inner}/value" for _, inner in source.children(f"{content}/examples"))]
-    for pointer in places:
+    named = [f"{inner}/value" for _, inner in source.children(f"{content}/examples")]
+    for pointer in (f"{content}/example", *named, f"{source.at(f'{content}/schema')}/example"):
         value = source.value(pointer)
         if isinstance(value, str):
-            place = source.place(pointer)
-            yield example(value, lambda _, place=place: place, quoted=True)
+            yield example(value, _Spot(source.place(pointer)).place, quoted=True)
         elif value is not None:
             yield example_value(source.part(pointer))
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """One place for every offset into a text that YAML may have folded."""
+
+    where: Place
+
+    def place(self, _: int) -> Place:
+        """The place of any character."""
+        return self.where
 
 
 def _samples(source: _Source, pointer: str) -> Iterator[Text]:

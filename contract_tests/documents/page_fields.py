@@ -1,13 +1,15 @@
 """The fields an Apifox page lists: a line with the name, a line with the type, then lines of attributes.
 
-    size
-    string
-    图片尺寸            a description
-    可选 | 必需         whether it is required
-    示例值: 默认值:     the value is on the next line
-    枚举值:             the values are on the next lines
-    >= 1  <= 10        bounds; of a text's length when 字符 follows
+size
+string
+图片尺寸            a description
+可选 | 必需         whether it is required
+示例值: 默认值:     the value is on the next line
+枚举值:             the values are on the next lines
+>= 1  <= 10        bounds; of a text's length when 字符 follows
 """
+
+from __future__ import annotations
 
 import re
 from collections.abc import Sequence
@@ -23,8 +25,12 @@ _TYPE = re.compile(r"^(string|integer|number|boolean|null|any|file|object|array|
 _MEMBERS = re.compile(r"object\s*\{(\d{1,4})\}")
 _BOUND = re.compile(r"^(>=|<=)\s*(\d{1,9})\s*(字符|items)?$")
 _BOUND_WORDS = {
-    (">=", ""): "minimum", ("<=", ""): "maximum", (">=", "字符"): "minLength", ("<=", "字符"): "maxLength",
-    (">=", "items"): "minItems", ("<=", "items"): "maxItems",
+    (">=", ""): "minimum",
+    ("<=", ""): "maximum",
+    (">=", "字符"): "minLength",
+    ("<=", "字符"): "maxLength",
+    (">=", "items"): "minItems",
+    ("<=", "items"): "maxItems",
 }
 _REQUIRED = {"必需": True, "可选": False}
 _VALUES = {"默认值": "default", "示例值": "sample", "枚举值": "enum"}
@@ -88,7 +94,7 @@ def _attribute(owner: PageField, lines: Sequence[Line], index: int) -> int:
     if bound := _BOUND.match(plain):
         owner.schema[_BOUND_WORDS[bound[1], bound[3] or ""]] = int(bound[2])
         return index + 1
-    kind = _VALUES.get(plain.rstrip(":: "))
+    kind = _kind(plain)
     if kind is None or index + 1 >= len(lines):
         owner.description = f"{owner.description}\n{plain}".strip()
         return index + 1
@@ -98,10 +104,15 @@ def _attribute(owner: PageField, lines: Sequence[Line], index: int) -> int:
     return index + 2
 
 
+def _kind(line: str) -> str | None:
+    """What a label such as `默认值:` announces, None for any other line."""
+    return _VALUES.get(line.replace(":", ":").removesuffix(":").strip())
+
+
 def _enum(owner: PageField, lines: Sequence[Line], index: int) -> int:
     while index < len(lines) and not starts_field(lines, index):
         plain = lines[index][1].strip()
-        if plain in _REQUIRED or plain.rstrip(":: ") in _VALUES or _BOUND.match(plain):
+        if plain in _REQUIRED or _kind(plain) or _BOUND.match(plain):
             break
         owner.schema.setdefault("enum", []).append(plain)
         index += 1

@@ -1,5 +1,7 @@
 """Documented JSON Schemas: made safe to work with, and asked what values they describe."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +55,9 @@ def sound_schema(schema: Any, depth: int = 0) -> dict[str, Any]:
         types += ["null"] if schema.get("nullable") is True and "null" not in types else []
         sound["type"] = types if isinstance(named, list) or len(types) > 1 else types[0]
     if isinstance(schema.get("properties"), Mapping):
-        sound["properties"] = {str(name): sound_schema(inner, depth + 1) for name, inner in schema["properties"].items()}
+        sound["properties"] = {
+            str(name): sound_schema(inner, depth + 1) for name, inner in schema["properties"].items()
+        }
     if isinstance(schema.get("items"), Mapping):
         sound["items"] = sound_schema(schema["items"], depth + 1)
     extra = schema.get("additionalProperties")
@@ -71,7 +75,7 @@ def schema_part(part: Part) -> Part:
 
 
 def specimen(schema: Schema) -> Any:
-    """The fullest value a schema describes: every property, one item per array, alternatives laid over one another."""
+    """The fullest value a schema describes: every property, one item per array, alternatives on top of one another."""
     value: Any = None
     if "properties" in schema or "object" in types_of(schema):
         value = {name: specimen(inner) for name, inner in schema.get("properties", {}).items()}
@@ -134,7 +138,10 @@ def _required(schema: Schema, pointer: str) -> Iterator[tuple[str, str]]:
 
 
 def schema_at(schema: Schema, path: Sequence[str]) -> tuple[Schema, str] | None:
-    """The schema of the value at `path` (property names, `[]` for an item) and its pointer, None where none is described."""
+    """The schema of the value at `path` (property names, `[]` for an item) and its pointer.
+
+    None where none is described.
+    """
     if not path:
         return schema, ""
     if path[0] == "[]":
@@ -150,6 +157,14 @@ def schema_at(schema: Schema, path: Sequence[str]) -> tuple[Schema, str] | None:
             if found := schema_at(branch, path):
                 return found[0], f"/{key}/{index}{found[1]}"
     return None
+
+
+def judging(schema: Schema) -> Iterator[Schema]:
+    """`schema` and its alternatives: everything that says something about the value itself."""
+    yield schema
+    for key in SCHEMA_LISTS:
+        for branch in schema.get(key, ()):
+            yield from judging(branch)
 
 
 def property_path(pointer: str) -> str:

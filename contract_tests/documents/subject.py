@@ -1,5 +1,7 @@
 """What a rule looks at: one documented operation beside the contract's operation for it."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from contract_tests.documents.document import (
     Example,
 )
 from contract_tests.documents.json_text import Part, Place
-from contract_tests.documents.schemas import Property, properties, required_names, specimen
+from contract_tests.documents.schemas import Property, judging, properties, required_names, specimen
 from spec.contract import Contract, Operation, Parameter
 from spec.language import IMAGE_ROLES, Schema, walk
 from spec.messages import is_json
@@ -44,6 +46,15 @@ class Field:
     def description(self) -> str:
         """What the document says about the field in words."""
         return str(self.schema.get("description", ""))
+
+    @property
+    def listed(self) -> list[Any]:
+        """The values the document lists for the field."""
+        return [*self.says("const"), *(value for values in self.says("enum") for value in values)]
+
+    def says(self, *keywords: str) -> list[Any]:
+        """What the documented schema, its alternatives included, has under any of the keywords."""
+        return [part[keyword] for part in judging(self.schema) for keyword in keywords if keyword in part]
 
 
 @dataclass(frozen=True)
@@ -84,10 +95,15 @@ class Subject:
         required = required_names(self.body)
         return {
             schema["x-role"]: Field(
-                name, schema, name in shape.required, self.declared.get(name), name in required,
+                name,
+                schema,
+                name in shape.required,
+                self.declared.get(name),
+                name in required,
                 required.get(name, self.body.at()),
             )
-            for name, schema in shape.properties.items() if "x-role" in schema
+            for name, schema in shape.properties.items()
+            if "x-role" in schema
         }
 
     def field(self, role: str) -> Field | None:
@@ -103,7 +119,10 @@ class Subject:
         """The parameter with this role where the document has it, else None."""
         for parameter in self.operation.parameters:
             for documented in self.documented.parameters:
-                if parameter.role == role and (parameter.name, parameter.location) == (documented.name, documented.location):
+                if parameter.role == role and (parameter.name, parameter.location) == (
+                    documented.name,
+                    documented.location,
+                ):
                     return parameter, documented
         return None
 
@@ -121,7 +140,7 @@ class Subject:
     def documented_models(self) -> tuple[str, ...]:
         """The models of the contract that the document's own list allows, or all."""
         field = self.field("model")
-        listed = field.schema.get("enum", [field.schema["const"]] if "const" in field.schema else ()) if field else ()
+        listed = field.listed if field else ()
         return tuple(model for model in self.models if model in listed) or self.models
 
     def shape(self, model: str) -> Shape:
@@ -162,6 +181,12 @@ class Subject:
         texts = [self.documented.title.text, *(text.text for text in self.documented.prose)]
         texts += [str(schema.get("description", "")) for _, schema in walk(self.body.value)]
         return "\n".join([*texts, *(parameter.description for parameter in self.documented.parameters)])
+
+
+def plain_path(path: str) -> str:
+    """A path without what may differ: names of parameters, a query, a slash at the end."""
+    segments = path.partition("?")[0].rstrip("/").split("/")
+    return "/".join("{}" if segment.startswith(("{", ":")) else segment for segment in segments)
 
 
 def is_picture_link(value: Any) -> bool:

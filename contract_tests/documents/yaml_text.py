@@ -1,5 +1,7 @@
 """YAML inside a document: its value, and where each part of it stands."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import yaml
@@ -51,10 +53,14 @@ def _value(loader: Any, node: yaml.Node, pointer: str, where: yaml.Node, places:
     if isinstance(node, yaml.MappingNode):
         return {
             str(key.value): _value(loader, inner, f"{pointer}/{escape(str(key.value))}", key, places, depth + 1)
-            for key, inner in node.value if isinstance(key, yaml.ScalarNode)
+            for key, inner in node.value
+            if isinstance(key, yaml.ScalarNode)
         }
     if isinstance(node, yaml.SequenceNode):
-        return [_value(loader, inner, f"{pointer}/{index}", inner, places, depth + 1) for index, inner in enumerate(node.value)]
+        return [
+            _value(loader, inner, f"{pointer}/{index}", inner, places, depth + 1)
+            for index, inner in enumerate(node.value)
+        ]
     if node.tag in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:str"):
         return str(node.value).encode("utf-8", "replace").decode()
     built = loader.construct_object(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 
@@ -10,6 +11,13 @@ from contract_tests.exchange import Exchange
 
 _SHORT_TEXT = 160
 _SHORT_LIST = 4
+#: controls, lone surrogates, and what turns the direction of text or takes no room
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
+
+
+def visible(text: str) -> str:
+    """A provider's text with every character that nobody sees, or a terminal would obey, written out."""
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def curl(exchange: Exchange) -> str:
@@ -19,8 +27,22 @@ def curl(exchange: Exchange) -> str:
         # The key stands as $VARIABLE: double quotes let the caller's shell fill it in.
         parts += ["-H", f'"{name}: {value}"' if value.startswith("Bearer $") else shlex.quote(f"{name}: {value}")]
     if exchange.case.body:
-        parts += ["--data-binary", shlex.quote(exchange.case.body.decode("utf-8", "backslashreplace"))]
+        if exchange.case.media is None:
+            parts += ["-H", "'content-type:'"]  # or curl names one of its own
+        parts += ["--data-binary", _quoted(exchange.case.body)]
     return " ".join(parts)
+
+
+def _quoted(body: bytes) -> str:
+    """A body for the shell, byte for byte; bash's `$'...'` where it is no printable text."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    if text and visible(text) == text:
+        return shlex.quote(text)
+    escaped = "".join(chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in body)
+    return f"$'{escaped}'"
 
 
 def shortened(value: Any) -> Any:

@@ -1,19 +1,104 @@
-"""report.html: one file, no network, made from a report's data alone."""
+"""report.html: one file, no network, made from a report's data alone.
+
+Much of what it shows was written by the provider under test. Three things keep that text a text: everything is escaped,
+characters nobody can see are written out, and the page's own policy lets nothing run or load but its one small script.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+#: controls, lone surrogates, and what turns the direction of text or takes no room; JSON reads the escape the same
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
 
 
 def page(data: Mapping[str, Any]) -> str:
     """The report as one HTML file."""
+    return _environment().get_template("report.html.j2").render(report=data)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("contract_tests.report", "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        loader=PackageLoader("contract_tests.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_seen,
     )
-    environment.filters["moment"] = lambda seconds: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
-    return environment.get_template("report.html.j2").render(report=data)
+    environment.filters |= {
+        "amount": _amount,
+        "by_reason": _by_reason,
+        "cut": _cut,
+        "duration": _duration,
+        "integrity": _integrity,
+        "moment": _moment,
+        "result": _result,
+        "times": _times,
+    }
+    return environment
+
+
+def _seen(value: Any) -> Any:
+    """Text with every character visible; what the template itself wrote stays."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value.replace("\r\n", "\n"))
+
+
+def _result(clause: Mapping[str, Any]) -> str:
+    """What is known of a clause: drifts, conforms, or not tested."""
+    if clause["drifts"]:
+        return "drifts"
+    return "conforms" if clause["conforms"] else "not tested"
+
+
+def _by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Reason -> every place it kept from being looked at."""
+    places: dict[str, list[str]] = {}
+    for place, reason in reasons.items():
+        # A spent budget gives each case its own half sentence; the reason is one.
+        places.setdefault(reason.split("; this case")[0], []).append(place)
+    return places
+
+
+def _amount(number: int, one: str, many: str = "") -> str:
+    """`1 finding`, `2 findings`, `31,337 bytes`."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def _times(number: int) -> str:
+    """`once`, `34 times`."""
+    return "once" if number == 1 else f"{number:,} times"
+
+
+def _cut(text: str, most: int) -> str:
+    """A text that fits; what was cut is counted."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters; all of it is in report.json)"
+
+
+def _moment(seconds: float) -> str:
+    """`2026-11-21 08:52 UTC`."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
+def _duration(seconds: float) -> str:
+    """`2 ms`, `8.4 s`, `3 min 20 s`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def _integrity(text: str) -> str:
+    """The hash by which the page's policy knows its own script and style."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -28,6 +28,8 @@ def record(run: Run) -> dict[str, Any]:
         "seconds": round(time.time() - run.started, 1),
         "seed": run.options.seed,
         "verdict": verdict(run),
+        "interrupted": run.interrupted,
+        "steps": {kind: dict(outcomes) for kind, outcomes in run.steps.items()},
         "requests": run.provider.ledger.requests,
         "images": run.provider.ledger.images,
         "max_images": run.provider.ledger.most_images,
@@ -50,10 +52,10 @@ def record(run: Run) -> dict[str, Any]:
 
 
 def verdict(run: Run) -> str:
-    """conforms, drifts, or could not look (nothing was ever answered)."""
+    """drifts (a MUST is broken), could not look (something that was tried got no answer), or conforms."""
     if run.findings.drifted:
         return "drifts"
-    if not run.findings.tallies:
+    if run.findings.could_not_look or not run.findings.tallies:
         return "could not look"
     return "conforms"
 

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: progress while it runs, and a table of what was found."""
+"""What a person sees in the terminal at the end of a run: what was found, what was looked at, what it cost."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from contract_tests.report.evidence import visible
+
+#: kinds of cases, as a person is told of them
+STEPS = {
+    "refusals": "what is wrong is refused",
+    "lookups": "what does not exist",
+    "pictures": "pictures as asked",
+    "tasks": "tasks to their end",
+}
 _LEVEL_STYLES = {"MUST": "bold red", "SHOULD": "yellow", "MAY": "dim"}
 _VERDICT_STYLES = {"conforms": "bold green", "drifts": "bold red", "could not look": "bold yellow"}
 
@@ -18,79 +27,101 @@ _VERDICT_STYLES = {"conforms": "bold green", "drifts": "bold red", "could not lo
 def show(data: Mapping[str, Any], console: Console, folder: Path | None) -> None:
     """Print a report's data."""
     console.print()
-    console.print(_headline(data))
-    if data["findings"]:
-        console.print(_findings(data))
+    for number, finding in enumerate(data["findings"], 1):
+        console.print(_finding(number, finding, data["provider"]))
+    console.print(_headline(data), soft_wrap=True)
     console.print(_account(data))
     if folder is not None:
-        console.print(Text.assemble("report  ", (str(folder / "report.html"), "bold")), soft_wrap=True)
+        width = max(len(name) for name in STEPS.values())
+        console.print(
+            Text.assemble((f"{'report':<{width}}", "dim"), "  ", (str(folder / "report.html"), "bold")), soft_wrap=True
+        )
 
 
 def _headline(data: Mapping[str, Any]) -> Text:
     counts = {level: sum(finding["level"] == level for finding in data["findings"]) for level in _LEVEL_STYLES}
     told = ", ".join(f"{count} {level}" for level, count in counts.items() if count) or "nothing found"
-    verdict = data["verdict"]
+    verdict, interrupted = data["verdict"], "  interrupted, this is what was seen" if data["interrupted"] else ""
     return Text.assemble(
-        (f" {verdict.upper()} ", f"{_VERDICT_STYLES[verdict]} reverse"), "  ", (data["provider"], "bold"), f"  {told}"
+        (f" {verdict.upper()} ", f"{_VERDICT_STYLES[verdict]} reverse"),
+        "  ",
+        (visible(data["provider"]), "bold"),
+        f"  {told}",
+        (interrupted, "bold yellow"),
     )
 
 
-def _findings(data: Mapping[str, Any]) -> Group:
-    return Group(*(_finding(number, finding) for number, finding in enumerate(data["findings"], 1)))
-
-
-def _finding(number: int, finding: Mapping[str, Any]) -> Panel:
+def _finding(number: int, finding: Mapping[str, Any], provider: str) -> Panel:
+    level, evidence = finding["level"], finding["evidence"]
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("expected", Text(finding["expected"]))
-    table.add_row("received", Text(_short(finding["received"])))
-    if finding["level"] == "MUST":
+    table.add_row("expected", Text(_short(finding["expected"])))
+    table.add_row("received", Text(_short(finding["received"]), style=_LEVEL_STYLES[level]))
+    if level == "MUST":
+        request, response = evidence["request"], evidence["response"]
+        target = request["url"].removeprefix(provider)
         table.add_row(
-            "answer", Text(_short(" ".join(finding["evidence"]["response"]["body"].split()), 160), style="dim")
+            "asked", Text(_short(_on_one_line(f"{request['method']} {target} {request['body']}")), style="dim")
         )
-    times = f"{finding['count']} time{'s' if finding['count'] != 1 else ''}"
+        table.add_row("answer", Text(_short(_on_one_line(f"{response['status']} {response['body']}")), style="dim"))
     also = f"; also breaks {', '.join(finding['also_broken'])}" if finding["also_broken"] else ""
-    table.add_row("seen", Text(f"{times} on {finding['label']}{also}"))
+    table.add_row("seen", Text(f"{_times(finding)} on {finding['label']}{also}"))
     if finding["drift_seen"]:
         table.add_row("known", Text("; ".join(finding["drift_seen"])))
-    name = finding["drift"] or finding["clause"]
     title = Text.assemble(
-        f"{number}. ",
-        (finding["level"], _LEVEL_STYLES[finding["level"]]),
-        " ",
-        (name, "bold"),
+        f"{number} ",
+        (level, _LEVEL_STYLES[level]),
+        "  ",
+        (finding["drift"] or finding["clause"], "bold"),
         f"  {finding['title']}" if len(finding["title"]) < 60 else "",
     )
-    return Panel(table, title=title, title_align="left", border_style="red" if finding["level"] == "MUST" else "yellow")
+    return Panel(table, title=title, title_align="left", border_style="red" if level == "MUST" else "yellow")
 
 
-def _short(text: str, most: int = 300) -> str:
+def _times(finding: Mapping[str, Any]) -> str:
+    times = finding["count"] or sum(finding["also_broken"].values())
+    return "once" if times == 1 else f"{times} times"
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _short(text: str, most: int = 180) -> str:
+    text = visible(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _account(data: Mapping[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True, width=max(len(name) for name in STEPS.values()))
+    table.add_column(overflow="fold")
+    for kind, outcomes in data["steps"].items():
+        table.add_row(STEPS.get(kind, kind), _outcomes(outcomes))
     held = sum(1 for clause in data["clauses"] if clause["conforms"] and not clause["drifts"])
     drifted = sum(1 for clause in data["clauses"] if clause["drifts"])
-    untested = sum(1 for clause in data["clauses"] if not clause["conforms"] and not clause["drifts"])
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("clauses", Text(f"{held} hold, {drifted} broken, {untested} not tested"))
+    untested = len(data["clauses"]) - held - drifted
+    table.add_row("clauses", _outcomes({"passed": held, "failed": drifted, "skipped": untested}))
     cap = "" if data["max_images"] is None else f" of at most {data['max_images']}"
     table.add_row(
         "spent",
-        Text(f"{data['requests']} requests, {data['images']} pictures{cap}, {data['seconds']} s; seed {data['seed']}"),
+        Text(f"{data['requests']} requests, {data['images']}{cap} pictures, {data['seconds']} s; seed {data['seed']}"),
     )
     if data["refused_but_delivered"]:
         table.add_row(
             "billed", Text(f"{data['refused_but_delivered']} requests that should have been refused made pictures")
         )
-    for reason, count in _grouped(data["not_tested"]).items():
-        table.add_row("not tested", Text(f"{count}: {reason}"))
-    for reason, count in _grouped(data["could_not_look"]).items():
-        table.add_row("no answer", Text(f"{count}: {reason}"))
+    for name, reasons in (("not tested", data["not_tested"]), ("no answer", data["could_not_look"])):
+        for reason, places in _grouped(reasons).items():
+            table.add_row(name, Text(f"{places}: {_short(reason)}"))
     return table
+
+
+def _outcomes(outcomes: Mapping[str, int]) -> Text:
+    words = (("passed", "hold", "green"), ("failed", "drift", "bold red"), ("skipped", "not tested", "dim"))
+    told = [Text(f"{outcomes[name]} {word}", style=style) for name, word, style in words if outcomes.get(name)]
+    return Text(", ").join(told)
 
 
 def _grouped(reasons: Mapping[str, str]) -> dict[str, str]:

@@ -42,16 +42,11 @@ def never_async(roles: dict[str, Any], _: DriftUse) -> dict[str, Any]:
 
 
 @refuses("missing-model-503")
-def no_channel(refusal: Refusal, _: DriftUse) -> Refusal:
+def no_channel(refusal: Refusal, use: DriftUse) -> Refusal:
     """A missing model looks like an outage: the router's default model has no channel."""
     if refusal.problem != "missing-parameter" or refusal.role != "model":
         return refusal
-    fields = {
-        "error-message": "分组 default 下模型 dall-e 无可用渠道（distributor）",
-        "error-type": "new_api_error",
-        "error-code": "model_not_found",
-        "error-param": None,
-    }
+    fields = {f"error-{name}": use.parameters.get(name) for name in ("message", "type", "code", "param")}
     return replace(refusal, status=503, fields=fields)
 
 

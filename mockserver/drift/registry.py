@@ -53,10 +53,10 @@ def players() -> frozenset[str]:
 
 
 class Plan:
-    """The drifts of one server, sorted by where they act."""
+    """The drifts of one server, sorted by where they act. Of the same drift named twice, the last one plays."""
 
     def __init__(self, uses: Iterable[DriftUse]) -> None:
-        uses = tuple(uses)
+        uses = tuple({use.drift.id: use for use in uses}.values())
         for use in uses:
             if use.drift.id not in players():
                 raise UnknownName("drift the mock can play", use.drift.id, players())

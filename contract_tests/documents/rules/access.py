@@ -1,5 +1,7 @@
 """Rules about the key and the headers of a request and its answer."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 
@@ -26,11 +28,18 @@ def _header(subject: Subject, name: str) -> DocumentedParameter | None:
 @operation_rule("authorization-optional", "error", "An operation that needs a key marks Authorization as required.")
 def authorization_optional(subject: Subject) -> Iterator[Flaw]:
     """The Authorization header is listed, but as optional."""
-    header = _header(subject, "authorization")
-    if header and not header.required and subject.operation.secured:
+    header, security = _header(subject, "authorization"), subject.documented.security
+    place = None
+    if header and not header.required:
+        place = header.required_place or header.place
+    elif security and security.text == "optional":
+        place = security.place
+    if place and subject.operation.secured:
         yield Flaw(
             "Authorization is marked optional, yet a call without a key is refused.",
-            header.required_place or header.place, "Authorization required, as Bearer and a key", "optional",
+            place,
+            "Authorization required, as Bearer and a key",
+            "optional",
         )
 
 
@@ -38,29 +47,37 @@ def authorization_optional(subject: Subject) -> Iterator[Flaw]:
 def authorization_template_default(subject: Subject) -> Iterator[Flaw]:
     """The key's default is a bare template, or the printed call sends an empty header."""
     header = _header(subject, "authorization")
-    if header and header.default and _TEMPLATE.fullmatch(header.default.text):
-        yield Flaw(
-            f"The default of Authorization is the template {header.default.text}: neither scheme nor form of the key is said.",
-            header.default.place, "Bearer YOUR_API_KEY, described", header.default.text,
-        )
+    for shown in (header.default, header.sample) if header else ():
+        if shown and _TEMPLATE.fullmatch(shown.text):
+            yield Flaw(
+                f"Authorization is shown as {shown.text}: neither the scheme nor the form of a key is said.",
+                shown.place,
+                "Bearer YOUR_API_KEY",
+                shown.text,
+            )
     for sample in subject.documented.samples:
         if match := _EMPTY_HEADER.search(sample.text):
             line = sample.place.line + sample.text.count("\n", 0, match.start())
             yield Flaw(
                 "The printed call sends an empty Authorization header; run as it is, it is refused.",
-                Place(line, pointer=sample.place.pointer), "--header 'Authorization: Bearer YOUR_API_KEY'", match[0],
+                Place(line, pointer=sample.place.pointer),
+                "--header 'Authorization: Bearer YOUR_API_KEY'",
+                match[0],
             )
 
 
 @operation_rule("authorization-undocumented", "error", "An operation that needs a key says so.")
 def authorization_undocumented(subject: Subject) -> Iterator[Flaw]:
     """Neither a header, nor a security scheme, nor a word about the key."""
-    if not subject.operation.secured or subject.documented.secured or _header(subject, "authorization"):
+    security = subject.documented.security
+    if not subject.operation.secured or _header(subject, "authorization"):
         return
-    if subject.documented.secured is False or not _KEY_WORDS.search(subject.document.text):
+    if security.text == "none" if security else not _KEY_WORDS.search(subject.document.text):
         yield Flaw(
-            "The operation needs a key, and nothing here says so.", subject.documented.place,
-            "a bearer scheme that applies to this operation", "no security",
+            "The operation needs a key, and nothing here says so.",
+            subject.documented.place,
+            "a bearer scheme that applies to this operation",
+            "no security",
         )
 
 
@@ -71,7 +88,9 @@ def accept_header_required(subject: Subject) -> Iterator[Flaw]:
     if header and header.required:
         yield Flaw(
             "Accept is marked required; every HTTP client sends it by itself and no answer depends on it.",
-            header.required_place or header.place, "Accept not listed, or optional", "required",
+            header.required_place or header.place,
+            "Accept not listed, or optional",
+            "required",
         )
 
 
@@ -82,8 +101,10 @@ def reserved_header_parameters(subject: Subject) -> Iterator[Flaw]:
     if found:
         names = quoted_list([parameter.name for parameter in found])
         yield Flaw(
-            f"{names} listed as ordinary header parameters: OpenAPI tools ignore them there and send no key.",
-            found[0].place, "a security scheme for the key, media types for the rest", names,
+            f"Listed among the header parameters, where OpenAPI tools ignore them: {names}.",
+            found[0].place,
+            "a security scheme for the key, media types for the rest",
+            names,
         )
 
 
@@ -94,6 +115,8 @@ def response_headers_undeclared(subject: Subject) -> Iterator[Flaw]:
     successes = subject.documented.successes
     if required and successes and not any(response.headers for response in successes):
         yield Flaw(
-            f"No header of the answer is declared; every answer has {quoted_list(required)}.", successes[0].place,
-            quoted_list(required), "none",
+            f"No header of the answer is declared; every answer has {quoted_list(required)}.",
+            successes[0].place,
+            quoted_list(required),
+            "none",
         )

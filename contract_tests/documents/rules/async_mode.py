@@ -1,17 +1,20 @@
 """Rules about asking for a task instead of a picture, and about what becomes of it."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
 
+from contract_tests.documents.address import Address
 from contract_tests.documents.defects import Flaw, operation_rule
 from contract_tests.documents.document import DocumentedParameter, MenuEntry
 from contract_tests.documents.rules.samples import call_url
-from contract_tests.documents.subject import Subject
+from contract_tests.documents.subject import Subject, plain_path
 from spec.contract import Operation
 from spec.violations import quoted_list
 
-_TASK_PAGE = re.compile(r"(?=.*(任务|task))(?=.*(查询|状态|获取|query|status|fetch|get))", re.IGNORECASE)
+_TASK_PAGE = re.compile(r"(?=.*(任务|task))(?=.*(查询|状态|query|status|fetch))", re.IGNORECASE)
+_WORDS = frozenset({"enum", "const", "pattern", "anyOf", "oneOf", "allOf"})
 _APPEND = re.compile(r"后面|末尾|结尾|后缀|append|suffix|at the end", re.IGNORECASE)
 
 
@@ -23,12 +26,9 @@ def _switch(subject: Subject) -> DocumentedParameter | None:
 
 def _poll(subject: Subject) -> Operation | None:
     """The contract's operation that follows a task, where the document does not describe it."""
-    for link in subject.operation.links:
-        poll = subject.contract.operation(link.operation)
-        described = {(documented.method, len(documented.path.split("/"))) for documented in subject.document.operations}
-        if (poll.method, len(poll.path.split("/"))) not in described:
-            return poll
-    return None
+    described = {(documented.method, plain_path(documented.path)) for documented in subject.document.operations}
+    polls = (subject.contract.operation(link.operation) for link in subject.operation.links)
+    return next((poll for poll in polls if (poll.method, plain_path(poll.path)) not in described), None)
 
 
 def _task_pages(subject: Subject) -> list[MenuEntry]:
@@ -39,15 +39,19 @@ def _task_pages(subject: Subject) -> list[MenuEntry]:
 def async_param_typed_string(subject: Subject) -> Iterator[Flaw]:
     """The switch is any text."""
     switch = _switch(subject)
-    if switch and switch.schema.get("type") == "string" and not switch.schema.keys() & {"enum", "const", "pattern"}:
+    if switch and switch.schema.get("type") == "string" and not switch.schema.keys() & _WORDS:
         shown = f"only {switch.sample.text!r} is shown" if switch.sample else "no value is shown"
         yield Flaw(
             f"{switch.name} is any text and {shown}: what 'false', '1' or an empty value do is not said.",
-            switch.sample.place if switch.sample else switch.place, "boolean, or enum [true, false]", "string",
+            switch.sample.place if switch.sample else switch.place,
+            "boolean, or enum [true, false]",
+            "string",
         )
 
 
-@operation_rule("async-response-undocumented", "error", "The answer to an async request is documented: where the id stands.")
+@operation_rule(
+    "async-response-undocumented", "error", "The answer to an async request is documented: where the id stands."
+)
 def async_response_undocumented(subject: Subject) -> Iterator[Flaw]:
     """Async mode is offered, and no documented answer has a task id."""
     switch = _switch(subject)
@@ -55,8 +59,10 @@ def async_response_undocumented(subject: Subject) -> Iterator[Flaw]:
         return
     if not any("task-id" in subject.promised(response) for response in subject.documented.successes):
         yield Flaw(
-            f"{switch.name} asks for a task, and no documented answer has a task's id: the pictures cannot be fetched.",
-            switch.place, "an answer with task-id", "no field for it",
+            f"{switch.name} asks for a task, and no documented answer has its id: the pictures cannot be fetched.",
+            switch.place,
+            "an answer with task-id",
+            "no field for it",
         )
 
 
@@ -67,14 +73,18 @@ def async_curl_shown_as_default(subject: Subject) -> Iterator[Flaw]:
     if switch is None or switch.required or not samples:
         return
     urls = [call_url(sample) for sample in samples]
-    if all(url and switch.name in parse_qs(urlsplit(url.text).query, keep_blank_values=True) for url in urls):
+    if all(url and Address.of(url.text).asks(switch.name) for url in urls):
         yield Flaw(
-            f"Every printed call sets {switch.name}, which is optional: a reader gets a task instead of the pictures shown.",
-            samples[0].place, "a call without it first", urls[0].text if urls[0] else "",
+            f"Every printed call sets {switch.name}, which is optional: a reader gets a task instead of pictures.",
+            samples[0].place,
+            "a call without it first",
+            urls[0].text if urls[0] else "",
         )
 
 
-@operation_rule("poll-page-listed-not-linked", "warning", "The way to a task's result is named where tasks are started.")
+@operation_rule(
+    "poll-page-listed-not-linked", "warning", "The way to a task's result is named where tasks are started."
+)
 def poll_page_listed_not_linked(subject: Subject) -> Iterator[Flaw]:
     """Async mode is offered, and the operation that follows a task is not in the document."""
     switch, poll = _switch(subject), _poll(subject)
@@ -95,8 +105,10 @@ def poll_endpoint_per_family(subject: Subject) -> Iterator[Flaw]:
     pages = _task_pages(subject)
     if _switch(subject) and _poll(subject) and len(pages) > 1:
         yield Flaw(
-            f"The menu has {len(pages)} pages that query tasks; nothing says which one takes the id from here.", pages[0].place,
-            "a link to the one that does", ", ".join(entry.title for entry in pages),
+            f"The menu has {len(pages)} pages that query tasks; nothing says which one takes the id from here.",
+            pages[0].place,
+            "a link to the one that does",
+            ", ".join(entry.title for entry in pages),
         )
 
 
@@ -107,6 +119,8 @@ def async_flag_wording_ambiguous(subject: Subject) -> Iterator[Flaw]:
     for text in subject.documented.prose if switch else ():
         if switch and switch.name in text.text and _APPEND.search(text.text) and not re.search(r"[?=]", text.text):
             yield Flaw(
-                f"To append {switch.name} to the endpoint can mean a path suffix; it is a query parameter.", text.place,
-                f"?{switch.name}={switch.sample.text if switch.sample else 'true'}", quoted_list([text.text]),
+                f"To append {switch.name} to the endpoint can mean a path suffix; it is a query parameter.",
+                text.place,
+                f"?{switch.name}={switch.sample.text if switch.sample else 'true'}",
+                quoted_list([text.text]),
             )

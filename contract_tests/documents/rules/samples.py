@@ -1,5 +1,7 @@
 """Rules about printed calls (curl)."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 
@@ -36,8 +38,10 @@ def server_url_missing(subject: Subject) -> Iterator[Flaw]:
         url = call_url(sample)
         if url and not url.text.startswith("http"):
             yield Flaw(
-                "The printed call has no host, and the document names none: it cannot be run.", url.place,
-                f"https://HOST{subject.documented.path}", url.text,
+                "The printed call has no host, and the document names none: it cannot be run.",
+                url.place,
+                f"https://HOST{subject.documented.path}",
+                url.text,
             )
 
 
@@ -46,8 +50,10 @@ def no_host_no_server(subject: Subject) -> Iterator[Flaw]:
     """Neither a server nor a printed call, so that no host is named at all."""
     if not subject.document.servers and not subject.documented.samples:
         yield Flaw(
-            "Only the path is given: the document names no server.", subject.documented.place,
-            f"https://HOST{subject.documented.path}", subject.documented.path,
+            "Only the path is given: the document names no server.",
+            subject.documented.place,
+            f"https://HOST{subject.documented.path}",
+            subject.documented.path,
         )
 
 
@@ -60,5 +66,7 @@ def curl_location_with_explicit_post(subject: Subject) -> Iterator[Flaw]:
             yield Flaw(
                 f"The printed call has {follow[1]} and {explicit[1]} {explicit[2]}: after a redirect it sends the paid "
                 f"{explicit[2]} again.",
-                _place(sample, explicit.start()), "the call without both", f"{follow[1]} {explicit[0]}",
+                _place(sample, explicit.start()),
+                "the call without both",
+                f"{follow[1]} {explicit[0]}",
             )

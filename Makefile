@@ -1,0 +1,57 @@
+# Two commands matter: `make demo` and `make test`. Both install what they need into $(VENV) first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.PHONY: demo test lint types imports unit contract format bench soak clean
+
+demo: $(VENV)/run.stamp  ## serve a provider that drifts, catch it, and lint the page that promised it
+	@$(BIN)/imageproof demo
+	@echo
+	@echo "The vendor's own page promised it:  imageproof lint fixtures/documents/zhongzhuan-create-edit-image.txt"
+	@$(BIN)/imageproof lint --only chat-shaped-200 --only chat-example-200 fixtures/documents/zhongzhuan-create-edit-image.txt || test $$? -eq 1
+
+test: lint types imports unit contract  ## everything a change must pass
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+imports: $(VENV)/dev.stamp
+	$(BIN)/lint-imports --no-cache
+
+unit: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest tests -n 2 --dist loadgroup
+
+contract: $(VENV)/dev.stamp  ## the shipped contract tests against the embedded mock
+	$(BIN)/python -m pytest contract_tests -n 0 --imageproof-max-images 12
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+bench: $(VENV)/dev.stamp  ## requests per second as a ratio to a bare aiohttp handler
+	$(BIN)/python benchmarks/throughput.py
+
+soak: $(VENV)/dev.stamp  ## resident memory over a million different requests
+	$(BIN)/python benchmarks/throughput.py --memory 1000000
+
+clean:
+	rm -rf $(VENV) build dist reports .hypothesis .mypy_cache .ruff_cache .pytest_cache *.egg-info
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "imageproof needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(INSTALL) .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	$(INSTALL) '.[dev]'
+	@touch $@
