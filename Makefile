@@ -25,7 +25,7 @@ imports: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-cache
 
 unit: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest tests -n 2 --dist loadgroup
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 contract: $(VENV)/dev.stamp  ## the shipped contract tests against the embedded mock
 	$(BIN)/python -m pytest contract_tests -n 0 --imageproof-max-images 12

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from spec.errors import SpecError
 
-USAGE, COULD_NOT_LOOK = 2, 3
+USAGE, COULD_NOT_LOOK, INTERRUPTED = 2, 3, 130
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)?")
 
 
@@ -159,11 +159,14 @@ def check(
 ) -> None:
     """Test the provider at URL (as in OPENAI_BASE_URL) against the contract.
 
-    Exits 0 when it conforms, 1 when it drifts, 2 when called wrongly, 3 when the provider could not be asked.
+    Exits 0 when it conforms, 1 when it drifts, 2 when called wrongly, 3 when the provider could not be asked. Ctrl-C
+    ends the run early: what was seen so far is reported, and it exits 130.
     """
-    from contract_tests.check import check as run_check
-    from contract_tests.run import Options, UsageError
-
+    try:
+        from contract_tests.check import check as run_check
+        from contract_tests.run import Options, UsageError
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     options = Options(url, api_key_env, profile, max_images, models, seed, report_dir, task_timeout, timeout)
     try:
         sys.exit(run_check(options, _console()))

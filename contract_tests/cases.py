@@ -43,18 +43,25 @@ class Defect:
         return f"{self.param}: {self.problem}" if self.param else self.problem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """One request. `authorization` holds KEY where the caller's key goes; None sends no header."""
 
-    contract: Contract = field(repr=False)
-    operation: Operation = field(repr=False)
+    contract: Contract
+    operation: Operation
     body: bytes = b""
     media: str | None = None
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     authorization: str | None = f"Bearer {KEY}"
     defect: Defect | None = None
+
+    def __repr__(self) -> str:
+        return f"<Case {self.operation.id}: {self.label}: {self.path} {dict(self.query)} {self.body[:500]!r}>"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """How Hypothesis shows a case."""
+        printer.text(repr(self))
 
     @property
     def path(self) -> str:

@@ -19,7 +19,7 @@ from contract_tests.strategies import cases, pinned_values
 from spec.contract import Contract, Operation
 from spec.language import Schema
 from spec.shapes import is_object, shape_of
-from spec.validation import request_check
+from spec.validation import cast, parameter_text, request_check
 from spec.violations import Violation
 
 _OTHER_TYPES: dict[str, Any] = {
@@ -37,15 +37,21 @@ _NO_SUCH_VALUE = "imageproof-no-such-value"
 def defects(contract: Contract, operation: Operation) -> st.SearchStrategy[Case]:
     """Requests to an operation with one labelled defect each."""
     valid = cases(contract, operation, least=True) | cases(contract, operation)
-    broken = valid.flatmap(lambda case: st.sampled_from(list(mutants(case)))).map(labelled)
-    return broken.filter(lambda case: case is not None)  # type: ignore[return-value]
+    return _defective(valid).filter(lambda case: case is not None)  # type: ignore[return-value]
+
+
+@st.composite
+def _defective(draw: st.DrawFn, valid: st.SearchStrategy[Case]) -> Case | None:
+    options = list(mutants(draw(valid)))
+    return labelled(options[draw(st.integers(0, len(options) - 1))])
 
 
 def labelled(case: Case) -> Case | None:
     """The case with its defect named by the contract; None when it is valid or breaks several parameters at once."""
     if case.authorization is not None and WRONG_KEY in case.authorization:
-        problem = case.contract.problem("invalid-credentials")
-        return replace(case, defect=Defect("invalid-credentials", "", "the key is wrong", problem.status))
+        problem, reason = case.contract.problem("invalid-credentials"), "the key is wrong"
+        code = problem.fields.get("error-code")
+        return replace(case, defect=Defect("invalid-credentials", "", reason, problem.status, code))
     violations = request_check(case.contract, case.operation).explain(case.request)
     if len({(violation.location, violation.param) for violation in violations}) != 1:
         return None
@@ -73,18 +79,29 @@ def breaches(case: Case) -> frozenset[Any]:
     """The places of the contract a case breaks, by the compiled validator: many times faster than its explanation."""
     if case.authorization is None or WRONG_KEY in case.authorization:
         return frozenset({("authorization", case.authorization)})
-    request = case.request
+    request, found = case.request, set(_broken_parameters(case))
+    if not case.operation.body:
+        return frozenset(found)
     if request.media not in case.operation.body:
-        return frozenset({("media-type", bool(request.body))})
+        return frozenset({*found, ("media-type", bool(request.body))})
     if request.value is None:
-        return frozenset({("body", bool(request.body), b"NaN" in request.body)})
-    found = set()
+        return frozenset({*found, ("body", bool(request.body), b"NaN" in request.body)})
     for error in _compiled(case.operation, request.media).iter_errors(request.value):
         place = tuple(error.schema_path)
         # A size rule is one keyword with several reasons; `required` and `additionalProperties` name no parameter.
         detail = error.message if place[-1] in ("format", "required", "additionalProperties") else ""
         found.add((place, detail))
     return frozenset(found)
+
+
+def _broken_parameters(case: Case) -> Iterator[Any]:
+    for parameter in case.operation.parameters:
+        text = parameter_text(parameter, case.request)
+        if text is None:
+            yield from [(parameter.location, parameter.name)] if parameter.required else []
+        else:
+            errors = case.operation.compile(parameter.schema).iter_errors(cast(parameter, text))
+            yield from ((parameter.location, parameter.name, *error.schema_path) for error in errors)
 
 
 def mutants(case: Case) -> Iterator[Case]:

@@ -14,14 +14,16 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from contract_tests import backend
 from contract_tests.cases import CREDENTIALS, Case, most_images
 from contract_tests.mutations import breaches, labelled, mutants, sample
 from contract_tests.strategies import at_default, body_plan, boundary_sizes, cases, pinned_values, pixels
 from spec.contract import Contract, Operation
 from spec.language import Schema, walk
-from spec.shapes import discriminators, is_object
+from spec.shapes import discriminators, is_object, shape_of
+from spec.units import parse_size, size_text
 
-_ROUNDS = 6
+_PER_MODEL = 5  # cases drawn of each to choose from
 _TRIES = 3  # of one constraint, where something else is broken with it
 _COVERED_ROLES = ("model", "size", "quality", "output-format", "background", "delivery", "count", "style")
 _CENTRAL_ROLES = frozenset({"output-format", "background", "delivery", "count", "aspect"})
@@ -36,6 +38,7 @@ def collect(strategies: Sequence[st.SearchStrategy[Case]], rounds: int, seed_: i
         max_examples=rounds,
         database=None,
         deadline=None,
+        backend=backend.NAME,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
@@ -97,7 +100,7 @@ def coverage(
     models: Iterable[str] = (),
     unavailable: frozenset[str] = frozenset(),
 ) -> list[Case]:
-    """Valid cases, the cheapest first, then each the one that shows most new values and pairs for its pictures.
+    """Valid cases: the cheapest, then the shortest, then each the one that shows most new values for its pictures.
 
     `models`: only these; roles in `unavailable` keep their default (a stream where the contract documents none).
     """
@@ -111,26 +114,47 @@ def coverage(
         if listed:
             each, allowed = [{name: model} for model in listed], (*allowed, (name, listed))
     plan = body_plan(operation, allowed)
-    each, pins = ([pin for pin in found if plan.possible(pin)] for found in (each, _pins(schema)))
+    each = [pin for pin in each if plan.possible(pin)]
+    pairs = ({**model, **pin} for pin in _pins(schema) for model in each)
+    pins = [pin for pin in (*_size_pins(schema), *pairs) if plan.possible(pin)]
     plain = collect([cases(contract, operation, pin, True, allowed) for pin in each], 1, seed_)
     candidates = [
         *plain,
-        *collect([cases(contract, operation, pin, True, allowed) for pin in pins], _ROUNDS, seed_),
-        *collect([cases(contract, operation, pin, False, allowed) for pin in each], _ROUNDS, seed_),
+        *collect([cases(contract, operation, pin, True, allowed) for pin in pins], 1, seed_),
+        *collect([cases(contract, operation, pin, False, allowed) for pin in each], _PER_MODEL, seed_),
     ]
-    return _greedy(sorted(plain, key=_cost)[:1], candidates)
+    customary = [pin for pin in (_customary(schema, pin) for pin in each) if plan.possible(pin)]
+    first = collect([cases(contract, operation, pin, True, allowed) for pin in customary], 1, seed_) or plain
+    begin = {case.key: case for case in (min(first, key=_cost), min(plain, key=_cost))}  # may be one and the same
+    return _greedy(list(begin.values()), candidates)
+
+
+def _customary(schema: Schema, pin: dict[str, Any]) -> dict[str, Any]:
+    """One small picture, count and size said: accepted even where they are demanded, and its pixels can be judged."""
+    told = {**pin, **dict.fromkeys(_names_of_role(schema, "count"), 1)}
+    for name in _names_of_role(schema, "size"):
+        listed = [parse_size(text) for text in shape_of(schema, told).properties[name].get("enum", ()) if text]
+        fixed = [size for size in listed if isinstance(size, tuple)] or [(1024, 1024)]
+        told[name] = size_text(min(fixed, key=lambda size: size[0] * size[1]))
+    return told
 
 
 def _pins(schema: Schema) -> Iterator[dict[str, Any]]:
-    """Every listed value of the properties whose effect can be seen, two pictures, and sizes at the rules' limits."""
-    rules = {str(part["x-size-rule"]): part["x-size-rule"] for _, part in walk(schema) if "x-size-rule" in part}
-    for role in _COVERED_ROLES[1:]:
+    """Every listed value of the properties whose effect can be seen, and two pictures."""
+    for role in _COVERED_ROLES:
         for name in _names_of_role(schema, role):
-            yield from ({name: value} for value in pinned_values(schema, name))
+            if role not in ("model", "size"):
+                yield from ({name: value} for value in pinned_values(schema, name))
             if role == "count":
                 yield {name: 2}
-            if role == "size":
-                yield from ({name: size} for rule in rules.values() for size in boundary_sizes(rule))
+
+
+def _size_pins(schema: Schema) -> Iterator[dict[str, Any]]:
+    """Every listed size, and those at the limits of the size rules."""
+    rules = {str(part["x-size-rule"]): part["x-size-rule"] for _, part in walk(schema) if "x-size-rule" in part}
+    for name in _names_of_role(schema, "size"):
+        yield from ({name: value} for value in pinned_values(schema, name))
+        yield from ({name: size} for rule in rules.values() for size in boundary_sizes(rule))
 
 
 def _names_of_role(schema: Schema, role: str) -> list[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MARK = "imageproof_cases"
 _RUN: pytest.StashKey[Any] = pytest.StashKey()
+_REFUSED: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 _OWNED: pytest.StashKey[bool] = pytest.StashKey()
 _SERVER: pytest.StashKey[Any] = pytest.StashKey()
 
@@ -64,9 +65,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     from contract_tests.suite_cases import cases_of
 
-    run = _run(metafunc.config)
-    found = cases_of(mark.args[0], run)
+    config = metafunc.config
+    try:
+        found = [] if _REFUSED in config.stash else cases_of(mark.args[0], _run(config))
+    except pytest.UsageError as error:
+        config.stash[_REFUSED] = error
+        found = []
     metafunc.parametrize("case", found, ids=[f"{case.operation.id}: {case.label}" for case in found])
+
+
+def pytest_collection_modifyitems(config: pytest.Config) -> None:
+    """Say once that the call was wrong: raised earlier it would be an error with a traceback for each file."""
+    if (error := config.stash.get(_REFUSED, None)) is not None:
+        raise error
 
 
 @pytest.fixture(scope="session")
@@ -81,9 +92,9 @@ def _run(config: pytest.Config) -> Run:
         from spec.errors import SpecError
 
         option = config.getoption
-        url = option("--imageproof-url") or _embedded(config)
         folder = option("--imageproof-report-dir")
         try:
+            url = option("--imageproof-url") or _embedded(config)
             config.stash[_RUN] = open_run(
                 Options(
                     url,
@@ -97,7 +108,7 @@ def _run(config: pytest.Config) -> Run:
                 )
             )
         except (UsageError, SpecError) as error:
-            raise pytest.UsageError(str(error)) from error
+            raise pytest.UsageError(f"imageproof: {error}") from error
     run: Run = config.stash[_RUN]
     return run
 
@@ -135,8 +146,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the report."""
+    """Write the report; a provider that could not be asked is no pass, though every test was only skipped."""
     run = _own(session.config)
+    if run is not None and run.findings.could_not_look and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if run is not None and run.options.report_dir is not None:
         from contract_tests.report.record import write
 
@@ -156,11 +169,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     run = _own(config)
     if run is not None:
         ledger = run.provider.ledger
+        from contract_tests.report.evidence import visible
         from contract_tests.verdicts import told
 
         for finding in run.findings.all:
             if finding.clause.level != "MUST":  # a broken MUST is a failed test
                 terminalreporter.write_line(f"imageproof: {told(finding).splitlines()[0]}")
+        for reason in dict.fromkeys(run.findings.could_not_look.values()):
+            terminalreporter.write_line(f"imageproof: could not look: {visible(reason)}")
         terminalreporter.write_line(
             f"imageproof: {run.provider.redact.text(run.provider.root)}: {len(run.findings.all)} findings, "
             f"{ledger.requests} requests, {ledger.images} pictures"

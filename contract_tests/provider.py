@@ -6,10 +6,13 @@ Synchronous, because Hypothesis and pytest are; one aiohttp session on a loop of
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import threading
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -33,6 +36,7 @@ _FIRST_POLL_SECONDS = 0.05
 _LONGEST_POLL_SECONDS = 5.0
 _LONGEST_WAIT = 60.0
 _TRIES = 3
+_MARKDOWN_LINK = re.compile(r"!\[[^\]]*\]\(\s*<?([^\s)>]+)")
 _SILENT = 3  # requests in a row that could not look: from then on nobody is asked any more
 
 
@@ -50,25 +54,33 @@ class CouldNotLook(Exception):
 def root_of(url: str) -> str:
     """The root of a provider from what people have in OPENAI_BASE_URL, with or without `/v1`.
 
-    Raises ValueError when it is no http URL; the text never repeats it, a key may be in it.
+    Without a scheme it is https, on this machine http. Raises ValueError when it is no http URL; the text never repeats
+    it, a key may be in it.
     """
     text = url.strip()
     try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+        if "://" not in text:
+            text = f"{'http' if is_loopback(f'//{text}') else 'https'}://{text}"
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:  # a bad port, a bad IPv6 address
         usable = False
     if not usable or any(letter.isspace() for letter in text):
         raise ValueError("this is no http or https URL; expected something like https://api.example.com/v1")
     if parts.query or parts.fragment:
         raise ValueError("a URL with ? or # is no base URL; expected something like https://api.example.com/v1")
+    if "@" in parts.netloc:
+        raise ValueError("a URL with a user or password is not used; the key belongs in a variable of its own")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}".rstrip("/")
 
 
 def is_loopback(root: str) -> bool:
     """Whether the provider is on this machine."""
     host = urlsplit(root).hostname or ""
-    return host == "localhost" or host.startswith("127.") or host == "::1"
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
 
 
 class Provider:
@@ -142,6 +154,9 @@ class Provider:
             # A connection that is cut does not stop the provider from making, and billing, what was asked for.
             self.ledger.charge(images if error.arrived else 0)
             raise
+        except KeyboardInterrupt:  # what was sent may be billed, whether or not somebody waits for the answer
+            self.ledger.charge(images)
+            raise
         self._silence.clear()
         self._charge(exchange, images)
         self._memo.keep(case.key, exchange)
@@ -150,7 +165,7 @@ class Provider:
     def _refuse_in_vain(self) -> None:
         """Raises CouldNotLook when nobody has answered for a while: 200 time-outs in a row help nobody."""
         if len(self._silence) >= _SILENT:
-            raise CouldNotLook(f"not asked: {_SILENT} requests in a row were in vain ({self._silence[-1]})")
+            raise CouldNotLook(f"not asked: {_SILENT} requests in a row were in vain")
 
     def _patiently(self, case: Case) -> Exchange:
         for tries in range(1, _TRIES + 1):
@@ -195,11 +210,13 @@ class Provider:
             self._request(case.operation.method.upper(), url, headers, case.query, case.body)
         )
         response = Response(status, self.redact.headers(answer_headers), self.redact.data(body))
-        if is_json(response.media) or response.body.lstrip()[:1] in (b"{", b"["):
+        value: Any = None
+        if is_json(response.media) or body.lstrip()[:1] in (b"{", b"["):
             try:
-                response.value = decode(response.body, "application/json")
+                value = decode(body, "application/json")
             except Undecodable:
-                response.value = None
+                value = None
+        response.value = self.redact.value(value)
         full = str(URL(url).with_query(dict(case.query))) if case.query else url
         exchange = Exchange(
             case,
@@ -212,8 +229,10 @@ class Provider:
             parent,
         )
         if exchange.succeeded and exchange.image_meanings:
+            # The link as it came: where it repeats the key, the redacted one leads nowhere.
             exchange.pictures = [
-                self._look(meaning.role, meaning.pointer, meaning.raw) for meaning in exchange.image_meanings
+                self._redacted(self._look(meaning.role, meaning.pointer, _at(value, meaning.pointer) or meaning.raw))
+                for meaning in exchange.image_meanings
             ]
         return exchange
 
@@ -239,27 +258,29 @@ class Provider:
                 data = await answer.content.read(_LARGEST_ANSWER)
                 while len(data) < _LARGEST_ANSWER and (more := await answer.content.read(_LARGEST_ANSWER - len(data))):
                     data += more
-                return answer.status, {name.lower(): text for name, text in answer.headers.items()}, data
-        except aiohttp.ConnectionTimeoutError as error:
-            raise CouldNotLook(f"{method} {self.redact.text(url)}: no connection within {self._connect:g} s") from error
-        except TimeoutError as error:
+                return answer.status, {_text(name).lower(): _text(text) for name, text in answer.headers.items()}, data
+        except aiohttp.ConnectionTimeoutError:
+            raise CouldNotLook(f"{method} {self.redact.text(url)}: no connection within {self._connect:g} s") from None
+        except TimeoutError:
             reason = f"{method} {self.redact.text(url)}: no answer within {self._timeout:g} s"
-            raise CouldNotLook(reason, arrived=True) from error
+            raise CouldNotLook(reason, arrived=True) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            reason = self.redact.text(str(error)) or type(error).__name__
+            reason = self.redact.text(_reason(error))
             arrived = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL | ValueError)
             raise CouldNotLook(f"{method} {self.redact.text(url)}: {reason}", arrived) from None
 
     def _look(self, role: str, pointer: str, raw: Any) -> Seen:
         if not isinstance(raw, str) or not raw:
             return unreachable(role, pointer, str(raw), "it is empty" if raw == "" else f"it is no text but {raw!r}")
+        if role == "image-markdown" and (link := _MARKDOWN_LINK.search(raw)):
+            raw = link[1]
         if role == "image-b64" or raw.startswith("data:"):
             data, complaint = decode_base64(raw)
             return (
                 look(role, pointer, raw, data) if data else unreachable(role, pointer, raw, complaint or "it is empty")
             )
         if not raw.startswith(("http://", "https://")):
-            return unreachable(role, pointer, raw, f"{raw[:80]!r} is no absolute http URL")
+            return unreachable(role, pointer, raw, f"{self.redact.text(raw)[:80]!r} is no absolute http URL")
         try:
             # No key: the link may lead to another host, and a link that needs one is of no use to a caller.
             status, headers, data = self._run(self._request("GET", raw, {}, {}, b"", allow_redirects=True))
@@ -268,6 +289,10 @@ class Provider:
         if status != 200:
             return unreachable(role, pointer, raw, f"GET {self.redact.text(raw)[:120]} answers {status}")
         return look(role, pointer, raw, data, media_type(headers.get("content-type", "")))
+
+    def _redacted(self, seen: Seen) -> Seen:
+        text = self.redact.text
+        return replace(seen, raw=text(seen.raw), problem=text(seen.problem), trouble=text(seen.trouble))
 
     def follow(self, exchange: Exchange) -> None:
         """Poll the task an answer links to until it has ended; every poll is kept with the exchange."""
@@ -358,6 +383,21 @@ def _signature(response: Response) -> tuple[int, Any]:
         return {key: shape(inner) for key, inner in value.items()} if isinstance(value, dict) else type(value).__name__
 
     return response.status, shape(response.value) if response.value is not None else bool(response.body)
+
+
+def _text(header: str) -> str:
+    """A header with what is not UTF-8 replaced: aiohttp smuggles such bytes in as lone surrogates."""
+    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no answer, as briefly as the system says it."""
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        number = error.os_error.errno or 0
+        return os.strerror(number) if number > 0 else error.os_error.strerror or str(error)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"the answer is no HTTP: {(error.message.splitlines() or [''])[0].rstrip(':')}"
+    return str(error) or type(error).__name__
 
 
 def _at(value: Any, pointer: str) -> Any:

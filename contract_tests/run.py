@@ -60,7 +60,8 @@ class Run:
 
     def judge(self, case: Case) -> tuple[Exchange | None, list[Finding], str]:
         """Send a case and judge the answer: the exchange, its findings, or why there is none."""
-        place = f"{case.operation.id}: {case.label}" + (f" ({case.defect.rule})" if case.defect else "")
+        rule = case.defect.rule if case.defect else ""
+        place = f"{case.operation.id}: {case.label}" + (f" ({rule})" if rule else "")
         try:
             exchange = self.provider.send(case)
         except BudgetSpent as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from math import isqrt
 from typing import Any
@@ -152,18 +152,17 @@ def _strings(schema: Schema) -> st.SearchStrategy[str]:
 @st.composite
 def sizes(draw: st.DrawFn, rule: Mapping[str, int]) -> str:
     """`WxH` texts that keep a size rule, its corners among them."""
-    step, longest, ratio, least, most = _bounds(rule)
     corners = boundary_sizes(rule)
     at_a_corner: bool = bool(corners) and draw(st.booleans())
     if at_a_corner:
         return draw(st.sampled_from(corners))
-    narrowest, widest = -(-int((least / ratio) ** 0.5) // step), min(longest, isqrt(most * ratio)) // step
-    width = draw(st.integers(max(narrowest, 1), widest)) * step
-    low = max(-(-least // width), -(-width // ratio), step)
-    high = min(most // width, width * ratio, longest)
-    if -(-low // step) > high // step:
+    step, longest, ratio, least, most = _bounds(rule)
+    narrowest, widest = isqrt(max(least // ratio - 1, 0)) // step + 1, min(longest, isqrt(most * ratio)) // step
+    width = draw(st.integers(narrowest, max(narrowest, widest))) * step
+    low, high = _heights(rule, width)
+    if low > high:
         return draw(st.sampled_from(corners))
-    return f"{width}x{draw(st.integers(-(-low // step), high // step)) * step}"
+    return f"{width}x{draw(st.integers(low // step, high // step)) * step}"
 
 
 def boundary_sizes(rule: Mapping[str, int]) -> list[str]:
@@ -173,10 +172,19 @@ def boundary_sizes(rule: Mapping[str, int]) -> list[str]:
     short = next(edge for edge in range(step, longest + 1, step) if edge * edge * ratio >= least)
     found = [(1024, 1024), (1536, 1024), (1024, 1536), (square, square), (short * ratio, short)]
     found += [(width, least // width) for width in range(square, longest + 1, step) if least % width == 0][:1]
-    found.append((longest, min(most // longest, longest) // step * step))
+    widths = range(min(longest, isqrt(most * ratio)) // step * step, 0, -step)
+    found += [(width, _heights(rule, width)[1]) for width in widths if _heights(rule, width) > (0, 0)][:1]
     found += [(height, width) for width, height in found[3:]]
     texts = dict.fromkeys(f"{width}x{height}" for width, height in found)
     return [text for text in texts if size_rule_reason(rule, text) is None]
+
+
+def _heights(rule: Mapping[str, int], width: int) -> tuple[int, int]:
+    """The least and the greatest height that goes with a width; (0, -1) where none does."""
+    step, longest, ratio, least, most = _bounds(rule)
+    low = -(-max(-(-least // width), -(-width // ratio)) // step) * step
+    high = min(most // width, width * ratio, longest) // step * step
+    return (low, high) if low <= high else (0, -1)
 
 
 def _bounds(rule: Mapping[str, int]) -> tuple[int, int, int, int, int]:
@@ -195,19 +203,22 @@ class _Absent:
 ABSENT = _Absent()
 
 
+def _compiled(schema: Schema) -> Any:
+    return jsonschema_rs.Draft202012Validator(dict(schema))
+
+
 class ObjectPlan:
     """How objects of one schema are drawn; what it has worked out once serves every draw."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, compiled: Callable[[Schema], Any] = _compiled) -> None:
         _refuse_unknown(schema, ["object"])
-        self.schema = schema
         self.shapes: ShapeIndex[tuple[Shape, dict[str, st.SearchStrategy[Any]]]] = ShapeIndex(
             schema, lambda shape: (shape, {})
         )
         known = schema.get("properties", {})
         self.deciding = tuple(name for name in self.shapes.discriminators if name in known)
         self._domains = {name: domain for name in self.deciding if (domain := _domain(schema, name)) is not None}
-        self._may_begin = jsonschema_rs.Draft202012Validator(_without_required(schema)).is_valid
+        self._may_begin = compiled(_without_required(schema)).is_valid
         self._completes: dict[tuple[Any, ...], bool] = {}
 
     def possible(self, fixed: Mapping[str, Any]) -> bool:
@@ -248,7 +259,7 @@ class ObjectPlan:
         if left is not None:
             return any(self.can_be_completed(known, {**decided, left: value}) for value in self._domains[left])
         present = {name: value for name, value in decided.items() if value is not ABSENT}
-        return self._may_begin({**known, **present})
+        return bool(self._may_begin({**known, **present}))
 
 
 def _domain(schema: Schema, name: str) -> list[Any] | None:
@@ -282,8 +293,7 @@ def objects(
     return _objects(plan, least, fixed or {}) if plan.possible(fixed or {}) else st.nothing()
 
 
-@st.composite
-def _objects(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[str, Any]) -> dict[str, Any]:
+def _draw_object(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[str, Any]) -> dict[str, Any]:
     drawn = dict(fixed)
     for name in plan.deciding:
         if name not in drawn:
@@ -298,6 +308,9 @@ def _objects(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[str,
         if strategy is not None and (name in shape.required or (not least and draw(st.booleans()))):
             drawn[name] = draw(strategy)
     return {name: drawn[name] for name in shape.properties if name in drawn}
+
+
+_objects = st.composite(_draw_object)
 
 
 def _deciding_value(draw: st.DrawFn, plan: ObjectPlan, drawn: dict[str, Any], name: str, least: bool) -> Any:
@@ -320,7 +333,7 @@ def body_plan(operation: Operation, allowed: Allowed = ()) -> ObjectPlan:
     if media != "application/json":
         raise NotImplementedError(f"no strategy for bodies of type {media}: contract_tests/strategies.py")
     narrowed = {name: {"enum": list(listed)} for name, listed in allowed}
-    return ObjectPlan(merge(schema, {"properties": narrowed}) if narrowed else schema)
+    return ObjectPlan(merge(schema, {"properties": narrowed}) if narrowed else schema, operation.compile)
 
 
 def at_default(operation: Operation, roles: frozenset[str]) -> Allowed:
@@ -345,24 +358,23 @@ def cases(
     `fixed` are properties of the body that are given, `allowed` the values others may have; with `least` only what is
     required is drawn.
     """
-    query, path = (
-        st.fixed_dictionaries(
-            {
-                parameter.name: _texts(parameter)
-                for parameter in operation.parameters
-                if parameter.location == location and parameter.required
-            }
-        )
-        for location in ("query", "path")
-    )
-    bodies = objects(body_plan(operation, allowed), least, fixed) if operation.body else st.none()
+    plan = body_plan(operation, allowed) if operation.body else None
+    if plan is not None and not plan.possible(fixed or {}):
+        return st.nothing()
+    texts = {
+        location: {p.name: _texts(p) for p in operation.parameters if p.location == location and p.required}
+        for location in ("path", "query")
+    }
 
-    def case(query: dict[str, str], path: dict[str, str], body: Any) -> Case:
-        if not operation.body:
+    @st.composite
+    def case(draw: st.DrawFn) -> Case:
+        path, query = ({name: draw(text) for name, text in texts[location].items()} for location in texts)
+        if plan is None:
             return Case(contract, operation, path_parameters=path, query=query)
-        return json_case(contract, operation, body, path_parameters=path, query=query)
+        value = _draw_object(draw, plan, least, fixed or {})
+        return json_case(contract, operation, value, path_parameters=path, query=query)
 
-    return st.builds(case, query=query, path=path, body=bodies)
+    return case()
 
 
 def _texts(parameter: Parameter) -> st.SearchStrategy[str]:

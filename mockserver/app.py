@@ -221,7 +221,7 @@ class Endpoint:
             return None
         name = self._forcible.get(code)
         if name is None:
-            documented = ", ".join([self._operation.success.status, *self._forcible])
+            documented = ", ".join(sorted([self._operation.success.status, *self._forcible]))
             fields = {
                 "error-message": f"Prefer asks for status {code!r}; {self._operation.label} can answer {documented}.",
                 "error-type": "imageproof_preference",
@@ -274,7 +274,7 @@ def _nearness(contract: Contract, path: str) -> int:
 def forcible(contract: Contract, operation: Operation) -> dict[str, str]:
     """Status -> the problem that stands for it when a caller prefers that status; documented statuses only.
 
-    Not what can be told apart from it by whoever asks: an unknown path, a missing key, or a body that is fine.
+    Never an unknown path, which is not an operation's to say, nor a missing key, where one was given.
     """
     found: dict[str, str] = {}
     polls = "task-id" in operation.request_roles

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -119,12 +120,12 @@ class MockServer:
     'http://127.0.0.1:...'
 
     `start` returns when it listens and raises CannotListen when it cannot. Stopped, it can be started again; with
-    port 0 it will have another port then.
+    port 0 it will have another port then. `clock` tells the mock what time it is, in Unix seconds.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings or Settings(port=0)
-        self.mock = Mock(self.settings)
+        self.mock = Mock(self.settings, clock)
         self.port = 0
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jsonschema_rs
+import orjson
 
 from spec.documents import check_openapi, follow, load_yaml, locate, read_text, resolve, shipped
 from spec.errors import DocumentError
@@ -158,7 +159,17 @@ def load_contract(name: str, overlay: Callable[[str, dict[str, Any]], dict[str, 
     family = entry.name.rsplit(".", 1)[0]
     if overlay:
         document = overlay(family, document)
-    return parse_contract(document, entry.name, family)
+    try:
+        serial = orjson.dumps(document, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError:  # not JSON at all: the check says where
+        return parse_contract(document, entry.name, family)
+    return _parsed(serial, entry.name, family)
+
+
+@lru_cache(maxsize=32)
+def _parsed(serial: bytes, file: str, family: str) -> Contract:
+    """A contract by its document's bytes: a Contract never changes, so servers and runs may share one."""
+    return parse_contract(orjson.loads(serial), file, family)
 
 
 def parse_contract(document: dict[str, Any], file: str, family: str) -> Contract:

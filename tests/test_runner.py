@@ -34,6 +34,13 @@ class Served:
     url: str
     banner: str
 
+    def rest(self) -> tuple[str, str]:
+        """Wait for the end; what else was said to stdout, and what to stderr."""
+        self.process.wait(5)
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        return self.process.stdout.read(), self.process.stderr.read()
+
 
 @contextmanager
 def serving(*options: str, **environment: str) -> Iterator[Served]:
@@ -96,7 +103,7 @@ def test_a_free_port_is_taken_and_told_with_all_a_caller_needs() -> None:
             idle.sendall(b"GET /_imageproof/health HTTP/1.1\r\nHost: x\r\n\r\n")
             assert idle.recv(65536).startswith(b"HTTP/1.1 200")
             served.process.terminate()
-            rest, complaints = served.process.communicate(timeout=5)  # whoever is idle is not waited for
+            rest, complaints = served.rest()  # whoever is idle is not waited for
     told = served.banner + rest
     assert "export OPENAI_API_KEY=" in told
     assert "POST /v1/images/generations" in told
@@ -132,7 +139,7 @@ def test_an_unknown_name_is_exit_code_2_and_the_nearest_known_ones(
 
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_lets_a_running_request_finish(name: signal.Signals) -> None:
-    with serving("--latency", "1s") as served:
+    with serving("--latency", "800ms") as served:
         request = InFlight(served.url)
         served.process.send_signal(name)
         time.sleep(0.2)
@@ -140,7 +147,7 @@ def test_a_signal_lets_a_running_request_finish(name: signal.Signals) -> None:
         with pytest.raises(ConnectionRefusedError):
             ask(f"{served.url}/_imageproof/health")
         assert request.wait().status == 200
-        _, complaints = served.process.communicate(timeout=5)
+        _, complaints = served.rest()
         assert (served.process.returncode, complaints) == (0, "")
 
 
@@ -154,7 +161,7 @@ def test_a_second_signal_does_not_wait_for_anybody() -> None:
             time.sleep(0.3)
             assert served.process.poll() is None
             served.process.send_signal(signal.SIGINT)
-            _, complaints = served.process.communicate(timeout=5)
+            _, complaints = served.rest()
     assert (served.process.returncode, complaints) == (128 + signal.SIGINT, "")
 
 
@@ -171,7 +178,7 @@ def test_options_reach_the_mock() -> None:
         poll = ask(f"{served.url}/v1/images/tasks/{task_id}", key="sk-right")
         assert poll.json["data"]["status"] == "SUCCESS"
         served.process.terminate()
-        rest, _ = served.process.communicate(timeout=20)
+        rest, _ = served.rest()
     assert "drifts: n-ignored-single-image" in rest
     assert "sk-right" not in served.banner + rest
     pictures = []

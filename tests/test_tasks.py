@@ -7,7 +7,6 @@ from conftest import Answer, ask, delivered, generate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.app import Mock
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from mockserver.tasks import Tasks
@@ -33,13 +32,6 @@ def tasks(clock: Clock, seconds: float = 10.0, polls: int | None = None, limit: 
     return Tasks(limit, seconds, polls, 0, clock)
 
 
-def timed(settings_: Settings, clock: Clock) -> MockServer:
-    """A server whose mock has another clock."""
-    server = MockServer(settings_)
-    server.mock = Mock(settings_, clock)
-    return server
-
-
 def submit(server: MockServer, key: str = "sk-test", **body: Any) -> str:
     """Send a request in async mode; the task's id."""
     answer = generate(
@@ -58,7 +50,7 @@ def poll(server: MockServer, task_id: str, key: str = "sk-test") -> Answer:
 
 def test_time_moves_a_task_from_waiting_to_its_pictures() -> None:
     clock = Clock()
-    with timed(Settings(port=0, task_seconds=40.0), clock) as server:
+    with MockServer(Settings(port=0, task_seconds=40.0), clock) as server:
         task_id = submit(server)
         seen = []
         for seconds in (0, 5, 10, 25, 39, 40, 60):
@@ -84,7 +76,7 @@ def test_the_envelope_is_the_documented_one_in_every_state(mock: MockServer) -> 
 
 
 def test_counted_polls_move_a_task_whatever_the_time() -> None:
-    with timed(Settings(port=0, task_polls=5, task_seconds=1e9), Clock()) as server:
+    with MockServer(Settings(port=0, task_polls=5, task_seconds=1e9), Clock()) as server:
         task_id = submit(server)
         seen = [poll(server, task_id).json["data"] for _ in range(6)]
     assert [data["status"] for data in seen] == [WORDS[n] for n in (0, 1, 1, 1, 2, 2)]

@@ -14,7 +14,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "fixtures" / "documents" / "zhongzhuan-create-edit-image.txt"
-pytestmark = pytest.mark.xdist_group("wheel")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
     binaries = folder / ("Scripts" if os.name == "nt" else "bin")
-    command = [binaries / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command = [str(binaries / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run(
         [*command, "--constraint", str(ROOT / "constraints.txt"), str(wheel)], check=True, capture_output=True
     )
@@ -65,7 +64,15 @@ def test_the_wheel_holds_the_rooms_and_the_contract_and_nothing_else(wheel: Path
 
 
 def test_the_installed_check_convicts_the_installed_mock(installed: Path, served: str, tmp_path: Path) -> None:
-    command = [installed / "imageproof", "check", served, "--max-images", "2", "--report-dir", str(tmp_path / "report")]
+    command = [
+        str(installed / "imageproof"),
+        "check",
+        served,
+        "--max-images",
+        "2",
+        "--report-dir",
+        str(tmp_path / "report"),
+    ]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 1, result.stdout + result.stderr
     assert "chat-shaped-200" in result.stdout
@@ -76,7 +83,7 @@ def test_the_installed_lint_names_the_pages_defects(installed: Path, tmp_path: P
     page = tmp_path / "page.txt"
     page.write_bytes(PAGE.read_bytes())
     result = subprocess.run(
-        [installed / "imageproof", "lint", page], cwd=tmp_path, capture_output=True, text=True, check=False
+        [installed / "imageproof", "lint", str(page)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert result.returncode == 1, result.stdout + result.stderr
     assert "chat-shaped-200" in result.stdout

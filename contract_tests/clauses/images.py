@@ -14,6 +14,8 @@ _MEDIA_TYPES = {
     "svg": "image/svg+xml",
 }
 
+_HELD_ELSEWHERE = ("image-url", "image-b64")
+
 
 def _decoded(exchange: Exchange) -> list[Seen]:
     return [picture for picture in exchange.pictures if picture.format] if exchange.owes_pictures else []
@@ -56,11 +58,12 @@ def reachable(exchange: Exchange) -> Verdict:
 @clause("images.decodes", "MUST", "x-role: image-*")
 def decodes(exchange: Exchange) -> Verdict:
     """A picture's bytes are a whole picture."""
-    pictures = [picture for picture in exchange.pictures if picture.data] if exchange.owes_pictures else []
-    if not pictures:
+    # A link that leads nowhere and base64 that is none are other clauses' business.
+    pictures = [picture for picture in exchange.pictures if picture.data or picture.role not in _HELD_ELSEWHERE]
+    if not pictures or not exchange.owes_pictures:
         return None
-    bad = next((picture for picture in pictures if picture.trouble), None)
-    return Broken("a picture that decodes", bad.trouble, bad.pointer) if bad else CONFORMS
+    bad = next((picture for picture in pictures if picture.trouble or picture.problem), None)
+    return Broken("a picture that decodes", bad.trouble or bad.problem, bad.pointer) if bad else CONFORMS
 
 
 @clause("images.size", "MUST", "x-role: size")

@@ -53,7 +53,8 @@ def order(exchange: Exchange) -> Verdict:
     if not ranks:
         return None
     told = " -> ".join(word for word, _ in groupby(words))
-    return CONFORMS if ranks == sorted(ranks) else Broken("queued -> running -> ended", told)
+    kept = ranks == sorted(ranks) and len(TERMINAL_STATES & set(words)) <= 1
+    return CONFORMS if kept else Broken("queued -> running -> ended", told)
 
 
 @clause("task.ends", "MUST", "x-states")

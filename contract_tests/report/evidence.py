@@ -11,6 +11,7 @@ from contract_tests.exchange import Exchange
 
 _SHORT_TEXT = 160
 _SHORT_LIST = 4
+_LONGEST_ARGUMENT = 100_000  # bytes; Linux takes 128 KiB for one argument of a command
 #: controls, lone surrogates, and what turns the direction of text or takes no room
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
 
@@ -21,28 +22,34 @@ def visible(text: str) -> str:
 
 
 def curl(exchange: Exchange) -> str:
-    """A command that sends the same request; the key comes from the caller's environment."""
-    parts = ["curl", "-sS", "-i", "-X", exchange.case.operation.method.upper(), shlex.quote(exchange.url)]
+    """A command that sends the same request, byte for byte; the key comes from the caller's environment."""
+    body = exchange.case.body
+    parts = ["curl", "-g", "-sS", "-i", "-X", exchange.case.operation.method.upper(), shlex.quote(exchange.url)]
     for name, value in exchange.sent_headers.items():
         # The key stands as $VARIABLE: double quotes let the caller's shell fill it in.
         parts += ["-H", f'"{name}: {value}"' if value.startswith("Bearer $") else shlex.quote(f"{name}: {value}")]
-    if exchange.case.body:
-        if exchange.case.media is None:
-            parts += ["-H", "'content-type:'"]  # or curl names one of its own
-        parts += ["--data-binary", _quoted(exchange.case.body)]
-    return " ".join(parts)
+    if body and exchange.case.media is None:
+        parts += ["-H", "'content-type:'"]  # or curl names one of its own
+    if not body:
+        return " ".join(parts)
+    if len(body) <= _LONGEST_ARGUMENT and _is_plain(body):
+        return " ".join([*parts, "--data-raw", shlex.quote(body.decode())])  # raw: a first @ names no file
+    return " ".join(["printf", _printf_format(body), "|", *parts, "--data-binary", "@-"])
 
 
-def _quoted(body: bytes) -> str:
-    """A body for the shell, byte for byte; bash's `$'...'` where it is no printable text."""
+def _is_plain(body: bytes) -> bool:
+    """Whether a body is text of which a person sees every character."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        text = ""
-    if text and visible(text) == text:
-        return shlex.quote(text)
-    escaped = "".join(chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in body)
-    return f"$'{escaped}'"
+        return False
+    return visible(text) == text
+
+
+def _printf_format(body: bytes) -> str:
+    """Any bytes as a format of the shell's printf: no limit of length, no byte that an argument cannot hold."""
+    escaped = "".join(chr(byte) if 32 <= byte < 127 and byte not in b"\\'%" else f"\\{byte:03o}" for byte in body)
+    return f"'{escaped}'"
 
 
 def shortened(value: Any) -> Any:
@@ -59,7 +66,7 @@ def shortened(value: Any) -> Any:
 
 def body_text(body: bytes, value: Any) -> str:
     """A body for a person: JSON indented and shortened, anything else as its beginning."""
-    if value is not None:
+    if value is not None and not isinstance(value, bytes):  # bytes: no JSON by its content type
         return json.dumps(shortened(value), ensure_ascii=False, indent=2)
     text = body[:1000].decode("utf-8", "replace")
     return text + (f"… ({len(body)} bytes)" if len(body) > 1000 else "")

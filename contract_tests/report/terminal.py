@@ -29,7 +29,10 @@ def show(data: Mapping[str, Any], console: Console, folder: Path | None) -> None
     console.print()
     for number, finding in enumerate(data["findings"], 1):
         console.print(_finding(number, finding, data["provider"]))
+    if data["findings"]:
+        console.print()
     console.print(_headline(data), soft_wrap=True)
+    console.print()
     console.print(_account(data))
     if folder is not None:
         width = max(len(name) for name in STEPS.values())
@@ -40,7 +43,8 @@ def show(data: Mapping[str, Any], console: Console, folder: Path | None) -> None
 
 def _headline(data: Mapping[str, Any]) -> Text:
     counts = {level: sum(finding["level"] == level for finding in data["findings"]) for level in _LEVEL_STYLES}
-    told = ", ".join(f"{count} {level}" for level, count in counts.items() if count) or "nothing found"
+    told = ", ".join(f"{count} {level}" for level, count in counts.items() if count)
+    told = told or ("nothing found" if data["verdict"] == "conforms" else "")
     verdict, interrupted = data["verdict"], "  interrupted, this is what was seen" if data["interrupted"] else ""
     return Text.assemble(
         (f" {verdict.upper()} ", f"{_VERDICT_STYLES[verdict]} reverse"),

@@ -1,0 +1,222 @@
+"""Exchanges made by hand: the real contract, real bytes, real pictures, and any answer a test wants to see judged."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import orjson
+from PIL import Image
+
+from contract_tests.cases import Case, Defect, json_case
+from contract_tests.clauses import Broken, catalogue
+from contract_tests.exchange import Exchange
+from contract_tests.mutations import labelled, unknown_task
+from contract_tests.seen import Seen, decode_base64, look, unreachable
+from mockserver.artist import Artist, Picture
+from spec.messages import Response, Undecodable, decode, media_type
+from spec.profiles import PLAIN
+
+IMAGES = PLAIN.contract("images")
+CREATE = IMAGES.operation("createImage")
+TASK = IMAGES.operation("getImageTask")
+NOW = 1_800_000_000.0
+CHEAP: dict[str, Any] = {
+    "model": "dall-e-2",
+    "prompt": "A red fox",
+    "size": "256x256",
+    "response_format": "b64_json",
+}
+LINKED: dict[str, Any] = {**CHEAP, "response_format": "url"}
+GPT: dict[str, Any] = {"model": "gpt-image-2", "prompt": "A red fox", "size": "1024x640"}
+LINK = "https://cdn.example/fox.png"
+HEADERS = {"content-type": "application/json", "x-request-id": "req_1"}
+TASK_ID = "3dad96708a77485e97ac7ef652796d7b"
+
+_ARTIST = Artist()
+
+
+# --- pictures ---------------------------------------------------------------------------------------
+
+
+def drawn(width: int = 256, height: int = 256, format_: str = "png", **more: Any) -> bytes:
+    """A real picture; `index` makes it another one."""
+    return _ARTIST.draw(Picture("A red fox", width, height, format_, **more))
+
+
+@cache
+def blank(width: int = 256, height: int = 256) -> bytes:
+    """A picture of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), (17, 34, 51)).save(file, "PNG")
+    return file.getvalue()
+
+
+def in_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+# --- requests ---------------------------------------------------------------------------------------
+
+
+def asking(told: Mapping[str, Any], **query: str) -> Case:
+    """A valid request for pictures."""
+    case = json_case(IMAGES, CREATE, told, query=query)
+    assert labelled(case) is None, f"not valid: {case}"
+    return case
+
+
+def asking_wrongly(told: Mapping[str, Any], **changes: Any) -> Case:
+    """A request with one defect, labelled by the contract; `authorization` is the only change."""
+    case = labelled(replace(json_case(IMAGES, CREATE, told), **changes))
+    assert case is not None, f"not one defect: {told}"
+    return case
+
+
+def asking_in_vain() -> Case:
+    """A question about a task nobody has."""
+    return unknown_task(IMAGES, TASK)
+
+
+# --- answers ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a link leads to; `problem` says why to nothing."""
+
+    data: bytes = b""
+    media: str = "image/png"
+    problem: str = ""
+
+
+def pictures(*data: bytes, **more: Any) -> dict[str, Any]:
+    """The body of an answer with these pictures in base64."""
+    return {"created": int(NOW), "data": [{"b64_json": in_base64(one)} for one in data], **more}
+
+
+def links(*urls: str) -> dict[str, Any]:
+    """The body of an answer with these links."""
+    return {"created": int(NOW), "data": [{"url": url} for url in urls]}
+
+
+def error(code: str | None, param: str | None, message: str = "This is not possible.", **more: Any) -> dict[str, Any]:
+    """The body of a refusal."""
+    return {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code, **more}}
+
+
+def refusal(defect: Defect | None) -> dict[str, Any]:
+    """The body of the right refusal of a defect."""
+    assert defect is not None
+    wanted = IMAGES.problem(defect.problem).fields.get("error-param")
+    return error(defect.code, defect.param if wanted == "{param}" else wanted)
+
+
+def exchange(
+    case: Case,
+    body: Any,
+    status: int = 200,
+    headers: Mapping[str, str] = HEADERS,
+    targets: Mapping[str, Target] | None = None,
+    parent: Exchange | None = None,
+    seconds: float = 1.0,
+) -> Exchange:
+    """A request and its answer, pictures looked at as the provider looks at them; `body` is bytes or a JSON value."""
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    response = Response(status, headers, raw)
+    try:
+        response.value = decode(raw, "application/json")
+    except Undecodable:
+        response.value = None
+    found = Exchange(case, "https://api.example" + case.path, case.headers, response, NOW, seconds, 1, parent)
+    if found.succeeded:
+        found.pictures = [
+            _seen(meaning.role, meaning.pointer, meaning.raw, targets or {}) for meaning in found.image_meanings
+        ]
+    return found
+
+
+def _seen(role: str, pointer: str, raw: Any, targets: Mapping[str, Target]) -> Seen:
+    if not isinstance(raw, str) or not raw:
+        return unreachable(role, pointer, str(raw), "it is empty")
+    if role == "image-b64":
+        data, complaint = decode_base64(raw)
+        return look(role, pointer, raw, data) if data else unreachable(role, pointer, raw, complaint)
+    target = targets.get(raw, Target(drawn()))
+    if target.problem:
+        return unreachable(role, pointer, raw, target.problem)
+    return look(role, pointer, raw, target.data, media_type(target.media))
+
+
+# --- tasks ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One answer about a task. `data` None: no pictures; `more` replaces members of the task."""
+
+    status: str
+    progress: str
+    data: Any = None
+    times: tuple[int, int, int] = (int(NOW), 0, 0)
+    more: tuple[tuple[str, Any], ...] = ()
+    http: int = 200
+
+    @property
+    def body(self) -> Any:
+        """The answer's body."""
+        if self.http != 200:
+            return error(None, None, "Something broke.")
+        submitted, started, finished = self.times
+        told = {
+            "task_id": TASK_ID,
+            "action": "generate",
+            "status": self.status,
+            "fail_reason": "",
+            "submit_time": submitted,
+            "start_time": started,
+            "finish_time": finished,
+            "progress": self.progress,
+            "data": self.data,
+        }
+        return {"code": "success", "message": "", "data": {**told, **dict(self.more)}}
+
+
+QUEUED = Poll("QUEUED", "0%")
+RUNNING = Poll("IN_PROGRESS", "40%", times=(int(NOW), int(NOW) + 1, 0))
+FAILED = Poll(
+    "FAILURE", "40%", times=(int(NOW), int(NOW) + 1, int(NOW) + 2), more=(("fail_reason", "It was too hard."),)
+)
+
+
+def done(**changes: Any) -> Poll:
+    """The last answer about a task that went well."""
+    whole = Poll("SUCCESS", "100%", pictures(drawn()), (int(NOW), int(NOW) + 1, int(NOW) + 3))
+    return replace(whole, **changes)
+
+
+def task(*polls: Poll, told: Mapping[str, Any] = CHEAP, gave_up: str = "") -> Exchange:
+    """A submit and what the polls said."""
+    submit = exchange(asking(told, **{"async": "true"}), {"task_id": TASK_ID})
+    question = Case(IMAGES, TASK, path_parameters={"task_id": TASK_ID})
+    submit.polls = [exchange(question, poll.body, poll.http, parent=submit) for poll in polls]
+    submit.gave_up = gave_up
+    return submit
+
+
+# --- judging ----------------------------------------------------------------------------------------
+
+
+def whole(judged: Exchange) -> Iterable[Exchange]:
+    """An exchange and its polls."""
+    return (judged, *judged.polls)
+
+
+def broken(judged: Exchange) -> dict[str, Broken]:
+    """Every clause an exchange or one of its polls breaks."""
+    verdicts = [(clause.id, clause.judge(part)) for part in whole(judged) for clause in catalogue().values()]
+    return {id_: verdict for id_, verdict in verdicts if isinstance(verdict, Broken)}

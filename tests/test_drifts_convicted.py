@@ -1,0 +1,153 @@
+"""A mock that plays a drift is found out by a handful of cases, under the drift's own name; a faithful one is not.
+
+Real servers, the real client, the shipped cases: what the product does in a run, on a small scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from contract_tests.budget import Ledger
+from contract_tests.cases import Case
+from contract_tests.findings import Findings
+from contract_tests.provider import Provider
+from contract_tests.run import DUMMY_KEY, Options, Run, open_run
+from contract_tests.strategies import pixels
+from contract_tests.suite_cases import cases_of
+from mockserver.runner import MockServer
+from mockserver.settings import Settings
+from spec.drifts import DriftUse, catalogue, drift_use, drift_uses
+from spec.language import TERMINAL_STATES
+from spec.profiles import PLAIN, load_profile, profile_names
+
+NOWHERE = "http://127.0.0.1:9"
+EVERYTHING = 1000  # pictures: the cap must leave no case out
+PROFILES = [None, *profile_names()]
+
+
+def first(cases: Iterable[Case], wanted: Callable[[Case], bool]) -> Case:
+    return next(filter(wanted, cases))
+
+
+def without(what: str, param: str) -> Callable[[Case], bool]:
+    return lambda case: case.defect is not None and (case.defect.problem, case.defect.param) == (what, param)
+
+
+def in_base64(case: Case) -> bool:
+    return bool(case.asked["delivery"] == "image-b64")
+
+
+def two(case: Case) -> bool:
+    return in_base64(case) and case.asked["count"] == 2
+
+
+def wide(case: Case) -> bool:
+    size = case.asked.get("size")
+    return in_base64(case) and isinstance(size, tuple) and size[0] != size[1]
+
+
+@cache
+def handful(profile: str | None) -> tuple[Case, ...]:
+    """Few of the shipped cases: two pictures, a wide one, a link, a task where there are tasks, and some refusals."""
+    with closing(open_run(Options(NOWHERE, profile=profile, max_images=EVERYTHING))) as run:
+        refusals = cases_of("refusals", run)
+        made = sorted(cases_of("pictures", run), key=lambda case: case.asked["count"] * pixels(case))
+        return (
+            first(refusals, without("missing-credentials", "Authorization")),
+            first(refusals, without("missing-parameter", "model")),
+            *cases_of("lookups", run),
+            first(made, two),
+            first(made, wide),
+            first(made, lambda case: not in_base64(case)),
+            *sorted(cases_of("tasks", run), key=pixels)[:1],
+        )
+
+
+def run_of_the_handful(url: str) -> Run:
+    """A run that need not read its contracts: the cases bring theirs."""
+    return Run(Options(url), PLAIN, (), Provider(url, DUMMY_KEY, Ledger(None), task_timeout=10.0))
+
+
+def findings_about(profile: str | None, drifts: tuple[DriftUse, ...]) -> Findings:
+    """What a run of the handful finds in a mock of this profile that plays these drifts and no others."""
+    played = replace(load_profile(profile) if profile else PLAIN, drifts=())
+    settings = Settings(port=0, profile=played, drifts=drifts, task_seconds=0.2)
+    with MockServer(settings) as server, closing(run_of_the_handful(server.url)) as run:
+        for case in handful(profile):
+            exchange, _, reason = run.judge(case)
+            assert exchange is not None, reason
+            if exchange.wants_task:
+                run.follow(exchange)
+                assert all(poll.state in TERMINAL_STATES for poll in exchange.polls[-1:])
+        return run.findings
+
+
+def drifts_in(findings: Findings) -> set[str | None]:
+    """The names of everything found; None for a finding without one."""
+    return {finding.drift.id if finding.drift else None for finding in findings.all}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_mock_without_drifts_is_found_faithful(profile: str | None) -> None:
+    findings = findings_about(profile, ())
+    assert findings.all == []
+    assert not findings.drifted
+    looked_at = {"images.count", "images.size", "images.reachable", "images.b64-clean", "auth.enforced", "error.param"}
+    assert looked_at <= set(findings.tallies)
+    tasks = {"task.accepted", "task.order", "task.ends", "task.result", "task.unknown"}
+    assert tasks & set(findings.tallies) == (set() if profile == "zhongzhuan" else tasks)
+
+
+@pytest.mark.parametrize("id_", catalogue())
+def test_a_drift_is_convicted_by_its_clause_and_named(id_: str) -> None:
+    findings = findings_about(None, drift_uses([id_]))
+    assert findings.drifted
+    assert drifts_in(findings) == {id_}, "and what it breaks on the way is its finding too"
+    assert {finding.clause.id for finding in findings.all} == {catalogue()[id_].clause}
+    assert findings.tallies[catalogue()[id_].clause].drifts > 0
+    assert all(finding.count + finding.others.total() > 0 for finding in findings.all)
+
+
+@pytest.mark.parametrize("profile", profile_names())
+def test_the_drifts_of_a_profile_are_recognised(profile: str) -> None:
+    whole = load_profile(profile)
+    with (
+        MockServer(Settings(port=0, profile=whole)) as server,
+        closing(open_run(Options(server.url, profile=profile))) as run,
+    ):
+        for case in handful(profile):
+            run.judge(case)
+        assert drifts_in(run.findings) == {use.drift.id for use in whole.drifts}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_several_drifts_at_once_are_told_apart(profile: str | None) -> None:
+    together = {
+        "n-ignored-single-image",
+        "size-ignored-200-wrong-aspect",
+        "data-url-inside-b64-json",
+        "missing-model-503",
+    }
+    if profile != "zhongzhuan":  # which has no tasks
+        together.add("async-ignored-returns-sync")
+    assert drifts_in(findings_about(profile, drift_uses(together))) == together
+
+
+def test_an_outage_in_other_words_is_the_same_drift() -> None:
+    use = drift_use("missing-model-503:message=busy,code=overloaded")
+    [finding] = findings_about(None, (use,)).all
+    assert finding.drift is use.drift
+    assert finding.broken.received == "503"
+    assert finding.exchange.error("error-code") == "overloaded"
+
+
+def test_the_evidence_of_a_finding_is_the_exchange_that_shows_it() -> None:
+    [finding] = findings_about(None, drift_uses(["n-ignored-single-image"])).all
+    assert (finding.broken.expected, finding.broken.received) == ("2 pictures", "1")
+    assert finding.exchange.pictures_delivered == 1
+    assert finding.operation == finding.exchange.case.operation.id == "createImage"

@@ -1,0 +1,153 @@
+"""What is sent, and in what order: cheap first, much shown by few pictures."""
+
+import subprocess
+import sys
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from contract_tests.cases import Case, expected_images
+from contract_tests.planning import collect, coverage, shows
+from contract_tests.strategies import cases, pixels
+from spec.language import IMAGE_ROLES
+from spec.profiles import PLAIN, load_profile, profile_names
+from spec.validation import request_check
+
+IMAGES = PLAIN.contract("images")
+CREATE = IMAGES.operation("createImage")
+MODELS = CREATE.body["application/json"]["properties"]["model"]["enum"]
+STREAMS = frozenset({"stream", "partial-count"})
+
+
+@cache
+def planned(seed: int = 0) -> list[Case]:
+    return coverage(IMAGES, CREATE, seed, unavailable=STREAMS)
+
+
+PLAN = planned()
+
+
+def asked(cases_: list[Case], role: str) -> set[object]:
+    return {case.asked.get(role) for case in cases_}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_first_dozen_cases_show_what_matters_most(seed: int) -> None:
+    dozen = planned(seed)[:12]
+    assert asked(dozen, "output-format") == {"png", "jpeg", "webp", "gif", "svg"}
+    assert {"image-url", "image-b64"} <= asked(dozen, "delivery") <= IMAGE_ROLES
+    assert max(case.asked["count"] for case in dozen) >= 2
+    assert "transparent" in asked(dozen, "background")
+    sizes = [size for size in asked(dozen, "size") if isinstance(size, tuple)]
+    assert any(width > height for width, height in sizes)
+    assert any(width < height for width, height in sizes)
+    assert sum(map(expected_images, dozen)) <= 16, "and they do not cost much more than a picture each"
+
+
+def test_the_first_case_is_the_cheapest_with_count_and_size_said() -> None:
+    first = PLAN[0]
+    assert expected_images(first) == 1
+    assert set(first.request.value) == {"model", "prompt", "n", "size"}
+    assert pixels(first) == min(map(pixels, PLAN))
+
+
+def test_the_second_case_says_only_what_must_be_said() -> None:
+    assert set(PLAN[1].request.value) == {"model", "prompt"}
+
+
+def test_every_case_of_a_plan_is_valid_and_none_is_planned_twice() -> None:
+    check = request_check(IMAGES, CREATE)
+    assert all(check.accepts(case.request) for case in PLAN)
+    assert len({case.key for case in PLAN}) == len(PLAN)
+
+
+def test_every_case_shows_something_no_earlier_one_did() -> None:
+    seen = [set().union(*(shows(case) for case in PLAN[: index + 1])) for index in range(len(PLAN))]
+    assert all(before < after for before, after in pairwise(seen))
+    half = len(seen) // 2
+    assert len(seen[half]) > 0.6 * len(seen[-1]), "most is shown early"
+
+
+def test_a_whole_plan_shows_every_model_and_every_listed_value() -> None:
+    assert asked(PLAN, "model") == set(MODELS)
+    assert asked(PLAN, "quality") >= {"low", "medium", "high", "auto", "xhigh", "max", "standard", "hd"}
+    assert asked(PLAN, "style") >= {"vivid", "natural"}
+    assert asked(PLAN, "background") >= {"transparent", "opaque", "auto"}
+    assert asked(PLAN, "size") >= {
+        "auto",
+        (256, 256),
+        (512, 512),
+        (1792, 1024),
+        (1024, 1792),
+        (3840, 2160),
+        (480, 1440),
+    }
+
+
+def test_a_plan_pairs_models_with_what_else_is_asked() -> None:
+    pairs = {pair for case in PLAN for pair in shows(case) if len(pair) == 2}
+    drawn = collect([cases(IMAGES, CREATE)] * 50, 6, 99)
+    roles = ("output-format", "background", "delivery", "quality")
+    possible = {pair for case in drawn for pair in shows(case) if len(pair) == 2 and pair[0][0] == "model"
+                and pair[1][0] in roles}  # fmt: skip
+    missed = possible - pairs
+    assert len(possible) > 120
+    assert len(missed) <= 0.1 * len(possible), sorted(map(str, missed))
+
+
+def test_only_the_models_asked_for_are_planned() -> None:
+    plan = coverage(IMAGES, CREATE, 0, models=["dall-e-2", "gpt-image-1"], unavailable=STREAMS)
+    assert asked(plan, "model") == {"dall-e-2", "gpt-image-1"}
+    assert asked(plan, "delivery") == {"image-url", "image-b64"}
+    assert {2} <= asked(plan, "count")
+
+
+def test_what_has_no_documented_answer_is_not_asked() -> None:
+    assert asked(PLAN, "stream") <= {False, None}
+    assert asked(coverage(IMAGES, CREATE, 0), "stream") >= {True, False}
+
+
+def test_the_same_seed_plans_the_same_cases_and_another_seed_others() -> None:
+    again = coverage(IMAGES, CREATE, 0, unavailable=STREAMS)
+    assert [case.key for case in again] == [case.key for case in PLAN]
+    assert [case.key for case in planned(1)] != [case.key for case in PLAN]
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_profile_can_be_planned(name: str) -> None:
+    contract = load_profile(name).contract("images")
+    operation = contract.operation("createImage")
+    plan = coverage(contract, operation, 0, unavailable=STREAMS)
+    assert all(request_check(contract, operation).accepts(case.request) for case in plan)
+    assert {"image-url", "image-b64"} <= asked(plan, "delivery")
+    assert len({case.key for case in plan}) == len(plan)
+
+
+def test_an_operation_without_a_body_is_planned_as_one_case() -> None:
+    lookup = IMAGES.operation("getImageTask")
+    (case,) = coverage(IMAGES, lookup, 0)
+    assert request_check(IMAGES, lookup).accepts(case.request)
+
+
+def test_what_is_drawn_does_not_depend_on_what_is_imported(tmp_path: Path) -> None:
+    script = (
+        "import importlib, sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "[importlib.import_module(name) for name in sys.argv[2:]]\n"
+        "from contract_tests.planning import coverage\n"
+        "from spec.contract import load_contract\n"
+        "contract = load_contract('images')\n"
+        "print([case.body for case in coverage(contract, contract.operation('createImage'), 3)])\n"
+    )
+    words = [f"WORD_{number} = 'word-of-the-caller-{number}'; NUMBER_{number} = {number + 1}" for number in range(50)]
+    (tmp_path / "callers_own_module.py").write_text("\n".join(words), encoding="utf-8")
+    plans = {
+        subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path), *modules], capture_output=True, text=True, check=True
+        ).stdout
+        for modules in ([], ["callers_own_module", "mockserver.app"])
+    }
+    assert len(plans) == 1
+    assert "word-of-the-caller" not in plans.pop()

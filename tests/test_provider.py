@@ -1,0 +1,490 @@
+"""The provider as the contract tests meet it: addresses, money, silence, tasks, links."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from contract_tests.budget import BudgetSpent, Ledger
+from contract_tests.cases import Case, json_case, most_images
+from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
+from contract_tests.report.record import write
+from contract_tests.run import Options, open_run
+from mockserver.runner import MockServer
+from mockserver.settings import Settings
+from spec.profiles import PLAIN, load_profile
+
+IMAGES = PLAIN.contract("images")
+CREATE = IMAGES.operation("createImage")
+TASK = IMAGES.operation("getImageTask")
+KEY = "sk-test-0123456789"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came over the wire; header names are lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: float = field(default_factory=time.monotonic, compare=False)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One answer to give; a JSON value or bytes."""
+
+    value: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> bytes:
+        return self.value if isinstance(self.value, bytes) else json.dumps(self.value).encode()
+
+
+class Listener(ThreadingHTTPServer):
+    """A provider of a few lines: `answer` says what comes back, `asked` keeps what came."""
+
+    daemon_threads = True
+
+    def __init__(self, answer: Callable[[Asked], Told]) -> None:
+        self.answer = answer
+        self.asked: list[Asked] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = 65536  # one packet for an answer, or each waits 40 ms for the first one to be acknowledged
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except ConnectionError:  # the client has heard enough
+            self.close_connection = True
+
+    def _serve(self) -> None:
+        assert isinstance(self.server, Listener)
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers = {name.lower(): text for name, text in self.headers.items()}
+        asked = Asked(self.command, self.path, headers, body)
+        self.server.asked.append(asked)
+        told = self.server.answer(asked)
+        self.send_response(told.status)
+        for name, text in {"content-type": "application/json", **told.headers}.items():
+            self.send_header(name, text)
+        self.send_header("content-length", str(len(told.body)))
+        self.end_headers()
+        self.wfile.write(told.body)
+
+    do_GET = do_POST = _serve  # noqa: N815 - the names http.server looks for
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def listening(answer: Callable[[Asked], Told]) -> Iterator[Listener]:
+    """A running Listener."""
+    with Listener(answer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join(5)
+
+
+@contextmanager
+def asking(url: str, most: int | None = None, key: str = KEY, **more: Any) -> Iterator[Provider]:
+    """A provider at a URL."""
+    with Provider(url, key, Ledger(most), **more) as provider:
+        yield provider
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """The URL of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def free_port() -> int:
+    """A port where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def create(**body: Any) -> Case:
+    """A request for pictures, cheap unless told otherwise."""
+    return json_case(IMAGES, CREATE, {"model": "dall-e-2", "prompt": "A fox", "size": "256x256", **body})
+
+
+def png(width: int = 256, height: int = 256) -> bytes:
+    """A picture with more than one colour."""
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize((width, height)).save(out, "PNG")
+    return out.getvalue()
+
+
+def links(*urls: str) -> Told:
+    """A documented success with these links."""
+    return Told({"created": int(time.time()), "data": [{"url": url} for url in urls]})
+
+
+# --- addresses --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "root"),
+    [
+        ("https://api.example.com", "https://api.example.com"),
+        ("https://api.example.com/", "https://api.example.com"),
+        ("https://api.example.com/v1", "https://api.example.com"),
+        ("https://api.example.com/v1/", "https://api.example.com"),
+        (" https://api.example.com/v1\n", "https://api.example.com"),
+        ("https://api.example.com/openai/v1", "https://api.example.com/openai"),
+        ("https://api.example.com/openai/", "https://api.example.com/openai"),
+        ("https://api.example.com/v1beta", "https://api.example.com/v1beta"),
+        ("http://[::1]:8080/v1", "http://[::1]:8080"),
+        ("127.0.0.1:4010/v1", "http://127.0.0.1:4010"),
+        ("localhost:4010", "http://localhost:4010"),
+        ("api.example.com/v1", "https://api.example.com"),  # a key is not sent in the clear unasked
+    ],
+)
+def test_a_base_url_is_understood_however_it_is_written(url: str, root: str) -> None:
+    assert root_of(url) == root
+    assert root_of(root) == root
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "   ",
+        "https://",
+        "ftp://api.example.com/v1",
+        "file:///etc/passwd",
+        "https://api.example.com:port/v1",
+        "https://api.example.com:0/v1",
+        "https://api.example.com:99999/v1",
+        "https://[::1/v1",
+        "https://api.example.com/v 1",
+        f"https://api.example.com/v1?key={KEY}",
+        f"https://api.example.com/v1#{KEY}",
+        f"https://user:{KEY}@api.example.com/v1",
+        f"https://{KEY}@api.example.com/v1",
+    ],
+)
+def test_what_is_no_base_url_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ValueError, match=r"URL") as refusal:
+        root_of(url)
+    assert KEY not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("root", "here"),
+    [
+        ("http://127.0.0.1:4010", True),
+        ("http://127.8.9.10", True),
+        ("http://localhost:1", True),
+        ("http://[::1]:1", True),
+        ("http://127.evil.example", False),
+        ("http://127.0.0.1.evil.example", False),
+        ("http://localhost.evil.example", False),
+        ("http://0.0.0.0:4010", False),
+        ("http://192.168.0.1", False),
+    ],
+)
+def test_only_this_machine_is_loopback(root: str, here: bool) -> None:
+    assert is_loopback(root) is here
+
+
+@pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
+def test_every_form_of_the_url_reaches_the_same_path(mock: MockServer, suffix: str) -> None:
+    with asking(mock.url + suffix) as provider:
+        assert provider.send(create()).response.status == 200
+    assert mock.journal[0].path == "/v1/images/generations"
+
+
+def test_a_path_in_front_of_v1_is_kept() -> None:
+    with listening(lambda _: Told({}, 404)) as server, asking(f"{server.url}/openai/v1/") as provider:
+        provider.send(create())
+    assert server.asked[0].path == "/openai/v1/images/generations"
+
+
+# --- money ------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(cap=st.integers(0, 6), counts=st.lists(st.integers(1, 4), min_size=1, max_size=5))
+def test_no_run_costs_more_than_its_cap(mock: MockServer, cap: int, counts: list[int]) -> None:
+    mock.reset()
+    refused = delivered = 0
+    with asking(mock.url, cap) as provider:
+        for number, count in enumerate(counts):
+            try:
+                exchange = provider.send(create(n=count, prompt=f"Fox {number}"))
+            except BudgetSpent:
+                refused += 1
+                assert delivered + count > cap  # not sent because it did not fit, for no other reason
+            else:
+                delivered += len(exchange.pictures)
+            assert provider.ledger.images == delivered <= cap
+    created = [entry for entry in mock.journal if entry.operation == "createImage"]
+    assert len(created) == provider.ledger.requests == len(counts) - refused
+
+
+def test_a_case_is_sent_once(mock: MockServer) -> None:
+    with asking(mock.url, 1) as provider:
+        first = provider.send(create())
+        assert provider.send(create()) is first
+        assert (provider.ledger.images, provider.ledger.requests) == (1, 1)
+        with pytest.raises(BudgetSpent):
+            provider.send(create(prompt="Another fox"))
+    assert [entry.path for entry in mock.journal if entry.operation == "createImage"] == ["/v1/images/generations"]
+
+
+def test_a_provider_that_delivers_on_broken_requests_is_paid_and_trusted_no_more() -> None:
+    with listening(lambda _: links()) as server:
+        picture = f"{server.url}/p.png"
+        server.answer = lambda asked: links(picture) if asked.method == "POST" else Told(png())
+        broken = Case(
+            IMAGES, CREATE, create(n=99).body, "application/json", defect=next(iter(_defects("n", "above-maximum")))
+        )
+        with asking(server.url, 5) as provider:
+            provider.send(broken)
+            assert (provider.ledger.images, provider.ledger.refused_but_delivered) == (1, 1)
+            again = Case(IMAGES, CREATE, create(n=98).body, "application/json", defect=broken.defect)
+            assert most_images(again) == 98
+            with pytest.raises(BudgetSpent):
+                provider.send(again)
+
+
+def _defects(param: str, problem: str) -> Iterator[Any]:
+    from contract_tests.planning import refusals
+
+    for case in refusals(IMAGES, CREATE, 0):
+        if case.defect is not None and (case.defect.param, case.defect.problem) == (param, problem):
+            yield case.defect
+
+
+# --- silence ----------------------------------------------------------------------------------------
+
+
+def test_a_refused_connection_says_nothing_about_the_contract_and_costs_nothing() -> None:
+    with asking(f"http://127.0.0.1:{free_port()}", 1) as provider:
+        with pytest.raises(CouldNotLook, match="Connection refused") as error:
+            provider.send(create())
+        assert not error.value.arrived
+        assert provider.ledger.images == 0
+
+
+def test_an_answer_that_does_not_come_in_time_may_be_billed() -> None:
+    with silent() as url, asking(url, 1, timeout=0.2) as provider:
+        began = time.monotonic()
+        with pytest.raises(CouldNotLook, match=r"no answer within 0\.2 s") as error:
+            provider.send(create())
+        assert time.monotonic() - began < 2
+        assert error.value.arrived
+        assert provider.ledger.images == 1
+
+
+def test_after_three_requests_in_vain_nobody_is_asked_any_more() -> None:
+    with asking(f"http://127.0.0.1:{free_port()}") as provider:
+        for number in range(3):
+            with pytest.raises(CouldNotLook, match="Connection refused"):
+                provider.send(create(prompt=f"Fox {number}"))
+        with pytest.raises(CouldNotLook, match="not asked"):
+            provider.send(create(prompt="One fox too many"))
+        assert provider.ledger.requests == 3
+
+
+def test_a_refused_key_is_no_finding() -> None:
+    refusal = {"error": {"message": "No such key.", "type": "invalid_request_error", "param": None, "code": None}}
+    with listening(lambda _: Told(refusal, 401)) as server, asking(server.url) as provider:
+        with pytest.raises(CouldNotLook, match=r"OPENAI_API_KEY is refused \(401\): No such key\."):
+            provider.send(create())
+        assert provider.ledger.images == 0
+
+
+def test_not_now_is_asked_again_when_the_provider_says() -> None:
+    answers = iter([Told({}, 429, {"retry-after": "1"}), Told({}, 404)])
+    with listening(lambda _: next(answers)) as server, asking(server.url) as provider:
+        assert provider.send(create()).response.status == 404
+    first, second = server.asked
+    assert second.at - first.at >= 1
+    assert first == second
+
+
+# --- what is optional -------------------------------------------------------------------------------
+
+
+def test_the_task_route_is_found_where_it_is_and_missed_where_it_is_not(mock: MockServer) -> None:
+    with asking(mock.url) as provider:
+        assert not provider.lacks(IMAGES, TASK)
+        assert not provider.lacks(IMAGES, CREATE)  # not optional: never asked, never missed
+        assert provider.ledger.images == 0
+    with (
+        MockServer(Settings(port=0, profile=load_profile("zhongzhuan"))) as server,
+        asking(server.url) as provider,
+    ):
+        assert provider.lacks(IMAGES, TASK)
+        asked = provider.ledger.requests
+        assert provider.lacks(IMAGES, TASK)
+        assert provider.ledger.requests == asked  # known by now
+
+
+# --- tasks ------------------------------------------------------------------------------------------
+
+
+def status(mock: MockServer, word: str) -> dict[str, Any]:
+    """A poll's answer as the contract has it, with the status exchanged."""
+    with asking(mock.url) as provider:
+        submit = provider.send(_submit())
+        provider.follow(submit)
+    answer: dict[str, Any] = submit.polls[0].response.value
+    name = next(m.pointer for m in submit.polls[0].meanings if m.role == "task-status").split("/")[1:]
+    inner = answer
+    for part in name[:-1]:
+        inner = inner[part]
+    inner[name[-1]] = word
+    return answer
+
+
+def _submit() -> Case:
+    return Case(IMAGES, CREATE, create().body, "application/json", query={"async": "true"})
+
+
+@pytest.fixture
+def task(mock: MockServer) -> Iterator[Callable[[Told], Listener]]:
+    """Starts a provider with the mock's own answer to a submit and one answer to every poll."""
+    with asking(mock.url) as provider:
+        submitted = provider.send(_submit()).response.value
+    with listening(lambda _: Told({}, 404)) as server:
+
+        def start(poll: Told) -> Listener:
+            server.answer = lambda asked: Told(submitted) if asked.method == "POST" else poll
+            return server
+
+        yield start
+
+
+def test_a_task_that_never_ends_is_given_up_and_found(mock: MockServer, task: Callable[[Told], Listener]) -> None:
+    server = task(Told(status(mock, "IN_PROGRESS")))
+    run = open_run(Options(server.url, max_images=1, task_timeout=0.4))
+    try:
+        began = time.monotonic()
+        exchange, _, reason = run.judge(_submit())
+        assert exchange is not None, reason
+        found = run.follow(exchange)
+        assert time.monotonic() - began < 3
+    finally:
+        run.close()
+    ends = [finding for finding in found if finding.clause.id == "task.ends"]
+    assert len(ends) == 1
+    assert ends[0].clause.level == "MUST"
+    assert ends[0].broken.received.startswith("no end after 0.4 s and ")
+    polls = [asked for asked in server.asked if asked.method == "GET"]
+    assert 2 <= len(polls) < 10  # patient, and not a storm
+
+
+def test_a_poll_waits_as_long_as_the_last_answer_asks(mock: MockServer, task: Callable[[Told], Listener]) -> None:
+    server = task(Told(status(mock, "IN_PROGRESS"), headers={"retry-after": "1"}))
+    with asking(server.url, task_timeout=1.5) as provider:
+        provider.follow(provider.send(_submit()))
+    polls = [asked.at for asked in server.asked if asked.method == "GET"]
+    assert len(polls) == 3  # at once, after the second that was asked for, and at the end
+    assert polls[1] - polls[0] >= 1
+
+
+def test_a_task_is_followed_to_its_pictures(mock: MockServer) -> None:
+    with asking(mock.url) as provider:
+        exchange = provider.send(_submit())
+        provider.follow(exchange)
+        provider.follow(exchange)  # has ended: nobody is asked again
+    assert [poll.state for poll in exchange.polls][-1] == "succeeded"
+    assert len(exchange.polls) == 3
+    assert [(picture.width, picture.problem) for picture in exchange.polls[-1].pictures] == [(256, "")]
+
+
+# --- what comes back --------------------------------------------------------------------------------
+
+
+def test_header_bytes_that_are_no_text_do_not_stop_the_report(tmp_path: Path) -> None:
+    with listening(lambda _: Told({}, 200, {"x-served-by": "n\xf6de-\xff\xfe"})) as server:
+        run = open_run(Options(server.url, max_images=1))
+        try:
+            run.judge(create())
+            write(run, tmp_path)
+        finally:
+            run.close()
+    data = json.loads((tmp_path / "report.json").read_bytes())
+    kept = {finding["evidence"]["response"]["headers"]["x-served-by"] for finding in data["findings"]}
+    assert kept == {"n\ufffdde-\ufffd\ufffd"}
+    assert "x-served-by" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_key_goes_to_the_api_and_never_to_a_picture_link() -> None:
+    with listening(lambda _: Told(png())) as elsewhere, listening(lambda _: Told({})) as server:
+        moved = Told(b"", 302, {"location": f"{elsewhere.url}/final.png"})
+        answers = {
+            "/v1/images/generations": links(f"{server.url}/own.png", f"{elsewhere.url}/other.png", f"{server.url}/go"),
+            "/own.png": Told(png()),
+            "/go": moved,
+        }
+        server.answer = lambda asked: answers[asked.path]
+        with asking(server.url) as provider:
+            exchange = provider.send(create(n=3))
+    assert [(picture.format, picture.problem) for picture in exchange.pictures] == [("png", "")] * 3
+    api, *pictures = server.asked + elsewhere.asked
+    assert api.headers["authorization"] == f"Bearer {KEY}"
+    assert len(pictures) == 4
+    for asked in pictures:
+        assert KEY not in f"{asked.path} {asked.headers}"
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        ({"url": "/relative.png"}, "'/relative.png' is no absolute http URL"),
+        ({"url": f"http://127.0.0.1:{free_port()}/p.png"}, "Connection refused"),
+        ({"b64_json": base64.b64encode(png()).decode()[:-7] + "!"}, "it is not base64"),
+        ({"b64_json": ""}, "it is empty"),
+    ],
+)
+def test_a_picture_that_cannot_be_had_says_why(item: dict[str, str], problem: str) -> None:
+    with (
+        listening(lambda _: Told({"created": 1, "data": [item]})) as server,
+        asking(server.url) as provider,
+    ):
+        (picture,) = provider.send(create()).pictures
+    assert problem in picture.problem
+
+
+def test_a_closed_provider_leaves_no_thread_and_closes_twice() -> None:
+    provider = Provider("http://127.0.0.1:1", KEY, Ledger(0))
+    assert provider._thread.is_alive()
+    provider.close()
+    provider.close()
+    assert not provider._thread.is_alive()

@@ -1,0 +1,354 @@
+"""Recognisers give a broken answer its name, and findings are one per cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from faulty import (
+    CHEAP,
+    FAILED,
+    GPT,
+    LINK,
+    LINKED,
+    NOW,
+    QUEUED,
+    RUNNING,
+    TASK_ID,
+    asking,
+    asking_in_vain,
+    asking_wrongly,
+    blank,
+    broken,
+    done,
+    drawn,
+    error,
+    exchange,
+    in_base64,
+    links,
+    pictures,
+    refusal,
+    task,
+    whole,
+)
+
+from contract_tests.clauses import catalogue as clauses
+from contract_tests.exchange import Exchange
+from contract_tests.findings import Finding, Findings, Tally
+from contract_tests.recognisers import recognised, recognisers
+from mockserver.drift import players
+from spec.drifts import catalogue, drift
+
+Build = Callable[[], Exchange]
+NO_MODEL = {"prompt": "A red fox"}
+OUTAGE = error("model_not_found", None)
+CHAT = {
+    "id": "chatcmpl-123",
+    "object": "chat.completion",
+    "created": int(NOW),
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": LINK}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 9, "completion_tokens": 12, "total_tokens": 21},
+}
+
+
+def chat() -> Exchange:
+    return exchange(asking(CHEAP), CHAT)
+
+
+def in_async(body: Any) -> Exchange:
+    return exchange(asking(CHEAP, **{"async": "true"}), body)
+
+
+def two(*data: bytes, **told: Any) -> Exchange:
+    return exchange(asking({**CHEAP, **told, "n": 2}), pictures(*data))
+
+
+def data_url(media: str = "image/png") -> Exchange:
+    item = {"b64_json": f"data:{media};base64,{in_base64(drawn())}"}
+    return exchange(asking(CHEAP), {"created": int(NOW), "data": [item]})
+
+
+SHOWS: dict[str, tuple[Build, ...]] = {
+    "chat-shaped-200": (
+        chat,
+        lambda: in_async(CHAT),
+        lambda: exchange(asking(CHEAP), {"choices": []}),
+        lambda: exchange(asking(CHEAP), {"object": "chat.completion.chunk"}),
+    ),
+    "empty-object-200": (lambda: exchange(asking(CHEAP), {}), lambda: in_async({})),
+    "n-ignored-single-image": (
+        lambda: two(drawn()),
+        lambda: task(RUNNING, done(), told={**CHEAP, "n": 3}),
+    ),
+    "size-ignored-200-wrong-aspect": (
+        lambda: exchange(asking(GPT), pictures(drawn(1145, 1374))),
+        lambda: exchange(asking(CHEAP), pictures(drawn(256, 240))),
+        lambda: task(done(data=pictures(drawn(256, 192)))),
+    ),
+    "data-url-inside-b64-json": (data_url, lambda: data_url("image/webp")),
+    "error-object-in-200": (
+        lambda: exchange(asking(CHEAP), error(None, None)),
+        lambda: exchange(asking_wrongly({**CHEAP, "n": 99}), error("invalid_value", "n")),
+        lambda: exchange(asking_in_vain(), {"code": "task_not_exist", "message": "task_not_exist"}),
+    ),
+    "async-ignored-returns-sync": (lambda: in_async(pictures(drawn())), lambda: in_async(links(LINK))),
+    "missing-model-503": (lambda: exchange(asking_wrongly(NO_MODEL), OUTAGE, 503),),
+}
+
+CORRECT: dict[str, Build] = {
+    "pictures": lambda: two(drawn(), drawn(index=1)),
+    "one link": lambda: exchange(asking(LINKED), links(LINK)),
+    "pixels": lambda: exchange(asking(GPT), pictures(drawn(1024, 640), size="1024x640")),
+    "task": lambda: task(QUEUED, RUNNING, done()),
+    "failed task": lambda: task(RUNNING, FAILED),
+    "refusal": lambda: exchange(asking_wrongly(NO_MODEL), refusal(asking_wrongly(NO_MODEL).defect), 400),
+    "unknown task": lambda: exchange(asking_in_vain(), {"code": "task_not_exist", "message": "no"}, 400),
+}
+
+#: broken in a way that looks like a drift and is another one: id -> what is not called so
+OTHERWISE: dict[str, tuple[Build, ...]] = {
+    "chat-shaped-200": (
+        lambda: exchange(asking(CHEAP), {**pictures(drawn()), "choices": [], "object": "chat.completion"}),
+        lambda: exchange(asking(CHEAP), CHAT, 500),
+        lambda: exchange(asking(CHEAP), [CHAT]),
+    ),
+    "empty-object-200": (
+        lambda: exchange(asking(CHEAP), {"data": []}),
+        lambda: exchange(asking(CHEAP), []),
+        lambda: exchange(asking(CHEAP), {}, 500),
+    ),
+    "n-ignored-single-image": (
+        lambda: exchange(asking({**CHEAP, "n": 2}), pictures()),
+        lambda: exchange(asking({**CHEAP, "n": 3}), pictures(drawn(), drawn(index=1))),
+        lambda: exchange(asking(CHEAP), pictures(drawn(), drawn(index=1))),
+    ),
+    "size-ignored-200-wrong-aspect": (
+        lambda: exchange(asking(CHEAP), pictures(drawn(512, 512))),
+        lambda: exchange(asking({"model": "gpt-image-2", "prompt": "A red fox"}), pictures(drawn(320, 200))),
+    ),
+    "data-url-inside-b64-json": (
+        lambda: exchange(asking(CHEAP), links(f"data:image/png;base64,{in_base64(drawn())}")),
+        lambda: exchange(asking(CHEAP), {"created": int(NOW), "data": [{"b64_json": f"{in_base64(drawn())}\n"}]}),
+    ),
+    "error-object-in-200": (
+        lambda: exchange(asking(CHEAP), error(None, None), 500),
+        lambda: exchange(asking(CHEAP), {"error": "out of paint"}),
+        lambda: exchange(asking(CHEAP), {**pictures(drawn()), **error(None, None)}),
+    ),
+    "async-ignored-returns-sync": (
+        lambda: exchange(asking(CHEAP), pictures(drawn())),
+        lambda: in_async({"task_id": TASK_ID, **pictures(drawn())}),
+    ),
+    "missing-model-503": (
+        lambda: exchange(asking_wrongly({"model": "dall-e-2"}), OUTAGE, 503),
+        lambda: exchange(asking_wrongly(NO_MODEL), OUTAGE, 500),
+        lambda: exchange(asking_wrongly({**CHEAP, "model": "none"}), OUTAGE, 503),
+        lambda: exchange(asking(CHEAP), OUTAGE, 503),
+    ),
+}
+
+
+def names(judged: Exchange) -> set[str]:
+    return {drift.id for part in whole(judged) for drift in recognised(part)}
+
+
+def examples(table: dict[str, tuple[Build, ...]]) -> list[Any]:
+    return [
+        pytest.param(id_, build, id=f"{id_}-{number}")
+        for id_, builds in table.items()
+        for number, build in enumerate(builds)
+    ]
+
+
+# --- names ------------------------------------------------------------------------------------------
+
+
+def test_every_catalogued_drift_is_played_and_recognised_and_no_other() -> None:
+    assert set(recognisers()) == set(catalogue()) == players()
+    assert set(SHOWS) == set(OTHERWISE) == set(catalogue())
+
+
+@pytest.mark.parametrize(("id_", "build"), examples(SHOWS))
+def test_a_drift_is_recognised_as_itself_alone_and_its_clause_convicts(id_: str, build: Build) -> None:
+    judged = build()
+    assert names(judged) == {id_}
+
+
+@pytest.mark.parametrize("id_", catalogue())
+def test_the_clause_of_a_drift_convicts_it_and_the_drift_explains_the_rest(id_: str) -> None:
+    found = broken(SHOWS[id_][0]())
+    assert catalogue()[id_].clause in found
+    assert [clause for clause in found if not catalogue()[id_].explains(clause)] == []
+
+
+@pytest.mark.parametrize("what", CORRECT)
+def test_a_correct_answer_has_no_drifts_name(what: str) -> None:
+    judged = CORRECT[what]()
+    assert broken(judged) == {}
+    for part in whole(judged):
+        assert [id_ for id_, recognises in recognisers().items() if recognises(part)] == []
+
+
+@pytest.mark.parametrize(("id_", "build"), examples(OTHERWISE))
+def test_something_else_is_not_called_by_the_name(id_: str, build: Build) -> None:
+    assert id_ not in names(build())
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"text"', b"17", b"true", b"{", b"<html>", b"\xff\x00"])
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_no_recogniser_stumbles_over_what_is_no_answer_at_all(status: int, body: bytes) -> None:
+    for case in (asking({**CHEAP, "n": 2}), asking_wrongly(NO_MODEL), asking_in_vain()):
+        assert names(exchange(case, body, status)) <= {"missing-model-503"}
+
+
+# --- what a drift explains --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("id_", "clause", "explained"),
+    [
+        ("chat-shaped-200", "wire.schema", True),
+        ("chat-shaped-200", "images.count", True),
+        ("chat-shaped-200", "usage.sums", True),
+        ("chat-shaped-200", "wire.request-id", False),
+        ("chat-shaped-200", "error.envelope", False),
+        ("n-ignored-single-image", "images.distinct", True),
+        ("n-ignored-single-image", "images.size", False),
+        ("size-ignored-200-wrong-aspect", "echo.size", True),
+        ("size-ignored-200-wrong-aspect", "echo.format", False),
+        ("missing-model-503", "error.param", True),
+        ("missing-model-503", "error.envelope", False),
+    ],
+)
+def test_a_drift_explains_its_clause_and_its_patterns(id_: str, clause: str, explained: bool) -> None:
+    assert drift(id_).explains(clause) is explained
+
+
+@pytest.mark.parametrize("id_", catalogue())
+def test_every_clause_a_drift_speaks_of_exists(id_: str) -> None:
+    found = catalogue()[id_]
+    assert found.clause in clauses()
+    for pattern in found.also:
+        assert any(replace(found, clause="", also=(pattern,)).explains(clause) for clause in clauses()), pattern
+
+
+# --- findings ---------------------------------------------------------------------------------------
+
+
+def judged(*exchanges: Exchange) -> Findings:
+    findings = Findings()
+    for one in exchanges:
+        findings.judge(one)
+    return findings
+
+
+def causes(findings: Findings) -> list[tuple[str, str | None]]:
+    return [(finding.clause.id, finding.drift.id if finding.drift else None) for finding in findings.all]
+
+
+def test_a_chat_shaped_answer_is_one_finding_that_counts_all_it_breaks() -> None:
+    answer = chat()
+    assert {"wire.schema", "images.count"} <= set(broken(answer))
+    findings = judged(answer)
+    assert causes(findings) == [("wire.schema", "chat-shaped-200")]
+    [finding] = findings.all
+    assert (finding.count, finding.title) == (1, "A chat completion where pictures belong")
+    assert set(finding.others) == set(broken(answer)) - {"wire.schema"}
+    assert finding.others["images.count"] == 1
+
+
+def test_the_same_drift_again_is_the_same_finding() -> None:
+    findings = judged(chat(), chat(), in_async(CHAT))
+    [finding] = findings.all
+    assert finding.count == 3
+    assert finding.others == {"images.count": 2, "task.accepted": 1}
+
+
+def test_the_shortest_exchange_is_the_evidence() -> None:
+    long, short, longer = (exchange(asking(CHEAP), {**CHAT, "id": "x" * size}) for size in (50, 5, 500))
+    [finding] = judged(long, short, longer).all
+    assert finding.exchange is short
+
+
+def test_two_operations_are_two_findings() -> None:
+    envelope = {"code": "task_not_exist", "message": "task_not_exist"}
+    findings = judged(
+        exchange(asking_wrongly({**CHEAP, "n": 99}), error("invalid_value", "n")),
+        exchange(asking_in_vain(), envelope),
+    )
+    assert causes(findings) == [("error.in-success", "error-object-in-200")] * 2
+    assert {finding.operation for finding in findings.all} == {"createImage", "getImageTask"}
+
+
+def test_two_causes_in_one_answer_are_two_findings() -> None:
+    answer = exchange(asking({**GPT, "n": 2}), pictures(drawn(1145, 1374)), headers={"content-type": "text/plain"})
+    assert set(causes(judged(answer))) == {
+        ("images.count", "n-ignored-single-image"),
+        ("images.size", "size-ignored-200-wrong-aspect"),
+        ("wire.content-type", None),
+        ("wire.request-id", None),
+    }
+
+
+def test_a_clause_broken_without_a_name_is_found_under_its_own() -> None:
+    findings = judged(exchange(asking(CHEAP), pictures(drawn(512, 512))))
+    assert causes(findings) == [("images.size", None)]
+    assert findings.all[0].title == "The decoded pixels have the size asked for."
+
+
+def test_a_name_does_not_swallow_what_it_does_not_explain() -> None:
+    answer = exchange(asking(CHEAP), CHAT, headers={"content-type": "application/json"})
+    assert causes(judged(answer)) == [("wire.schema", "chat-shaped-200"), ("wire.request-id", None)]
+
+
+def test_the_most_severe_come_first_then_the_named_then_the_most_seen() -> None:
+    no_id = exchange(asking(LINKED), links(LINK), headers={"content-type": "application/json"})
+    opaque = exchange(asking({**GPT, "background": "transparent"}), pictures(drawn(1024, 640)))
+    big = [exchange(asking(CHEAP), pictures(drawn(edge, edge))) for edge in (512, 320)]
+    findings = judged(no_id, exchange(asking(CHEAP), pictures(blank())), opaque, *big, data_url())
+    assert causes(findings) == [
+        ("images.b64-clean", "data-url-inside-b64-json"),
+        ("images.size", None),
+        ("images.alpha", None),
+        ("images.not-blank", None),
+        ("wire.request-id", None),
+    ]
+    assert [finding.clause.level for finding in findings.all] == ["MUST"] * 3 + ["SHOULD"] * 2
+
+
+def test_only_a_broken_must_is_a_drift_of_the_whole() -> None:
+    assert not judged(CORRECT["pictures"]()).drifted
+    assert not judged(exchange(asking(CHEAP), pictures(blank()))).drifted
+    assert judged(chat()).drifted
+
+
+def test_judged_again_with_its_polls_a_submit_is_not_counted_twice() -> None:
+    ended = task(RUNNING, replace(RUNNING, progress="10%"), done())
+    polls, ended.polls = ended.polls, []
+    findings = Findings()
+    assert findings.judge(ended) == []
+    ended.polls = polls
+    [finding] = findings.judge(ended)
+    assert finding.clause.id == "task.progress"
+    assert findings.judge(ended) == [finding]
+    assert finding.count == 1
+    assert findings.tallies["task.progress"] == Tally(0, 1)
+    assert findings.tallies["wire.schema"] == Tally(1, 0)
+
+
+def test_clauses_are_tallied_and_those_nothing_applied_to_are_named() -> None:
+    findings = judged(CORRECT["pictures"](), two(drawn()), CORRECT["refusal"]())
+    assert findings.tallies["images.count"] == Tally(1, 1)
+    assert findings.tallies["error.envelope"] == Tally(1, 0)
+    assert {"task.order", "images.alpha", "auth.enforced"} <= set(findings.untested())
+    assert not set(findings.untested()) & set(findings.tallies)
+    assert set(findings.untested()) | set(findings.tallies) == set(clauses())
+
+
+def test_judging_tells_what_an_exchange_added_to() -> None:
+    findings = Findings()
+    first: list[Finding] = findings.judge(chat())
+    assert findings.judge(CORRECT["pictures"]()) == []
+    assert findings.judge(chat()) == first == findings.all

@@ -1,0 +1,192 @@
+"""Keys stay secret, whatever a provider does with them."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from test_provider import CREATE, IMAGES, Asked, Listener, Told, asking, create, links, listening, png
+
+from contract_tests.cases import json_case
+from contract_tests.provider import CouldNotLook
+from contract_tests.report.evidence import curl
+from contract_tests.secrets import MASK, Redactor
+
+# Every form it takes in a URL, in JSON and on a page differs from the others.
+KEY = 'sk-Planted/9+8="7"&6é'
+WIRE = KEY.encode().decode("latin-1")  # as http.server reads and writes it
+SHORT = json_case(IMAGES, CREATE, {"model": "dall-e-2", "prompt": "A fox"})
+ROOT = Path(__file__).parent.parent
+FORMS = {
+    KEY,
+    quote(KEY, safe=""),
+    quote(KEY),
+    quote(KEY, safe="").lower(),
+    html.escape(KEY),
+    json.dumps(KEY)[1:-1],
+    WIRE,
+    "Planted",
+}
+
+
+def leaks(text: str | bytes) -> list[str]:
+    """The forms of the key in a text."""
+    told = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return [form for form in FORMS if form in told]
+
+
+def telltale(asked: Asked) -> Told:
+    """Repeats the caller's key wherever it can: headers, texts, names, links."""
+    if asked.method == "GET":
+        right = parse_qs(urlsplit(asked.path).query).get("key") == [KEY]
+        return Told(png()) if right else Told({"error": "no such picture"}, 404)
+    headers = {"x-echo": WIRE, "x-quoted": quote(KEY, safe=""), "set-cookie": f"key={quote(KEY)}"}
+    if asked.headers.get("authorization") != f"Bearer {WIRE}" or asked.body.count(b'":') != 2:  # model and prompt
+        told = f"Key {KEY} may not do that; see /keys?{quote(KEY)}"
+        error = {"message": told, "type": "invalid_request_error", "param": KEY, "code": None, KEY: 1}
+        return Told({"error": error}, 400, headers)
+    link = f"http://{asked.headers['host']}/p.png?key={quote(KEY, safe='')}"
+    answer = {**links(link).value, "choices": KEY, KEY: KEY}  # and no usage
+    return Told(json.dumps(answer, ensure_ascii=False).encode(), 200, headers)
+
+
+@pytest.fixture(scope="module")
+def echoing() -> Iterator[Listener]:
+    """A provider that repeats keys."""
+    with listening(telltale) as server:
+        yield server
+
+
+def environment() -> dict[str, str]:
+    """This environment with the planted key."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    return {**kept, "OPENAI_API_KEY": KEY, "COLUMNS": "500", "PYTHONIOENCODING": "utf-8"}
+
+
+def test_the_listener_does_repeat_the_key() -> None:
+    """Or the other tests would show nothing."""
+    told = telltale(Asked("POST", "/", {"host": "h", "authorization": f"Bearer {WIRE}"}, SHORT.body))
+    assert leaks(told.body)
+    assert leaks(telltale(Asked("POST", "/", {}, b"")).body)
+
+
+def test_no_report_and_no_terminal_shows_the_key(echoing: Listener, tmp_path: Path) -> None:
+    program = shutil.which("imageproof", path=str(Path(sys.executable).parent))
+    assert program
+    result = subprocess.run(
+        [program, "check", echoing.url, "--max-images", "4", "--report-dir", str(tmp_path)],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+    )
+    assert result.returncode == 1, result.stderr
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert set(written) == {"report.json", "report.html"}
+    for name, text in {"stdout": result.stdout, "stderr": result.stderr, **written}.items():
+        assert not leaks(text), name
+    assert MASK.encode() in written["report.json"]
+    commands = [finding["evidence"]["curl"] for finding in json.loads(written["report.json"])["findings"]]
+    assert any("$OPENAI_API_KEY" in command for command in commands)
+
+
+def test_pytest_does_not_show_the_key(echoing: Listener, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "contract_tests", "-p", "no:cacheprovider", "-p", "no:xdist", "-vv"),
+            *("-rA", "--showlocals", "--tb=long", "--imageproof-url", echoing.url, "--imageproof-max-images", "14"),
+            *("--imageproof-report-dir", str(tmp_path), "--junitxml", str(tmp_path / "junit.xml")),
+        ],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+    )
+    assert result.returncode == 1, result.stdout
+    assert b"FAILED" in result.stdout
+    assert MASK.encode() in result.stdout
+    for text in (result.stdout, result.stderr, *(path.read_bytes() for path in tmp_path.iterdir())):
+        assert not leaks(text)
+
+
+def test_a_picture_link_that_repeats_the_key_is_followed_as_it_came_and_shown_without(echoing: Listener) -> None:
+    with asking(echoing.url, key=KEY) as provider:
+        exchange = provider.send(SHORT)
+    (picture,) = exchange.pictures
+    assert (picture.format, picture.problem) == ("png", "")
+    assert not leaks(picture.raw)
+    assert MASK in picture.raw
+    assert not leaks(repr(exchange.response))
+    assert not leaks(curl(exchange))
+
+
+def _answer(make: Callable[[str], Told]) -> Callable[[Asked], Told]:
+    return lambda asked: make(asked.headers["authorization"].encode("latin-1").decode().removeprefix("Bearer "))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda key: Told({"error": {"message": f"{key} is unknown"}}, 401), id="a text of a 401"),
+        pytest.param(lambda key: Told(f"{key} is unknown".encode(), 401), id="a body that is no JSON"),
+        pytest.param(lambda key: Told({"error": {"message": f"{key}: no money"}}, 402), id="a text of a 402"),
+        pytest.param(lambda key: Told({"error": {"message": 180 * "x" + key}}, 403), id="at the edge of what is cut"),
+    ],
+)
+def test_no_exception_shows_the_key(make: Callable[[str], Told]) -> None:
+    with (
+        listening(_answer(make)) as server,
+        asking(server.url, key=KEY) as provider,
+        pytest.raises(CouldNotLook) as error,
+    ):
+        provider.send(create())
+    assert not leaks(str(error.value))
+    assert error.value.__cause__ is None
+
+
+def test_an_answer_that_breaks_http_is_told_without_the_key() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(f"HTTP/1.1 200 OK\r\nX-Key {KEY}\r\n\r\n".encode())
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with asking(url, key=KEY) as provider, pytest.raises(CouldNotLook) as error:
+            provider.send(create())
+        thread.join(5)
+    assert not leaks(str(error.value))
+    assert error.value.arrived
+
+
+def test_a_key_that_json_writes_with_escapes_is_found() -> None:
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
+    body = f'{{"error": {{"message": "{escaped}"}}}}'.encode()
+    with listening(lambda _: Told(body, 400)) as server, asking(server.url, key=KEY) as provider:
+        exchange = provider.send(create())
+    assert exchange.response.value == {"error": {"message": MASK}}
+
+
+def test_sensitive_headers_are_masked_whole_and_a_url_loses_its_password() -> None:
+    redactor = Redactor([KEY])
+    assert redactor.headers({"Set-Cookie": "session=1", "x-ok": "fine"}) == {"Set-Cookie": MASK, "x-ok": "fine"}
+    assert redactor.text("see https://me:secret@host.example/p") == "see https://host.example/p"
+
+
+def test_a_word_of_a_few_letters_is_no_secret() -> None:
+    """Or every answer would be full of holes."""
+    assert Redactor(["any"]).text("any picture of many") == "any picture of many"
