@@ -90,6 +90,9 @@ def serve(
     from spec.drifts import drift_uses
     from spec.profiles import PLAIN, load_profile
 
+    if task_time[0] != task_time[1]:
+        raise click.BadParameter("a task takes one duration, such as 3s, not a range", param_hint="--task-time")
+
     def ready(mock: Mock, url: str) -> None:
         console = _console()
         console.print(

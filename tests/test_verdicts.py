@@ -1,6 +1,9 @@
-"""The compiled validators and openapi-core must give the same verdict on every request."""
+"""The compiled validators and openapi-core give one verdict on every request; every answer gets some verdict."""
 
+import time
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +13,14 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from contract_tests.cases import Case, json_case
-from contract_tests.mutations import defects
+from contract_tests.clauses import CONFORMS, Broken, catalogue
+from contract_tests.exchange import Exchange
+from contract_tests.mutations import defects, labelled, unknown_task
+from contract_tests.recognisers import recognised
+from contract_tests.seen import look
 from contract_tests.strategies import cases
 from spec.contract import Contract, Operation, parse_contract
-from spec.messages import Request
+from spec.messages import Request, Response
 from spec.profiles import PLAIN, load_profile, profile_names
 from spec.validation import request_check
 
@@ -321,3 +328,83 @@ def test_typed_properties_get_one_verdict(value: dict[str, Any]) -> None:
 def test_a_body_that_may_be_left_out_may_be_left_out() -> None:
     assert verdict(Request("POST", "/post", headers={"content-type": "application/json"}), TYPED_CONTRACT, POST)
     assert verdict(Request("POST", "/post"), TYPED_CONTRACT, POST)
+
+
+# --- verdicts on answers ----------------------------------------------------------------------------
+
+USAGE = {"input_tokens": 11, "input_tokens_details": {"image_tokens": 0, "text_tokens": 11}, "output_tokens": 272,
+         "total_tokens": 283}  # fmt: skip
+SYNC = {"created": 1, "background": "opaque", "data": [{"url": "http://127.0.0.1/x.png"}, {"b64_json": "AAAA"}],
+        "output_format": "png", "quality": "low", "size": "1024x640", "usage": USAGE}  # fmt: skip
+POLL = {
+    "code": "success",
+    "message": "",
+    "data": {"task_id": "t", "status": "SUCCESS", "fail_reason": "", "submit_time": 1, "start_time": 2,
+             "finish_time": 3, "progress": "100%", "data": SYNC},
+}  # fmt: skip
+ERROR = {"error": {"message": "no", "type": "x", "param": "n", "code": "y"}}
+FLAT_ERROR = {"code": "task_not_exist", "message": "no", "data": None}
+PNG = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+WORDS = ["SUCCESS", "IN_PROGRESS", "46%", "1%", "data:image/png;base64,", "http://[", "webp", "1x1", 1e300]
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every (container, key) in a JSON value."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield value, key
+        yield from places(inner)
+
+
+@st.composite
+def answers(draw: st.DrawFn, *right: Any) -> Any:
+    """A right answer with up to three things replaced by anything; now and then anything at all."""
+    value = deepcopy(draw(st.sampled_from(right)))
+    for _ in range(draw(st.integers(1, 3))):
+        found = list(places(value))
+        container, key = found[draw(st.integers(0, len(found) - 1))] if found else (None, None)
+        if container is None or draw(st.integers(0, 20)) == 0:
+            return deepcopy(draw(anything))
+        container[key] = deepcopy(draw(anything | st.sampled_from(WORDS)))
+    return value
+
+
+STATUSES = [200, 201, 204, 302, 400, 401, 404, 429, 500, 503]
+REQUESTS = [
+    json_case(IMAGES, CREATE, {"model": "gpt-image-2", "prompt": "x", "n": 2, "size": "1024x640"}),
+    json_case(IMAGES, CREATE, {"model": "dall-e-2", "prompt": "x"}, query={"async": "true"}),
+    labelled(json_case(IMAGES, CREATE, {"model": "dall-e-2", "prompt": "x", "n": 0})),
+    labelled(replace(json_case(IMAGES, CREATE, {"model": "dall-e-2", "prompt": "x"}), authorization=None)),
+    unknown_task(IMAGES, TASK),
+]
+
+
+def answered(case: Case, status: int, content_type: str, value: Any, parent: Exchange | None = None) -> Exchange:
+    """An exchange with any JSON for an answer, its pictures looked at."""
+    body = b"" if value is None else repr(value).encode("utf-8", "replace")
+    response = Response(status, {"content-type": content_type}, body, value)
+    exchange = Exchange(case, "http://127.0.0.1/x", {}, response, time.time(), 0.1, parent=parent)
+    exchange.pictures = [look(m.role, m.pointer, str(m.raw), PNG) for m in exchange.image_meanings]
+    return exchange
+
+
+@settings(MANY, max_examples=300, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(REQUESTS),
+    st.sampled_from(STATUSES),
+    st.sampled_from(["application/json", "text/html", "", "application/json; charset=x"]),
+    answers(SYNC, ERROR, FLAT_ERROR, {"task_id": "t"}),
+    st.lists(answers(POLL, FLAT_ERROR), max_size=3),
+)
+@example(REQUESTS[2], 400, "application/json", {"error": {**ERROR["error"], "param": ["n"]}}, [])
+@example(REQUESTS[1], 200, "application/json", {"task_id": "t"}, [{**POLL, "data": {"task_id": "t", "status": [1]}}])
+def test_no_answer_makes_a_clause_or_a_recogniser_fail(
+    case: Case, status: int, content_type: str, value: Any, polled: list[Any]
+) -> None:
+    asked = answered(case, status, content_type, value)
+    lookup = Case(IMAGES, TASK, path_parameters={"task_id": "t"})
+    asked.polls = [answered(lookup, status, content_type, poll, asked) for poll in polled]
+    for exchange in (asked, *asked.polls):
+        recognised(exchange)
+        for clause in catalogue().values():
+            found = clause.judge(exchange)
+            assert found is None or found is CONFORMS or isinstance(found, Broken)
