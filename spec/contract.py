@@ -7,7 +7,7 @@ never meets a broken one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -17,11 +17,10 @@ import orjson
 
 from spec.documents import check_openapi, follow, load_yaml, locate, read_text, resolve, shipped
 from spec.errors import DocumentError
-from spec.language import PROBLEMS, ROLES, Schema, check_schema, check_well_formed, escape, walk
+from spec.language import Schema, escape, walk
+from spec.soundness import METHODS, check_words
 from spec.units import FORMAT_CHECKS, size_rule_format
 
-LOCATIONS = ("path", "query", "header")
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 FormatChecks = Mapping[str, Callable[[str], bool]]
 
 
@@ -176,11 +175,7 @@ def parse_contract(document: dict[str, Any], file: str, family: str) -> Contract
     """A loaded document as a Contract. Raises DocumentError."""
     check_openapi(document, file)
     plain = resolve(document, file)
-    _check_paths(plain, file)
-    problems = _check_problems(plain, file)
-    for pointer, schema in _schemas(plain):
-        check_well_formed(file, pointer, schema)
-        check_schema(file, pointer, schema, problems)
+    check_words(plain, file)
     formats = dict(FORMAT_CHECKS)
     lowered = _lower(plain, formats)
     operations = tuple(
@@ -197,30 +192,6 @@ def parse_contract(document: dict[str, Any], file: str, family: str) -> Contract
     return contract
 
 
-def _schemas(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every schema of a document that stands in a message, with its JSON pointer."""
-    for path, item in document.get("paths", {}).items():
-        for method in METHODS:
-            if method in item:
-                pointer = f"/paths/{escape(path)}/{method}"
-                for index, parameter in enumerate(item[method].get("parameters", ())):
-                    yield f"{pointer}/parameters/{index}/schema", parameter.get("schema", {})
-                yield from _content_schemas(item[method].get("requestBody", {}), f"{pointer}/requestBody")
-                for status, answer in item[method].get("responses", {}).items():
-                    yield from _content_schemas(answer, f"{pointer}/responses/{status}")
-    for name, answer in document.get("components", {}).get("responses", {}).items():
-        yield from _content_schemas(answer, f"/components/responses/{escape(name)}")
-
-
-def _content_schemas(message: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, Any]]:
-    for media, content in message.get("content", {}).items():
-        for key in ("schema", "itemSchema"):
-            if key in content:
-                yield f"{pointer}/content/{escape(media)}/{key}", content[key]
-    for name, header in message.get("headers", {}).items():
-        yield f"{pointer}/headers/{escape(name)}/schema", header.get("schema", {})
-
-
 def _lower(node: Any, formats: dict[str, Callable[[str], bool]]) -> Any:
     """`node` as plain JSON Schema for both validators: a size rule becomes a format with a check of its own."""
     if isinstance(node, list):
@@ -233,69 +204,6 @@ def _lower(node: Any, formats: dict[str, Callable[[str], bool]]) -> Any:
         lowered["format"] = name
         formats[name] = check
     return lowered
-
-
-def _check_paths(document: Mapping[str, Any], file: str) -> None:
-    # What OpenAPI allows here and nobody reads would be a meaning silently lost.
-    _check_extensions(file, "", document, {"x-problems"})
-    for path, item in document.get("paths", {}).items():
-        where = f"/paths/{escape(path)}"
-        for key in item.keys() - {*METHODS, "summary", "description", "servers"}:
-            raise DocumentError(
-                file,
-                f"{where}/{key}",
-                f"{key!r} on a path is not in the contract language",
-                f"one of {', '.join(METHODS)}; parameters stand on each operation",
-            )
-        for method in METHODS:
-            _check_extensions(file, f"{where}/{method}", item.get(method, {}), {"x-optional"})
-            for index, parameter in enumerate(item.get(method, {}).get("parameters", ())):
-                _check_extensions(file, f"{where}/{method}/parameters/{index}", parameter, {"x-optional"})
-                if "schema" not in parameter or parameter["in"] not in LOCATIONS:
-                    raise DocumentError(
-                        file,
-                        f"{where}/{method}/parameters/{index}",
-                        "a parameter nobody would read",
-                        f"a schema, and in: {', '.join(LOCATIONS)}",
-                    )
-
-
-def _check_extensions(file: str, pointer: str, part: Mapping[str, Any], known: Collection[str]) -> None:
-    for key in part:
-        if key.startswith("x-") and key not in known:
-            raise DocumentError(
-                file, f"{pointer}/{key}", f"{key!r} is not in the contract language here", ", ".join(sorted(known))
-            )
-
-
-def _check_problems(document: Mapping[str, Any], file: str) -> Mapping[str, Any]:
-    given = document.get("x-problems")
-    if not isinstance(given, Mapping):
-        raise DocumentError(
-            file,
-            "/x-problems",
-            "no x-problems",
-            "a mapping: each way a request can be wrong -> status and error fields",
-        )
-    for name, required in PROBLEMS.items():
-        if required and name not in given:
-            raise DocumentError(
-                file, "/x-problems", f"the problem {name!r} is not described", f"an entry {name!r} with its status"
-            )
-    for name, entry in given.items():
-        pointer = f"/x-problems/{escape(name)}"
-        if (
-            not isinstance(entry, Mapping)
-            or not isinstance(entry.get("status"), int)
-            or not 100 <= entry["status"] <= 599
-        ):
-            raise DocumentError(file, pointer, "no status", "a mapping with an HTTP status as an integer")
-        for key in entry.keys() - {"status", "response"}:
-            if f"error-{key}" not in ROLES:
-                raise DocumentError(
-                    file, f"{pointer}/{key}", f"unknown field {key!r}", "status, response, message, type, code or param"
-                )
-    return given
 
 
 def _problems(document: Mapping[str, Any], file: str) -> dict[str, Problem]:

@@ -26,9 +26,9 @@ from contract_tests.documents.document import (
 from contract_tests.documents.json_text import JsonError, JsonText, Lines, Part, Place, value_at
 from contract_tests.documents.schemas import schema_part
 from contract_tests.documents.yaml_text import YamlError, yaml_part
-from spec.contract import METHODS
 from spec.language import escape
 from spec.messages import is_json
+from spec.soundness import METHODS
 
 SHAPE = "OpenAPI"
 MARKS = "`openapi: 3.x` in YAML or JSON"
