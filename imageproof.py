@@ -11,6 +11,7 @@ from typing import Any, Literal, NoReturn
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from spec.errors import SpecError
 
@@ -53,7 +54,13 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=4010, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--profile", metavar="NAME|FILE", help="Behave like one provider; `imageproof profiles` lists them.")
-@click.option("--drift", "drifts", metavar="ID", multiple=True, help="Deviate from the contract; may be repeated.")
+@click.option(
+    "--drift",
+    "drifts",
+    metavar="ID",
+    multiple=True,
+    help="Deviate from the contract (ID:KEY=VALUE sets a parameter); may be repeated.",
+)
 @click.option("--seed", default=0, show_default=True, help="The same seed and prompt draw the same picture.")
 @click.option(
     "--api-key",
@@ -96,7 +103,8 @@ def serve(
     def ready(mock: Mock, url: str) -> None:
         console = _console()
         console.print(
-            f"[bold]imageproof[/] serves [bold]{mock.settings.profile.title}[/]; Ctrl-C stops it", soft_wrap=True
+            f"[bold]imageproof[/] serves [bold]{escape(mock.settings.profile.title)}[/]; Ctrl-C stops it",
+            soft_wrap=True,
         )
         console.print(f"  export OPENAI_BASE_URL={url}/v1", soft_wrap=True)
         console.print(f"  export OPENAI_API_KEY={'<the key you set>' if api_key else 'any'}", soft_wrap=True)
@@ -208,12 +216,14 @@ def lint(documents: tuple[str, ...], form: Literal["text", "json"], only: tuple[
 @main.command()
 @click.argument("name")
 def explain(name: str) -> None:
-    """Explain a clause or a drift by its id."""
+    """Explain a clause, a drift or a lint rule by its id."""
     from contract_tests.clauses import catalogue as clauses
+    from contract_tests.documents.defects import catalogue as rules
     from spec.drifts import catalogue as drifts
     from spec.errors import UnknownName
 
     console = _console()
+    rule = rules().get(name)
     if clause := clauses().get(name):
         console.print(
             f"[bold]{clause.id}[/]  {clause.level}\n  {clause.text}\n  rests on: {clause.rests_on}", soft_wrap=True
@@ -224,13 +234,16 @@ def explain(name: str) -> None:
     elif drift := drifts().get(name):
         console.print(f"[bold]{drift.id}[/]  {drift.kind}\n  {drift.title}", soft_wrap=True)
         console.print(
-            f"  contract: {drift.contract}\n  observed: {drift.observed}\n  convicted by: {drift.clause}",
+            f"  contract: {escape(drift.contract)}\n  observed: {escape(drift.observed)}\n"
+            f"  convicted by: {drift.clause}",
             soft_wrap=True,
         )
         for place in drift.seen:
-            console.print(f"  seen: {place}", soft_wrap=True)
-    else:
-        _fail(UnknownName("clause or drift", name, [*clauses(), *drifts()]), USAGE)
+            console.print(f"  seen: {escape(place)}", soft_wrap=True)
+    elif rule is None:
+        _fail(UnknownName("clause, drift or rule", name, [*clauses(), *drifts(), *rules()]), USAGE)
+    if rule is not None:
+        console.print(f"[bold]{rule.id}[/]  lint rule, {rule.level}\n  {escape(rule.description)}", soft_wrap=True)
 
 
 @main.command()
@@ -241,9 +254,9 @@ def profiles() -> None:
     console = _console()
     for name in profile_names():
         profile = load_profile(name)
-        console.print(f"[bold]{name:<16}[/] {profile.title}", soft_wrap=True)
+        console.print(f"[bold]{name:<16}[/] {escape(profile.title)}", soft_wrap=True)
         for use in profile.drifts:
-            console.print(f"{'':<16} [yellow]{use.drift.id}[/] {use.source}", soft_wrap=True)
+            console.print(f"{'':<16} [yellow]{use.drift.id}[/] {escape(use.source)}", soft_wrap=True)
 
 
 @main.command()
@@ -264,7 +277,7 @@ def demo(profile: str, report_dir: Path | None) -> None:
         _fail(error, USAGE)
     folder = report_dir or Path(tempfile.mkdtemp(prefix="imageproof-demo-"))
     with MockServer(settings) as server:
-        console.print(f"[bold]1.[/] serving {settings.profile.title}: {server.base_url}", soft_wrap=True)
+        console.print(f"[bold]1.[/] serving {escape(settings.profile.title)}: {server.base_url}", soft_wrap=True)
         console.print(f"[bold]2.[/] imageproof check {server.base_url} --max-images 8", soft_wrap=True)
         code = run_check(replace(Options(server.base_url), max_images=8, report_dir=folder), console)
     if code != 1:

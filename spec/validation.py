@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import orjson
@@ -369,8 +369,3 @@ class ResponseCheck:
         if known is None:
             known = self._compiled[id(schema)] = (schema, self.operation.compile(schema))
         return known[1]
-
-    @cached_property
-    def success_media(self) -> str:
-        """The media type of the first documented success."""
-        return next(iter(self.operation.success.content))

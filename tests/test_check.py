@@ -316,3 +316,26 @@ def test_lint_speaks_json_to_programs() -> None:
     result = CliRunner().invoke(main, ["lint", "--format", "json", "--only", "chat-shaped-200", str(page)])
     assert result.exit_code == 1
     assert "chat-shaped-200" in json.dumps(json.loads(result.stdout))
+
+
+def test_explain_knows_clauses_drifts_and_lint_rules() -> None:
+    runner = CliRunner()
+    for name, told in (
+        ("images.count", "As many pictures come as were asked for."),
+        ("missing-model-503", "convicted by: refusal.no-5xx"),
+        ("trailing-comma-example", "lint rule"),
+        ("chat-shaped-200", "lint rule"),
+    ):
+        result = runner.invoke(main, ["explain", name])
+        assert result.exit_code == 0
+        assert told in result.output
+
+
+def test_a_profile_title_that_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
+    profile = tmp_path / "odd.yaml"
+    profile.write_text('profile: odd\ntitle: "odd [/] title"\ndrifts: [chat-shaped-200]\n', encoding="utf-8")
+    result = CliRunner().invoke(
+        main, ["demo", "--profile", str(profile), "--report-dir", str(tmp_path / "report")], env={"COLUMNS": "100"}
+    )
+    assert result.exit_code == 0, result.output
+    assert "serving odd [/] title:" in result.output

@@ -196,7 +196,3 @@ class Document:
     servers: tuple[Text, ...] = ()
     menu: tuple[MenuEntry, ...] = ()
     changed: Text | None = None
-
-    def rest_of_line(self, place: Place) -> str:
-        """The text a place points at, to the end of its line."""
-        return self.text.split("\n")[place.line - 1][place.column - 1 :]
