@@ -259,7 +259,7 @@ class Endpoint:
     def _finish(self, resolved: Mapping[str, Any], base_url: str, at: float | None = None) -> Outcome:
         mock = self._mock
         now = mock.clock() if at is None else at
-        return finished(resolved, mock.pictures, mock.settings.seed, base_url, now)
+        return finished(resolved, mock.pictures, mock.settings.seed, base_url, now, self._contract.tokens)
 
 
 def _nearness(contract: Contract, path: str) -> int:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from mockserver.artist import Picture
 from mockserver.pictures import Pictures
 from mockserver.tasks import Snapshot, Task
-from mockserver.usage import usage_of
 from spec.language import IMAGE_ROLES
+from spec.tokens import Tokens
 from spec.units import Size
 
 DEFAULT_SIZE: Size = (1024, 1024)
@@ -18,7 +18,7 @@ DEFAULT_SIZE: Size = (1024, 1024)
 class Outcome:
     """Roles of one outcome in our units; what it does not know itself, it answers from what was resolved."""
 
-    __slots__ = ("_resolved", "_roles", "pictures", "shop")
+    __slots__ = ("_resolved", "_roles", "_used", "pictures", "shop")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Outcome:
         self._resolved = resolved
         self.pictures = pictures
         self.shop = shop
+        self._used: Mapping[str, int] | None = None
 
     @property
     def embeds(self) -> bool:
@@ -53,11 +54,22 @@ class Outcome:
                 return self._usage().get(role) if role.startswith("usage-") else None
         return value
 
-    def _usage(self) -> Mapping[str, Any]:
-        """Token counts, worked out when a contract has a place for them."""
-        picture = self.pictures[0]
-        size = (picture.width, picture.height)
-        return usage_of(picture.prompt, len(self.pictures), size, str(self._resolved.get("quality", "")))
+    def _usage(self) -> Mapping[str, int]:
+        """Token counts, worked out once a contract has a place for them; empty where it has no rule for them."""
+        if self._used is None and self.shop is not None:
+            picture, resolved = self.pictures[0], self._resolved
+            used = self.shop.tokens.count(
+                model=resolved.get("model"),
+                prompt=picture.prompt,
+                count=len(self.pictures),
+                size=(picture.width, picture.height),
+                quality=str(resolved.get("quality", "")),
+                inputs=_sizes(resolved.get("input-image")),
+                fidelity=resolved.get("fidelity"),
+                partials=self._roles.get("partial-count", 0),  # delivered; what was asked for stands in `resolved`
+            )
+            self._used = used or {}
+        return self._used or {}
 
     def and_also(self, roles: Mapping[str, Any]) -> Outcome:
         """The same outcome, knowing more."""
@@ -65,11 +77,12 @@ class Outcome:
 
 
 class Shop(NamedTuple):
-    """Where pictures are handed out: the store, the root of its URLs, and the representation asked for, if any."""
+    """Where pictures are handed out: the store, the root of its URLs, the representation asked for, and its tokens."""
 
     store: Pictures
     base_url: str
     delivery: str | None
+    tokens: Tokens
 
 
 class Delivery:
@@ -103,6 +116,11 @@ class Delivery:
 _OWN_ROLES = IMAGE_ROLES | {"revised-prompt"}
 
 
+def _sizes(given: Any) -> Sequence[Size]:
+    """Width and height of the pictures to start from, where they were sent along; a link says neither."""
+    return [(one.width, one.height) for one in given if hasattr(one, "width")] if isinstance(given, list) else ()
+
+
 def resolve(asked: Mapping[str, Any], words: Sequence[tuple[str, Mapping[Any, Any]]]) -> dict[str, Any]:
     """What was asked with words such as `auto` replaced by what they stand for."""
     resolved = dict(asked)
@@ -133,11 +151,13 @@ def pictures_of(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
     ]
 
 
-def finished(resolved: Mapping[str, Any], pictures: Pictures, seed: int, base_url: str, now: float) -> Outcome:
+def finished(
+    resolved: Mapping[str, Any], pictures: Pictures, seed: int, base_url: str, now: float, tokens: Tokens
+) -> Outcome:
     """The outcome of a request whose pictures are there."""
     ordered = pictures_of(resolved, seed)
     roles = {"created": now, "size": (ordered[0].width, ordered[0].height)}
-    return Outcome(roles, resolved, ordered, Shop(pictures, base_url, resolved.get("delivery")))
+    return Outcome(roles, resolved, ordered, Shop(pictures, base_url, resolved.get("delivery"), tokens))
 
 
 def accepted(task: Task) -> Outcome:

@@ -19,6 +19,7 @@ from spec.documents import check_openapi, follow, load_yaml, locate, read_text, 
 from spec.errors import DocumentError
 from spec.language import Schema, escape, walk
 from spec.soundness import METHODS, check_words
+from spec.tokens import Tokens
 from spec.units import FORMAT_CHECKS, size_rule_format
 
 FormatChecks = Mapping[str, Callable[[str], bool]]
@@ -126,6 +127,11 @@ class Contract:
     operations: tuple[Operation, ...]
     problems: Mapping[str, Problem]
     formats: FormatChecks = field(repr=False)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """How this family counts what a request costs."""
+        return Tokens(self.document.get("x-usage", ()))
 
     def operation(self, operation_id: str) -> Operation:
         """The operation with this id. Raises KeyError."""

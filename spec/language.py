@@ -45,6 +45,7 @@ REQUEST_ROLES: dict[str, frozenset[str]] = {
     "seed": _INT,
     "input-image": _PICTURE,
     "mask": _PICTURE,
+    "fidelity": _TEXT,
     "async": _FLAG,
     "callback-url": _TEXT,
     "caller-tag": _WORD,

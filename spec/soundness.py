@@ -7,6 +7,7 @@ from typing import Any
 
 from spec.errors import DocumentError
 from spec.language import PROBLEMS, ROLES, check_schema, check_well_formed, escape
+from spec.tokens import check_usage
 
 LOCATIONS = ("path", "query", "header")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -19,6 +20,8 @@ def check_words(document: Mapping[str, Any], file: str) -> None:
     """
     _check_paths(document, file)
     problems = _check_problems(document, file)
+    if "x-usage" in document:
+        check_usage(file, document["x-usage"])
     for pointer, schema in _schemas(document):
         check_well_formed(file, pointer, schema)
         check_schema(file, pointer, schema, problems)
@@ -50,7 +53,7 @@ def _content_schemas(message: Mapping[str, Any], pointer: str) -> Iterator[tuple
 
 def _check_paths(document: Mapping[str, Any], file: str) -> None:
     # What OpenAPI allows here and nobody reads would be a meaning silently lost.
-    _check_extensions(file, "", document, {"x-problems"})
+    _check_extensions(file, "", document, {"x-problems", "x-usage"})
     for path, item in document.get("paths", {}).items():
         where = f"/paths/{escape(path)}"
         for key in item.keys() - {*METHODS, "summary", "description", "servers"}:

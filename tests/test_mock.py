@@ -24,7 +24,6 @@ from mockserver.app import masked
 from mockserver.intake import preferences
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from mockserver.usage import picture_tokens
 from spec.contract import load_contract
 from spec.drifts import drift_uses
 from spec.language import IMAGE_ROLES
@@ -529,11 +528,42 @@ def test_gpt_models_say_what_was_resolved_and_used(mock: MockServer) -> None:
     told = answer.json
     assert list(told) == ["created", "background", "data", "output_format", "quality", "size", "usage"]
     assert [list(item) for item in told["data"]] == [["b64_json"]] * 2
-    usage = told["usage"]
-    assert usage["output_tokens"] == usage["output_tokens_details"]["image_tokens"] == 391  # as the reference measured
-    assert usage["input_tokens"] == sum(usage["input_tokens_details"].values())
-    assert usage["input_tokens"] % 2 == 0
-    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+    # "A red fox" has 9 bytes: 3 tokens, and 6 more per picture.
+    assert told["usage"] == usage(18, 391)
+
+
+def usage(text: int, output: int) -> dict[str, Any]:
+    """The usage of an answer to a prompt alone."""
+    return {
+        "input_tokens": text,
+        "input_tokens_details": {"image_tokens": 0, "text_tokens": text},
+        "output_tokens": output,
+        "output_tokens_details": {"image_tokens": output, "text_tokens": 0},
+        "total_tokens": text + output,
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"),
+    [
+        ({"model": "gpt-image-2", "quality": "low", "n": 2}, usage(18, 391)),
+        ({"model": "gpt-image-1", "quality": "medium", "n": 2}, usage(18, 2112)),
+        ({"model": "gpt-image-1.5", "quality": "high"}, usage(9, 4160)),
+        ({"model": "gpt-image-2.5-sunburst", "quality": "xhigh"}, usage(9, 3122)),
+        ({"model": "gpt-image-2", "quality": "auto"}, usage(9, 196)),
+    ],
+)
+def test_usage_is_what_the_model_would_have_charged(
+    mock: MockServer, asked: dict[str, Any], used: dict[str, Any]
+) -> None:
+    assert generate(mock, **asked, prompt="A red fox", size="1024x1024").json["usage"] == used
+
+
+def test_a_task_s_result_says_what_it_used() -> None:
+    with MockServer(Settings(port=0, task_seconds=0)) as server:
+        sent = ask(f"{server.url}{GENERATIONS}?async=true", {**GPT, "size": "1024x1024"}).json["task_id"]
+        result = ask(f"{server.url}/v1/images/tasks/{sent}").json["data"]["data"]
+    assert result["usage"] == usage(9, 196)
 
 
 def test_dall_e_models_say_less(mock: MockServer) -> None:
@@ -614,14 +644,6 @@ def test_health_says_who_is_there() -> None:
         "profile": "zhongzhuan",
         "drifts": ["chat-shaped-200", "n-ignored-single-image"],
     }
-
-
-@pytest.mark.parametrize(
-    ("quality", "size", "tokens"),
-    [("low", (1024, 1024), 196), ("medium", (1536, 1024), 1372), ("high", (3840, 2160), 13342)],
-)
-def test_tokens_follow_the_published_formula(quality: str, size: tuple[int, int], tokens: int) -> None:
-    assert picture_tokens(1, size, quality) == tokens
 
 
 # --- generated requests -----------------------------------------------------------------------------
