@@ -1,43 +1,47 @@
 """The artist draws the mock's pictures: real files of the asked size, the same bytes for the same request.
 
 A picture is a small landscape whose colours and hills come from a hash of seed, prompt and index, with the
-prompt written on it so that a person can see which request made it.
+prompt written on it so that a person can see which request made it. An edit or a variation starts from uploads.
 """
 
-import hashlib
+import base64
 import io
-import math
-import random
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from PIL import GifImagePlugin, Image, ImageChops, ImageDraw
+from PIL import GifImagePlugin, Image, ImageChops
 
-from mockserver import lettering
-from mockserver.lettering import Colour, Size, colour_of, gradient, oval, smooth, web_colour
+from mockserver import landscape, lettering
+from mockserver.landscape import Scene, digest, scene
+from mockserver.lettering import Size, oval
+from mockserver.png import png
+from mockserver.retouching import Base, retouched
 
 
 class _Format(NamedTuple):
     """One row of the table of formats."""
 
     media_type: str
-    draw: "Callable[[Picture], bytes]"
+    encode: "Callable[[Iterator[Image.Image], Picture], bytes]"
     alpha: bool = True
     lossy: bool = False
     animated: bool = False
+    raster: bool = True
 
 
 _FORMATS = {
-    "png": _Format("image/png", lambda it: _saved(_paint(it), "PNG", compress_level=1)),
+    "png": _Format("image/png", lambda images, _: png(next(images))),
     "jpeg": _Format(
-        "image/jpeg", lambda it: _saved(_paint(it), "JPEG", quality=it.compression), alpha=False, lossy=True
+        "image/jpeg", lambda images, it: _saved(next(images), "JPEG", quality=it.compression), alpha=False, lossy=True
     ),
-    "webp": _Format("image/webp", lambda it: _saved(_paint(it), "WEBP", quality=it.compression, method=0), lossy=True),
-    "gif": _Format("image/gif", lambda it: b"".join(_animation(it)), animated=True),
-    "svg": _Format("image/svg+xml", lambda it: "\n".join(_elements(it)).encode()),
+    "webp": _Format(
+        "image/webp", lambda images, it: _saved(next(images), "WEBP", quality=it.compression, method=0), lossy=True
+    ),
+    "gif": _Format("image/gif", lambda images, it: b"".join(_animation(images, it)), animated=True),
+    "svg": _Format("image/svg+xml", lambda images, it: "\n".join(_elements(images, it)).encode(), raster=False),
 }
 
 MIME_TYPES: dict[str, str] = {name: row.media_type for name, row in _FORMATS.items()}
@@ -76,6 +80,10 @@ class Picture:
     """1 or more; more than one only for gif, which then moves and starts again for ever."""
     frame_ms: int = 200
     """0..655350, how long a frame stays. Rounded to 10, gif's unit; ignored for one frame."""
+    base: Base | None = None
+    """The uploads of an edit or a variation; None draws a landscape."""
+    sharpness: float = 1.0
+    """Above 0, at most 1: a partial of a stream is the whole picture not yet sharp. One of a gif stands still."""
 
     def __post_init__(self) -> None:
         row = _FORMATS.get(self.format)
@@ -91,6 +99,8 @@ class Picture:
             raise ValueError(f"a {self.format} cannot have {self.frames} frames")
         if not 0 <= self.frame_ms <= 655350:
             raise ValueError(f"a frame stays 0..655350 ms, not {self.frame_ms}")
+        if not 0 < self.sharpness <= 1:
+            raise ValueError(f"sharpness is above 0 and at most 1, not {self.sharpness}")
 
 
 class Artist:
@@ -122,14 +132,27 @@ class Artist:
             frame_ms=(picture.frame_ms + 5) // 10 * 10 if picture.frames > 1 else 0,
         )
         # The digest stands in for the picture because a prompt can be far larger than what it draws.
-        key = _digest(repr(picture))
+        key = digest(repr(picture))
         with self._lock:
             if (known := self._pictures.get(key)) is not None:
                 self._pictures.move_to_end(key)
                 return known
-        drawn = row.draw(picture)
+        drawn = row.encode(self._images(picture), picture)
         self._remember(key, drawn)
         return drawn
+
+    def _images(self, picture: Picture) -> Iterator[Image.Image]:
+        """The frames of a picture; a partial is made from the whole one, which is then at hand when it is asked for."""
+        if picture.sharpness == 1:
+            for number in range(picture.frames):
+                yield _painted(picture, number / picture.frames)
+            return
+        whole = replace(picture, sharpness=1.0)
+        if _FORMATS[picture.format].raster:
+            with Image.open(io.BytesIO(self.draw(whole))) as image:
+                yield _softened(image.convert("RGBA" if picture.transparent else "RGB"), picture.sharpness)
+        else:
+            yield _softened(_painted(whole), picture.sharpness)
 
     def _remember(self, key: bytes, drawn: bytes) -> None:
         cost = len(drawn) + self._ENTRY_BYTES
@@ -143,17 +166,13 @@ class Artist:
             self._cached_bytes += cost
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
 def _saved(image: Image.Image, encoder: str, **options: int) -> bytes:
     file = io.BytesIO()
     image.save(file, encoder, **options)
     return file.getvalue()
 
 
-def _animation(picture: Picture) -> Iterator[bytes]:
+def _animation(images: Iterator[Image.Image], picture: Picture) -> Iterator[bytes]:
     """The parts of a gif in the colours of its first frame; the others hold only the box that has changed."""
     if max(picture.width, picture.height) > 65535:
         raise ValueError(f"a gif has at most 65535 pixels a side, not {picture.width}x{picture.height}")
@@ -162,8 +181,7 @@ def _animation(picture: Picture) -> Iterator[bytes]:
     if picture.transparent:
         options["transparency"] = _GIF_COLOURS
     before, palette = None, None
-    for number in range(picture.frames):
-        image = _paint(picture, number / picture.frames)
+    for image in images:
         opaque = image.convert("RGB")
         palette = palette or opaque.quantize(_GIF_COLOURS)
         frame = opaque.quantize(palette=palette, dither=Image.Dither.NONE)
@@ -179,38 +197,35 @@ def _animation(picture: Picture) -> Iterator[bytes]:
     yield b";"
 
 
-def _elements(picture: Picture) -> Iterator[str]:
-    """The svg of a picture, line by line."""
+def _elements(images: Iterator[Image.Image], picture: Picture) -> Iterator[str]:
+    """The svg of a picture, line by line. What is no drawing is embedded as the image it is."""
     width, height = picture.width, picture.height
-    scene = _scene(picture)
     size = f'width="{width}" height="{height}"'
     yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}">'
     yield f"<title>{lettering.escaped(picture.prompt)}</title>"
-    for number, colours in enumerate((scene.sky, *(colours for _, colours in scene.hills))):
-        stops = "".join(
-            f'<stop offset="{at / (len(colours) - 1)}" stop-color="{web_colour(colour)}"/>'
-            for at, colour in enumerate(colours)
-        )
-        yield f'<linearGradient id="g{number}" x2="0" y2="1">{stops}</linearGradient>'
-    if not picture.transparent:
-        yield f'<rect {size} fill="url(#g0)"/>'
-    x, y, radius = scene.sun
-    sun = f'cx="{x:.1f}" cy="{y:.1f}" fill="{web_colour(scene.light)}"'
-    for reach, strength in _HALOS:
-        yield f'<circle {sun} r="{radius * reach:.1f}" fill-opacity="{strength / 255:.2f}"/>'
-    for number, (ridge, _) in enumerate(scene.hills, 1):
-        points = " ".join(f"{at * width:.1f},{y:.1f}" for at, y in zip(_ALONG, ridge, strict=True))
-        yield f'<polygon points="{points} {width},{height} 0,{height}" fill="url(#g{number})"/>'
-    yield from lettering.markup((width, height), picture.prompt, _footer(picture))
+    if picture.base is None and picture.sharpness == 1:
+        yield from landscape.elements(_view(picture)((width, height)), with_sky=not picture.transparent)
+        yield from lettering.markup((width, height), picture.prompt, _footer(picture))
+    else:
+        yield f'<image {size} href="data:image/png;base64,{base64.b64encode(png(next(images))).decode()}"/>'
     yield "</svg>"
 
 
-def _paint(picture: Picture, turn: float = 0.0) -> Image.Image:
-    image = _landscape(_scene(picture, turn), (picture.width, picture.height))
-    if picture.transparent:
-        image.putalpha(oval(image.size))
-    lettering.write(image, picture.prompt, _footer(picture))
+def _painted(picture: Picture, turn: float = 0.0) -> Image.Image:
+    size, view, footer = (picture.width, picture.height), _view(picture, turn), _footer(picture)
+    if picture.base is not None:
+        image = retouched(picture.base, size, view, picture.prompt, footer, transparent=picture.transparent)
+    else:
+        image = landscape.painted(view(size))
+        if picture.transparent:
+            image.putalpha(oval(size))
+        lettering.write(image, picture.prompt, footer)
     return image
+
+
+def _view(picture: Picture, turn: float = 0.0) -> Callable[[Size], Scene]:
+    motif = picture.base.motif if picture.base is not None and picture.base.vary else picture.prompt
+    return lambda size: scene(size, motif, picture.index, picture.seed, turn)
 
 
 def _footer(picture: Picture) -> str:
@@ -218,79 +233,12 @@ def _footer(picture: Picture) -> str:
     return " · ".join(fact for fact in facts if fact)
 
 
-# Lightness (0..1) of zenith, horizon, farthest and nearest hill, then chroma: day, dusk, night.
-_MOODS = ((0.70, 0.94, 0.80, 0.42, 0.11), (0.42, 0.82, 0.62, 0.24, 0.13), (0.20, 0.58, 0.46, 0.15, 0.10))
-_GOLDEN_TURN = (math.sqrt(5) - 1) / 2
-_HILLS = 4
-_HALOS = ((3.1, 26), (1.9, 46), (1.0, 235))
-_ALONG = [step / 96 for step in range(97)]
+_COARSEST = 9
 
 
-class _Scene(NamedTuple):
-    """A sky, a sun with two halos, and hills, the nearer the darker: the ridge and the colours of each."""
-
-    sky: tuple[Colour, Colour, Colour]
-    sun: tuple[float, float, float]
-    light: Colour
-    hills: list[tuple[list[float], tuple[Colour, Colour]]]
-
-
-def _scene(picture: Picture, turn: float = 0.0) -> _Scene:
-    """What there is to see; during one turn the sun circles a little and the hills sway."""
-    width, height = picture.width, picture.height
-    request = random.Random(_digest(f"{picture.seed} {picture.prompt}"))
-    scene = random.Random(_digest(f"{picture.seed} {picture.index} {picture.prompt}"))
-    # Golden turns keep the hues of one request apart however many there are; the moods part near misses.
-    hue = (request.random() + picture.index * _GOLDEN_TURN) % 1
-    mood = (request.randrange(len(_MOODS)) + picture.index) % len(_MOODS)
-    zenith, horizon, far, near, chroma = _MOODS[mood]
-    warm = hue + scene.choice((-1, 1)) * scene.uniform(0.16, 0.30)
-    sway = math.sin(turn * math.tau)
-
-    sky = (
-        colour_of(zenith, chroma, hue),
-        colour_of((zenith + horizon) / 2, chroma * 0.9, hue + (warm - hue) * 0.35),
-        colour_of(horizon, chroma * 0.8, warm),
-    )
-    radius = min(width, height) * scene.uniform(0.09, 0.15)
-    x, y = width * scene.uniform(0.2, 0.8), height * scene.uniform(0.22, 0.42)
-    sun = x + radius * 0.5 * sway, y + radius * 0.5 * (math.cos(turn * math.tau) - 1), radius
-
-    hills = []
-    for hill in range(_HILLS):
-        nearness = hill / (_HILLS - 1)
-        lightness, tint = far + (near - far) * nearness, warm + (hue - warm) * nearness
-        colours = colour_of(lightness, chroma * 0.8, tint), colour_of(lightness + 0.06, chroma * 0.6, tint)
-        waves = [
-            (height * swing, scene.uniform(low, high) * math.tau, scene.uniform(0, math.tau) + 0.2 * sway)
-            for swing, low, high in ((0.05, 0.5, 1.0), (0.025, 1.3, 2.4), (0.008, 4.0, 7.0))
-        ]
-        crest = height * (0.50 + 0.36 * nearness)
-        ridge = [crest + sum(high * math.sin(wide * x + phase) for high, wide, phase in waves) for x in _ALONG]
-        hills.append((ridge, colours))
-    return _Scene(sky, sun, colour_of(0.97, 0.05, warm), hills)
-
-
-def _landscape(scene: _Scene, size: Size) -> Image.Image:
-    image = gradient(scene.sky, size)
-    x, y, radius = scene.sun
-    for reach, strength in _HALOS:
-        side = max(1, round(2 * radius * reach))
-        image.paste(scene.light, (round(x - side / 2), round(y - side / 2)), oval((side, side), strength))
-    for ridge, colours in scene.hills:
-        _raise_hill(image, ridge, colours)
-    return image
-
-
-def _raise_hill(image: Image.Image, ridge: list[float], colours: tuple[Colour, Colour]) -> None:
-    width, height = image.size
-    top, foot = min(height - 1, math.floor(min(ridge))), min(height, math.ceil(max(ridge)) + 1)
-
-    def below_ridge(draw: ImageDraw.ImageDraw, grid: int) -> None:
-        outline = [(at * width * grid, (y - top) * grid) for at, y in zip(_ALONG, ridge, strict=True)]
-        draw.polygon([*outline, (width * grid, foot * grid), (0, foot * grid)], fill=255)
-
-    # Only the skyline needs smoothing; everything under it is filled whole.
-    shape = Image.new("L", (width, height - top), 255)
-    shape.paste(smooth((width, foot - top), below_ridge), (0, 0))
-    image.paste(gradient(colours, shape.size), (0, top), shape)
+def _softened(image: Image.Image, sharpness: float) -> Image.Image:
+    """The image with as many pixels as that sharpness leaves: nine a side near 0, by equal ratios to all at 1."""
+    fewest = min(_COARSEST / min(image.size), 0.5)
+    scale = fewest ** (1 - sharpness)
+    small = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(small, Image.Resampling.BOX).resize(image.size, Image.Resampling.BICUBIC)

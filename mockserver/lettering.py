@@ -24,11 +24,12 @@ _PANEL: Colour = (16, 18, 28)
 _PANEL_STRENGTH = 174
 
 
-def write(image: Image.Image, prompt: str, footer: str) -> None:
-    """Write on an image, unless it is too small to read anything on."""
+def write(image: Image.Image, prompt: str, footer: str, side: int = 0) -> None:
+    """Write on an image, unless it is too small to read anything on. The letters suit a picture of that shorter side,
+    the image's own if 0: what is pasted into a larger picture is to be read there."""
     if min(image.size) < _SMALLEST_WRITTEN_ON:
         return
-    panel = _panel(image.size, _legible(prompt), _legible(footer), lambda points: _font(points).getlength)
+    panel = _panel(image.size, _legible(prompt), _legible(footer), lambda points: _font(points).getlength, side)
 
     def outline(draw: ImageDraw.ImageDraw, grid: int) -> None:
         draw.rounded_rectangle(_edges(panel.size, grid), panel.radius * grid, fill=_PANEL_STRENGTH)
@@ -132,10 +133,10 @@ class _Panel(NamedTuple):
     lines: list[_Line]
 
 
-def _panel(size: Size, prompt: str, footer: str, ruler: Callable[[int], Ruler]) -> _Panel:
+def _panel(size: Size, prompt: str, footer: str, ruler: Callable[[int], Ruler], side: int = 0) -> _Panel:
     """Lay out the prompt, cut with an ellipsis when long, over the footer; ruler measures text by points."""
     width, height = size
-    large = max(11, round(min(width, height) * 0.037))
+    large = max(11, round((side or min(width, height)) * 0.037))
     small = max(9, round(large * 0.6))
     margin, padding = large, round(large * 0.75)
     room = width - 2 * (margin + padding)

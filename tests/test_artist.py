@@ -1,13 +1,16 @@
+import base64
 import hashlib
 import io
 import itertools
 import math
 import os
+import statistics
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,9 +18,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw, ImageOps
 
+from mockserver import artist as artist_module
 from mockserver.artist import MIME_TYPES, Artist, Picture
+from mockserver.retouching import Base
+from mockserver.uploads import Upload, opened
 
 FEW = settings(max_examples=20, deadline=None)
 SIDES = st.integers(1, 300)
@@ -229,6 +235,8 @@ def test_panel_reaches_over_the_clear_background() -> None:
         ({"format": "svg", "frames": 9}, "a svg cannot have 9 frames"),
         ({"format": "gif", "frames": 2, "frame_ms": -1}, r"0\.\.655350 ms, not -1"),
         ({"format": "gif", "frames": 2, "frame_ms": 655_351}, r"0\.\.655350 ms, not 655351"),
+        ({"sharpness": 0.0}, "sharpness is above 0 and at most 1, not 0.0"),
+        ({"sharpness": 1.1}, "sharpness is above 0 and at most 1, not 1.1"),
         ({"format": "gif", "width": 65_536, "height": 1}, "at most 65535 pixels a side, not 65536x1"),
     ],
 )
@@ -521,3 +529,341 @@ def test_svg_text_stays_inside_its_panel_inside_the_picture(prompt: str, size: t
         assert left < x < x + long < left + width
         assert top < y < top + height
     assert written(root)[-2].endswith("…")
+
+
+def upload(image: Image.Image, encoder: str = "PNG", **options: Any) -> Upload:
+    file = io.BytesIO()
+    image.save(file, encoder, **options)
+    return opened(file.getvalue())
+
+
+def still_life(width: int = 200, height: int = 160, shift: int = 0) -> Image.Image:
+    """Something with lights and darks of its own, in other colours for each shift."""
+    bands = (Image.radial_gradient("L").rotate(90 * turn).resize((width, height)) for turn in range(3))
+    image = Image.merge("RGB", [band.point([(level * 2 + shift) % 256 for level in range(256)]) for band in bands])
+    image.paste((200, 40 + shift, 30), (width // 3, height // 3, width // 2, height * 2 // 3))
+    return image
+
+
+def overlay(size: tuple[int, int], box: tuple[int, int, int, int], inside: int, outside: int) -> Upload:
+    """Black, with one alpha inside a box and another one outside."""
+    alpha = Image.new("L", size, outside)
+    alpha.paste(inside, box)
+    image = Image.new("RGBA", size, "black")
+    image.putalpha(alpha)
+    return upload(image)
+
+
+INPUT = upload(still_life())
+HOLE = (60, 20, 180, 140)
+MASK = overlay((200, 160), HOLE, 0, 255)
+INK = overlay((200, 160), (90, 60, 110, 80), 255, 0)
+BASES = {
+    "edit": Base((INPUT,)),
+    "mask": Base((INPUT,), mask=MASK),
+    "markup": Base((INPUT,), markup=INK),
+    "further": Base((INPUT, *(upload(still_life(shift=shift)) for shift in (60, 120)))),
+    "variation": Base((INPUT,), vary=True),
+}
+
+
+def differing(one: Image.Image, other: Image.Image) -> Image.Image:
+    """A mask of the pixels that are not the same."""
+    difference = ImageChops.difference(one.convert("RGBA"), other.convert("RGBA"))
+    bands = difference.split()
+    most = ImageChops.lighter(ImageChops.lighter(bands[0], bands[1]), ImageChops.lighter(bands[2], bands[3]))
+    return most.point([0] + [255] * 255)
+
+
+def share(one: Image.Image, other: Image.Image) -> float:
+    """The share of pixels that differ."""
+    return differing(one, other).histogram()[255] / (one.width * one.height)
+
+
+def likeness(one: Image.Image, other: Image.Image) -> float:
+    """How the lights and darks of two pictures go together: 1 the same, 0 nothing in common."""
+    lights = [image.convert("L").resize((24, 24), Image.Resampling.BOX).tobytes() for image in (one, other)]
+    return statistics.correlation(*lights)
+
+
+@pytest.mark.parametrize("name", MIME_TYPES)
+@pytest.mark.parametrize("base", BASES.values(), ids=BASES)
+def test_edit_is_a_picture_of_the_asked_size_and_format_with_the_same_bytes_again(base: Base, name: str) -> None:
+    data = draw(width=170, height=120, format=name, base=base)
+    assert data == draw(width=170, height=120, format=name, base=base)
+    if name == "svg":
+        root = ET.fromstring(data)
+        image = root.find(f"{SVG}image")
+        assert image is not None
+        assert root.findtext(f"{SVG}title") == "A red fox"
+        kind, text = image.attrib["href"].split(",")
+        assert kind == "data:image/png;base64"
+        data = base64.b64decode(text, validate=True)
+    image_ = decoded(data)
+    assert (image_.size, image_.format) == ((170, 120), "PNG" if name == "svg" else name.upper())
+    assert not image_.has_transparency_data
+
+
+@pytest.mark.parametrize("base", BASES.values(), ids=BASES)
+def test_pictures_of_one_edit_all_differ(base: Base) -> None:
+    pictures = [decoded(draw(width=200, height=160, base=base, index=index)) for index in range(10)]
+    for one, other in itertools.combinations(pictures, 2):
+        assert changed(one, other) > 50
+
+
+@pytest.mark.parametrize("change", [{"prompt": "A red cat"}, {"seed": 1}, {"label": "x"}, {"base": Base((MASK,))}])
+@pytest.mark.parametrize("name", ["edit", "mask", "markup"])
+def test_each_of_these_changes_an_edit(name: str, change: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {"width": 400, "height": 320, "base": BASES[name]}
+    assert draw(**asked) != draw(**asked | change)
+
+
+@pytest.mark.parametrize("shift", [0, 50, 100])
+@pytest.mark.parametrize("prompt", ["", "A red fox", "Harbour at dusk"])
+def test_edit_without_a_mask_is_clearly_the_input_and_clearly_changed(prompt: str, shift: int) -> None:
+    before = still_life(300, 300, shift)
+    after = decoded(draw(prompt, 300, 300, base=Base((upload(before),))))
+    middle = (0, 60, 300, 220)
+    assert likeness(before.crop(middle), after.crop(middle)) > 0.85
+    assert changed(before, after) > 0.4 * 300 * 300
+    assert likeness(before, decoded(draw(prompt, 300, 300))) < 0.7
+
+
+def test_prompt_is_written_on_an_edit_but_not_on_a_variation() -> None:
+    dark = upload(Image.new("RGB", (512, 512), (40, 20, 60)))
+
+    def letters(prompt: str, **more: Any) -> int:
+        return whites(decoded(draw(prompt, 512, 512, base=Base((dark,), **more)))).histogram()[255]
+
+    assert letters("Snow on the roofs of a village") > letters("Snow") > letters("") + 20
+    assert draw("Snow", base=Base((dark,), vary=True)) == draw("", base=Base((dark,), vary=True))
+
+
+@FEW
+@given(
+    box=st.tuples(st.integers(0, 150), st.integers(0, 120), st.integers(1, 200), st.integers(1, 160)),
+    alpha=st.sampled_from([0, 0, 90, 200]),
+    index=st.integers(0, 9),
+)
+@example(box=(0, 0, 200, 160), alpha=0, index=0)
+@example(box=(199, 159, 1, 1), alpha=0, index=0)
+def test_pixels_under_an_opaque_mask_stay_as_they_are(box: tuple[int, int, int, int], alpha: int, index: int) -> None:
+    left, top = box[:2]
+    box = left, top, min(200, left + box[2]), min(160, top + box[3])
+    base = Base((INPUT,), mask=overlay((200, 160), box, alpha, 255))
+    after = decoded(draw(width=200, height=160, base=base, index=index))
+    changed_box = differing(still_life(), after).getbbox()
+    assert changed_box is not None
+    assert all(got >= open_ for got, open_ in zip(changed_box[:2], box[:2], strict=True))
+    assert all(got <= open_ for got, open_ in zip(changed_box[2:], box[2:], strict=True))
+    assert share(still_life().crop(box), after.crop(box)) > 0.8
+
+
+def test_partial_alpha_of_a_mask_blends() -> None:
+    def at_centre(alpha: int) -> tuple[float, ...]:
+        mask = overlay((200, 160), (0, 0, 200, 160), alpha, 255)
+        pixel = decoded(draw("", 90, 72, base=Base((INPUT,), mask=mask))).getpixel((45, 36))
+        assert isinstance(pixel, tuple)
+        return pixel
+
+    fresh, half, kept = at_centre(0), at_centre(128), at_centre(255)
+    assert half == pytest.approx([(one + other) / 2 for one, other in zip(fresh, kept, strict=True)], abs=2)
+    assert math.dist(fresh, kept) > 20
+
+
+def test_masked_hole_shows_the_scene_and_the_words_of_the_prompt() -> None:
+    dark = Image.new("RGB", (512, 512), (40, 20, 60))
+    mask = overlay((512, 512), (100, 100, 500, 500), 0, 255)
+    box = whites(decoded(draw("Snow on the roofs", 512, 512, base=Base((upload(dark),), mask=mask)))).getbbox()
+    assert box is not None
+    assert min(box[:2]) >= 100
+    assert max(box[2:]) <= 500
+    skies = [
+        decoded(draw(prompt, 512, 512, base=Base((upload(dark),), mask=mask))).getpixel((110, 110))
+        for prompt in ("Snow", "Rain")
+    ]
+    assert len({*skies, dark.getpixel((0, 0))}) == 3
+
+
+@pytest.mark.parametrize("size", [(100, 80), (400, 320), (160, 160), (300, 100)])
+def test_output_of_another_size_is_the_input_covering_it_under_the_mask(size: tuple[int, int]) -> None:
+    mask = overlay((200, 160), (80, 60, 120, 100), 0, 255)
+    after = decoded(draw(width=size[0], height=size[1], base=Base((INPUT,), mask=mask)))
+    covering = ImageOps.fit(still_life().convert("RGBA"), size, Image.Resampling.LANCZOS).convert("RGB")
+    unlike = differing(covering, after)
+    box = unlike.getbbox()
+    assert box is not None
+    scale = max(size[0] / 200, size[1] / 160)
+    for got, middle, reach in zip(box, (size[0] / 2, size[1] / 2) * 2, (-20, -20, 20, 20), strict=True):
+        assert got == pytest.approx(middle + reach * scale, abs=scale + 2)
+
+
+def test_mask_of_another_size_is_stretched_over_the_first_image() -> None:
+    small = overlay((100, 80), (30, 10, 90, 70), 0, 255)
+    after = decoded(draw(width=200, height=160, base=Base((INPUT,), mask=small)))
+    box = differing(still_life(), after).getbbox()
+    assert box is not None
+    assert max(abs(got - wanted) for got, wanted in zip(box, HOLE, strict=True)) <= 2
+
+
+def test_markup_redraws_what_is_under_the_ink_and_near_it_only() -> None:
+    after = decoded(draw("", 90, 72, base=BASES["markup"]))  # too small for lettering
+    before = ImageOps.fit(still_life().convert("RGBA"), (90, 72), Image.Resampling.LANCZOS)
+    scale = 90 / 200
+    box = differing(before, after).getbbox()
+    assert box is not None
+    for got, ink, side in zip(box, (90, 60, 110, 80), (-1, -1, 1, 1), strict=True):
+        assert 0 < (got - ink * scale) * side < 8
+    assert share(before.crop((41, 28, 49, 35)), after.crop((41, 28, 49, 35))) == 1
+
+
+def test_markup_that_runs_around_something_redraws_that_too() -> None:
+    ring = Image.new("RGBA", (200, 160))
+    ImageDraw.Draw(ring).ellipse((50, 30, 150, 130), outline="red", width=6)
+    after = decoded(draw("", 90, 72, base=Base((INPUT,), markup=upload(ring))))
+    before = ImageOps.fit(still_life().convert("RGBA"), (90, 72), Image.Resampling.LANCZOS)
+    assert share(before.crop((35, 26, 55, 46)), after.crop((35, 26, 55, 46))) > 0.9
+    assert share(before.crop((0, 0, 12, 72)), after.crop((0, 0, 12, 72))) == 0
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 9, 16])
+def test_further_images_are_seen_in_an_edit(count: int) -> None:
+    pure = [(255, 0, 0), (0, 255, 0), (255, 255, 0)]
+    dull = upload(Image.new("RGB", (600, 600), (90, 90, 100)))
+    further = [upload(Image.new("RGB", (60 + number, 50), pure[number % 3])) for number in range(count - 1)]
+    image = decoded(draw("", 600, 600, base=Base((dull, *further))))
+    found = {colour: amount for amount, colour in image.getcolors(600 * 600) or ()}
+    for number, colour in enumerate(pure):
+        prints = len(range(number, count - 1, 3))
+        assert (found.get(colour, 0) > 600 * prints) if prints else (colour not in found)
+
+
+def test_further_images_stay_in_the_hole_of_a_mask() -> None:
+    base = Base((INPUT, *(upload(still_life(shift=shift)) for shift in range(0, 150, 10))), mask=MASK)
+    box = differing(still_life(), decoded(draw(width=200, height=160, base=base))).getbbox()
+    assert box is not None
+    assert min(got - wanted for got, wanted in zip(box[:2], HOLE[:2], strict=True)) >= 0
+    assert max(got - wanted for got, wanted in zip(box[2:], HOLE[2:], strict=True)) <= 0
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_variation_has_the_motif_in_other_colours(index: int) -> None:
+    before = still_life(300, 300)
+    after = decoded(draw("", 300, 300, base=Base((upload(before),), vary=True), index=index))
+    upper = (0, 0, 300, 160)
+    assert likeness(before.crop(upper), after.crop(upper)) > 0.6
+    assert changed(before, after) > 0.4 * 300 * 300
+
+
+def test_clear_parts_of_an_input_show_the_scene_unless_the_background_is_to_be_clear() -> None:
+    sticker = Image.new("RGBA", (300, 300))
+    sticker.paste((200, 30, 30, 255), (100, 60, 200, 160))
+    base = Base((upload(sticker),))
+    opaque = decoded(draw("Snow", 300, 300, base=base))
+    assert opaque.mode == "RGB"
+    assert opaque.getpixel((150, 110)) == (200, 30, 30)
+    assert opaque.getpixel((20, 20)) not in {(0, 0, 0), (255, 255, 255)}
+    clear = decoded(draw("Snow", 300, 300, base=base, transparent=True))
+    alpha = clear.getchannel("A")
+    assert [alpha.getpixel(place) for place in ((20, 20), (150, 110))] == [0, 255]
+
+
+@pytest.mark.parametrize("name", WITH_ALPHA)
+@pytest.mark.parametrize("base", BASES.values(), ids=BASES)
+def test_transparent_edit_of_an_opaque_input_has_clear_corners(base: Base, name: str) -> None:
+    alpha = decoded(draw(width=200, height=160, format=name, base=base, transparent=True)).convert("RGBA")
+    assert [alpha.getpixel(corner)[3] for corner in ((0, 0), (199, 159), (100, 80))] == [0, 0, 255]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 2), (17, 9)])
+@pytest.mark.parametrize("base", BASES.values(), ids=BASES)
+def test_edit_of_any_size_is_drawn(base: Base, size: tuple[int, int]) -> None:
+    assert decoded(draw(width=size[0], height=size[1], base=base)).size == size
+    tiny = replace(base, images=(upload(still_life(1, 1)), *base.images[1:]))
+    assert decoded(draw(width=size[0], height=size[1], base=tiny)).size == size
+
+
+def test_edited_gif_moves() -> None:
+    frames = list(shown(draw("", 160, 120, format="gif", frames=4, base=BASES["edit"])))
+    assert len({frame.tobytes() for frame in frames}) == 4
+
+
+def test_base_holds_1_to_16_images_and_says_what_it_weighs() -> None:
+    for count in (0, 17):
+        with pytest.raises(ValueError, match=f"1..16 images, not {count}"):
+            Base((INPUT,) * count)
+    assert Base((INPUT, INPUT), mask=MASK, markup=INK).weight == sum(len(one.data) for one in (INPUT, INPUT, MASK, INK))
+
+
+def test_equal_uploads_make_equal_pictures_that_are_drawn_once() -> None:
+    artist = Artist()
+    one = artist.draw(Picture("A red fox", 64, 64, base=Base((opened(INPUT.data),))))
+    assert artist.draw(Picture("A red fox", 64, 64, base=Base((opened(bytes(bytearray(INPUT.data))),)))) is one
+    assert artist.draw(Picture("A red fox", 64, 64, base=Base((MASK,)))) is not one
+    assert artist.draw(Picture("A red fox", 64, 64)) is not one
+
+
+def apart(one: Image.Image, other: Image.Image) -> float:
+    """The mean square of the difference, 0..255²."""
+    levels = ImageChops.difference(one.convert("RGB"), other.convert("RGB")).histogram()
+    return sum(amount * (number % 256) ** 2 for number, amount in enumerate(levels)) / (3 * one.width * one.height)
+
+
+@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("base", [None, *BASES.values()], ids=["generation", *BASES])
+def test_partials_come_closer_to_the_final_picture(base: Base | None, name: str) -> None:
+    def at(sharpness: float) -> Image.Image:
+        return decoded(draw("Snow", 256, 192, format=name, base=base, sharpness=sharpness))
+
+    steps = [0.02, 0.25, 0.5, 0.75, 1.0]
+    partials = [at(sharpness) for sharpness in steps]
+    final = partials[-1]
+    assert {partial.size for partial in partials} == {(256, 192)}
+    distances = [apart(partial, final) for partial in partials]
+    assert distances == sorted(set(distances), reverse=True)
+    assert distances[0] > 3 * distances[3] > distances[4] == 0
+    assert likeness(partials[1], final) > 0.9
+
+
+@FEW
+@given(low=st.floats(0.01, 0.9), step=st.floats(0.1, 0.3), size=st.tuples(st.integers(60, 300), st.integers(60, 300)))
+def test_sharper_is_closer(low: float, step: float, size: tuple[int, int]) -> None:
+    final, blurred, sharper = (
+        decoded(draw("Snow", *size, sharpness=sharpness)) for sharpness in (1.0, low, min(1.0, low + step))
+    )
+    assert apart(blurred, final) > apart(sharper, final)
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_final_picture_is_drawn_once_for_all_its_partials(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[Picture] = []
+    paint = artist_module._painted
+
+    def counted(picture: Picture, turn: float = 0.0) -> Image.Image:
+        painted.append(picture)
+        return paint(picture, turn)
+
+    monkeypatch.setattr(artist_module, "_painted", counted)
+    artist = Artist()
+    for sharpness in (0.25, 0.5, 0.75, 1.0):
+        artist.draw(Picture("A red fox", 160, 120, name, sharpness=sharpness))
+    assert len(painted) == 1
+
+
+def test_partial_of_a_transparent_picture_is_transparent() -> None:
+    for name in WITH_ALPHA:
+        image = decoded(draw("Snow", 160, 120, format=name, transparent=True, sharpness=0.3)).convert("RGBA")
+        assert [image.getpixel(place)[3] for place in ((0, 0), (80, 60))] == [0, 255]  # type: ignore[index]
+
+
+def test_partial_of_an_svg_is_an_svg_with_the_blurred_picture() -> None:
+    root = parsed("Snow", 160, 120, sharpness=0.5)
+    image = root.find(f"{SVG}image")
+    assert image is not None
+    blurred = decoded(base64.b64decode(image.attrib["href"].partition(",")[2]))
+    assert likeness(blurred, decoded(draw("Snow", 160, 120))) > 0.9
+
+
+def test_partial_of_an_animation_stands_still() -> None:
+    data = draw("Snow", 160, 120, format="gif", frames=3, sharpness=0.5)
+    assert len(list(shown(data))) == 1

@@ -1,0 +1,174 @@
+"""Uploaded pictures: judged once when they arrive, decoded when somebody draws on them.
+
+What may be uploaded, and what is measured of it: the reference's sections on edits (input, mask, markup).
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from PIL import Image, ImageMath, UnidentifiedImageError
+
+MOST_PIXELS = 50_000_000
+"""A larger picture is refused before any of its pixels is decoded; in memory each takes four bytes."""
+
+# Only plugins that decode by themselves: others start programs, read further files or have no bound.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+_NAMES = {"MPO": "jpeg"}  # what cameras write: a jpeg with more jpegs behind its end
+
+
+class BadPicture(Exception):
+    """These bytes are no picture that can be worked with. The text is half a sentence: "it is empty"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One uploaded picture as it came. Equal when its bytes are; sizes are pixels as a viewer shows them."""
+
+    data: bytes = field(repr=False, compare=False)
+    digest: str
+    """blake2b of the bytes, 32 hex digits."""
+    format: str = field(compare=False)
+    """png, jpeg, webp, gif or bmp: what it is, whatever it was called."""
+    width: int = field(compare=False)
+    height: int = field(compare=False)
+    transparent: bool = field(compare=False)
+    """Whether any pixel of its first frame is less than opaque."""
+    alpha: bool = field(compare=False)
+    """Whether it could have such pixels: an alpha channel, or a colour that stands for none."""
+    frames: int = field(compare=False)
+    """1 or more; only the first is ever looked at."""
+
+
+def opened(data: bytes) -> Upload:
+    """Decode and measure a picture.
+
+    Raises BadPicture for whatever is no whole png, jpeg, webp, gif or bmp of at most MOST_PIXELS, and nothing else.
+    """
+    if not data:
+        raise BadPicture("it is empty")
+    with _damage_told():
+        image = _decoded(data)
+        width, height = image.size if _turn(image) not in _SIDEWAYS else reversed(image.size)
+        alpha = image.has_transparency_data
+        transparent = alpha and _rgba(image).getchannel("A").getextrema()[0] != 255
+        kind, frames = _format(image), _frames(image, data)
+    digest = blake2b(data, digest_size=16).hexdigest()
+    return Upload(data, digest, kind, width, height, transparent, alpha, frames)
+
+
+def pixels(upload: Upload) -> Image.Image:
+    """The first frame as RGBA, turned as its EXIF orientation says: 16 bits become 8, CMYK becomes RGB."""
+    image = _decoded(upload.data)
+    turn = _turn(image)
+    image = _rgba(image)
+    return image.transpose(turn) if turn is not None else image
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except BadPicture:
+        raise
+    except UnidentifiedImageError:
+        raise BadPicture("it cannot be read as png, jpeg, webp, gif or bmp") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise BadPicture(f"it has more than {MOST_PIXELS // 10**6} megapixels") from None
+    except Exception as error:  # noqa: BLE001 - a damaged file can raise anything from struct.error to KeyError
+        raise BadPicture(_CUT if "truncated" in str(error).lower() else "it is damaged") from None
+
+
+_CUT = "it ends in the middle of the picture"
+
+
+def _decoded(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    if image.width * image.height > MOST_PIXELS:
+        raise BadPicture(f"its {image.width}x{image.height} pixels are more than {MOST_PIXELS // 10**6} megapixels")
+    image.load()
+    if not _is_whole(_format(image), data):
+        raise BadPicture(_CUT)
+    return image
+
+
+def _format(image: Image.Image) -> str:
+    name = image.format or ""
+    return _NAMES.get(name, name.lower())
+
+
+def _is_whole(name: str, data: bytes) -> bool:
+    """Whether the end mark is there; Pillow is content when the first frame is."""
+    if name == "gif":
+        return _gif_frames(data) is not None
+    return {"png": b"IEND\xae\x42\x60\x82", "jpeg": b"\xff\xd9"}.get(name, b"") in data
+
+
+def _frames(image: Image.Image, data: bytes) -> int:
+    if image.format == "GIF":
+        return _gif_frames(data) or 1
+    return getattr(image, "n_frames", 1) if image.format != "MPO" else 1
+
+
+def _gif_frames(data: bytes) -> int | None:
+    """Frames up to the end mark, None without one. Pillow would unpack all of them to count them."""
+
+    def colours(flags: int) -> int:
+        return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+    frames = 0
+    try:
+        at = 13 + colours(data[10])
+        while (kind := data[at]) != 0x3B:
+            if kind not in (0x21, 0x2C):
+                at += 1
+                continue
+            if kind == 0x2C:
+                frames += 1
+                at += 9 + colours(data[at + 9])
+            at += 2
+            while size := data[at]:
+                at += size + 1
+            at += 1
+    except IndexError:
+        return None
+    return frames
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = frozenset(_TURNS[orientation] for orientation in (5, 6, 7, 8))
+_ORIENTATION = 0x0112
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    try:
+        return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - viewers show a picture with damaged EXIF data, too
+        return None
+
+
+def _rgba(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return _deep_gray(image)
+    if image.mode in ("CMYK", "YCbCr", "LAB"):
+        image = image.convert("RGB")
+    return image.convert("RGBA")
+
+
+def _deep_gray(image: Image.Image) -> Image.Image:
+    """16 bits of gray; one level of them may stand for transparent."""
+    deep, clear = image.convert("I"), image.info.get("transparency")
+    scaled = deep.point(lambda level: level * (1 / 256)).convert("L").convert("RGBA")
+    if isinstance(clear, int):
+        scaled.putalpha(ImageMath.lambda_eval(lambda levels: (levels["it"] != clear) * 255, it=deep).convert("L"))
+    return scaled
