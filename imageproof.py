@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import sys
 import tempfile
 from dataclasses import replace
@@ -16,11 +17,12 @@ from rich.markup import escape
 from spec.errors import SpecError
 
 USAGE, COULD_NOT_LOOK, INTERRUPTED = 2, 3, 130
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Latency(click.ParamType[Any, Any]):
-    """`250ms`, `1.5s` or a range `200ms-2s`; seconds as a (least, most) pair."""
+    """`250ms`, `1.5s`, `60m`, `24h` or a range `200ms-2s`; seconds as a (least, most) pair."""
 
     name = "DURATION"
 
@@ -30,8 +32,8 @@ class Latency(click.ParamType[Any, Any]):
             return value
         found = [_DURATION.fullmatch(part.strip()) for part in str(value).split("-")]
         if len(found) > 2 or not all(found):
-            self.fail(f"{value!r} is no duration; expected 250ms, 1.5s or a range such as 200ms-2s", param, ctx)
-        seconds = [float(match[1]) / (1000 if match[2] == "ms" else 1) for match in found if match]
+            self.fail(f"{value!r} is no duration; expected 250ms, 1.5s, 60m or a range such as 200ms-2s", param, ctx)
+        seconds = [float(match[1]) * _UNITS[match[2] or "s"] for match in found if match]
         return min(seconds), max(seconds)
 
 
@@ -77,6 +79,13 @@ def main() -> None:
 @click.option(
     "--task-polls", type=click.IntRange(1), metavar="N", help="A task is done at its Nth poll, whatever the time."
 )
+@click.option(
+    "--url-expiry",
+    type=Latency(),
+    default=(3600.0, 3600.0),
+    metavar="DURATION",
+    help="How long a picture's link leads to it; 0: for ever.  [default: 60m]",
+)
 def serve(
     host: str,
     port: int,
@@ -87,6 +96,7 @@ def serve(
     latency: tuple[float, float],
     task_time: tuple[float, float],
     task_polls: int | None,
+    url_expiry: tuple[float, float],
 ) -> None:
     """Serve the mock until Ctrl-C."""
     from mockserver.app import Mock
@@ -99,6 +109,9 @@ def serve(
 
     if task_time[0] != task_time[1]:
         raise click.BadParameter("a task takes one duration, such as 3s, not a range", param_hint="--task-time")
+
+    if url_expiry[0] != url_expiry[1]:
+        raise click.BadParameter("a link takes one duration, such as 60m, not a range", param_hint="--url-expiry")
 
     def ready(mock: Mock, url: str) -> None:
         console = _console()
@@ -126,6 +139,8 @@ def serve(
             latency=Delay(*latency),
             task_seconds=task_time[1],
             task_polls=task_polls,
+            url_seconds=url_expiry[1] or None,
+            secret=secrets.token_bytes(32),
         )
         serve_mock(settings, ready)
     except SpecError as error:

@@ -18,14 +18,16 @@ from aiohttp import web
 
 from mockserver.artist import Artist
 from mockserver.drift import Plan
+from mockserver.files import file_answer
 from mockserver.intake import Asked, Intake, key_of, preferences
-from mockserver.journal import Entry, Journal
+from mockserver.journal import Entry
+from mockserver.links import FILES
 from mockserver.outcomes import Outcome, accepted, finished, looked_at, resolve
-from mockserver.pictures import FILES, Pictures, mime_type
+from mockserver.pictures import Pictures
 from mockserver.replies import Refusal, Reply, Scribe
 from mockserver.routes import Routes
 from mockserver.settings import Settings
-from mockserver.tasks import Tasks
+from mockserver.stores import InMemory, State, StateLost
 from spec.contract import Contract, Operation
 from spec.language import IMAGE_ROLES
 from spec.messages import Request
@@ -42,14 +44,16 @@ _NO_PARAMETERS: Mapping[str, str] = {}
 class Mock:
     """One mock provider: its contracts, its state, and the handler that serves them."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time, state: State | None = None) -> None:
         self.settings = settings
         self.clock = clock
         self.contracts = settings.profile.contracts(settings.contracts)
         self.plan = Plan((*settings.profile.drifts, *settings.drifts))
-        self.pictures = Pictures(Artist(settings.picture_cache), settings.picture_store)
-        self.tasks = Tasks(settings.task_store, settings.task_seconds, settings.task_polls, settings.seed, clock)
-        self.journal = Journal(settings.journal_store)
+        self.state = state or InMemory(settings, clock)
+        self.pictures = Pictures(
+            Artist(settings.picture_cache), self.state.blobs, settings.secret, settings.url_seconds
+        )
+        self.journal = self.state.journal
         self.era = 0  # counts resets: what was asked before one is no part of the journal after it
         self._scribes = [(contract, Scribe(contract)) for contract in self.contracts]
         self._routes: Routes[Handler] = Routes()
@@ -61,12 +65,13 @@ class Mock:
         self.reset()
 
     def reset(self) -> None:
-        """Forget tasks, promised pictures and the journal, and start counting again."""
-        self.tasks.clear()
-        self.pictures.clear()
-        self.journal.clear()
+        """Forget tasks, uploads and the journal, and start counting again.
+
+        Links that hold their order stay good: what they say needs no memory.
+        """
+        self.state.clear()
         self.era += 1
-        self._ids = count(1)
+        self._ids = count((self.state.worker << 64) + 1)
         self._random = random.Random(self.settings.seed)
 
     def request_id(self) -> str:
@@ -76,14 +81,8 @@ class Mock:
     async def _health(self, _: web.BaseRequest, __: Mapping[str, str]) -> web.Response:
         return web.json_response({"status": "ok", "profile": self.settings.profile.name, "drifts": list(self.plan.ids)})
 
-    async def _file(self, _: web.BaseRequest, parameters: Mapping[str, str]) -> web.Response:
-        """A promised picture; 404 when it was never promised or is no longer kept."""
-        picture = self.pictures.order(parameters["name"])
-        if picture is None:
-            return web.Response(status=404, text="There is no such picture, or it is no longer kept.\n")
-        await self.pictures.draw([picture])
-        headers = {"Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}
-        return web.Response(body=self.pictures.data(picture), content_type=mime_type(picture), headers=headers)
+    async def _file(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.Response:
+        return await file_answer(self.pictures, parameters["name"], http.query, self.clock())
 
     def knows(self, key: str) -> bool:
         """Whether a key is valid: the one that was set, or any but those made to be tried as wrong."""
@@ -103,6 +102,9 @@ class Mock:
                 name = "wrong-method" if methods else "unknown-route"
                 return self._elsewhere(http, Refusal(name, facts={"method": http.method, "path": path}), methods)
             return await handler(http, parameters)
+        except StateLost as error:
+            log.error("%s %s failed: %s", http.method, http.path, error)  # noqa: TRY400
+            return self._elsewhere(http, FAILED)
         except Exception:
             log.exception("%s %s failed", http.method, http.path)
             return self._elsewhere(http, FAILED)
@@ -169,6 +171,9 @@ class Endpoint:
         except (web.RequestPayloadError, ConnectionError):
             reason = "it broke off, or it is not encoded as Content-Encoding says"
             reply = self._refuse(Refusal("malformed-body", facts={"reason": reason}), request_id)
+        except StateLost as error:
+            log.error("%s failed: %s", operation.label, error)  # noqa: TRY400 - it is not ours, and the text says all
+            reply = self._refuse(FAILED, request_id)
         except Exception:
             log.exception("%s failed", operation.label)
             reply = self._refuse(FAILED, request_id)
@@ -205,12 +210,15 @@ class Endpoint:
             forced = self._forced(code, token or "", request_id)
             if forced is not None:
                 return forced, None
-        outcome, asked = self._outcome(self._intake.asked(request), token or "", f"{http.scheme}://{http.host}")
+        outcome, asked = await self._outcome(self._intake.asked(request), token or "", f"{http.scheme}://{http.host}")
         if outcome is None:
             return self._refuse(Refusal("unknown-task"), request_id), None
         if self._embeds and outcome.embeds:
             await mock.pictures.draw(outcome.pictures)
-        return self._scribe.success(operation, outcome, asked.roles, request_id), None
+        reply = self._scribe.success(operation, outcome, asked.roles, request_id)
+        if mock.state.unsettled:
+            await mock.state.settle()
+        return reply, None
 
     def _refuse(self, refusal: Refusal, request_id: str) -> Reply:
         return self._scribe.refusal(self._mock.plan.refusal(refusal), self._operation, request_id, RETRY_AFTER_SECONDS)
@@ -238,14 +246,14 @@ class Endpoint:
         reply.headers["Preference-Applied"] = f"code={code}"
         return reply
 
-    def _outcome(self, asked: Asked, owner: str, base_url: str) -> tuple[Outcome | None, Asked]:
+    async def _outcome(self, asked: Asked, owner: str, base_url: str) -> tuple[Outcome | None, Asked]:
         """What comes of an accepted request; None for a task that does not exist."""
         mock = self._mock
         if self._polls_a_task:
-            task = mock.tasks.find(str(asked.roles["task-id"]), owner)
-            if task is None:
+            found = await mock.state.tasks.look(str(asked.roles["task-id"]), owner)
+            if found is None:
                 return None, asked
-            snapshot = mock.tasks.look(task)
+            task, snapshot = found
             result = None
             if snapshot.state == "succeeded":
                 result = self._finish(task.resolved, task.base_url, task.finished)
@@ -253,7 +261,7 @@ class Endpoint:
         roles = mock.plan.asked(asked.roles) if mock.plan.ids else asked.roles
         resolved = resolve(roles, asked.words)
         if self._must_be_task or (self._can_be_task and roles.get("async") is True):
-            return accepted(mock.tasks.submit(self._operation, owner, asked.roles, resolved, base_url)), asked
+            return accepted(await mock.state.tasks.submit(owner, asked.roles, resolved, base_url)), asked
         return self._finish(resolved, base_url), asked
 
     def _finish(self, resolved: Mapping[str, Any], base_url: str, at: float | None = None) -> Outcome:

@@ -46,6 +46,10 @@ class Journal:
         while self._weight > self._limit:
             self._weight -= self._entries.popleft().weight
 
+    async def entries(self) -> list[Entry]:
+        """What is kept, oldest first."""
+        return list(self._entries)
+
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries))
 

@@ -77,12 +77,13 @@ class Outcome:
 
 
 class Shop(NamedTuple):
-    """Where pictures are handed out: the store, the root of its URLs, the representation asked for, and its tokens."""
+    """Where and when pictures are handed out: store, root of its URLs, representation asked for, and its tokens."""
 
     store: Pictures
     base_url: str
     delivery: str | None
     tokens: Tokens
+    at: float
 
 
 class Delivery:
@@ -109,7 +110,7 @@ class Delivery:
         if shop is None or (shop.delivery is not None and role != shop.delivery):
             return None
         if role == "image-url":
-            return shop.base_url + shop.store.promise(self._picture)
+            return shop.base_url + shop.store.promise(self._picture, shop.at)
         return shop.store.base64(self._picture) if role == "image-b64" else None
 
 
@@ -157,7 +158,7 @@ def finished(
     """The outcome of a request whose pictures are there."""
     ordered = pictures_of(resolved, seed)
     roles = {"created": now, "size": (ordered[0].width, ordered[0].height)}
-    return Outcome(roles, resolved, ordered, Shop(pictures, base_url, resolved.get("delivery"), tokens))
+    return Outcome(roles, resolved, ordered, Shop(pictures, base_url, resolved.get("delivery"), tokens, now))
 
 
 def accepted(task: Task) -> Outcome:

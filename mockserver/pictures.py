@@ -1,44 +1,72 @@
-"""The pictures a server has promised: drawn when somebody looks, kept by what determines them."""
+"""The pictures a server has promised: drawn when somebody looks. A link holds its order; only long orders are kept."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections import OrderedDict
-from collections.abc import Iterable
-from hashlib import blake2b
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from mockserver.artist import MIME_TYPES, Artist, Picture
+from mockserver.links import Links
+from mockserver.packing import blobs_of, pack, unpack
+from mockserver.stores import BlobStore
 
-FILES = "/_imageproof/files/"
+_told = attrgetter(*(field.name for field in fields(Picture)))
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A promised picture, or what has become of it: `unknown`, `expired`, or `gone` to make room for others."""
+
+    picture: Picture | None
+    expires: float | None = None
+    missing: str = ""
+
+
+_UNKNOWN = File(None, missing="unknown")
 
 
 class Pictures:
-    """Pictures by file name. Holds orders, not pixels: about 200 bytes each, the oldest make room."""
+    """Pictures by link. `url_seconds` is how long a link leads to its picture; None: for ever.
 
-    def __init__(self, artist: Artist, limit: int) -> None:
+    What a link cannot hold, long orders and uploaded bytes, lies in `blobs`.
+    """
+
+    def __init__(self, artist: Artist, blobs: BlobStore, secret: bytes, url_seconds: float | None) -> None:
         self._artist = artist
-        self._limit = limit
-        self._orders: OrderedDict[str, Picture] = OrderedDict()
-        self._weight = 0
+        self._blobs = blobs
+        self._url_seconds = url_seconds
+        self._links = Links(secret)
 
-    def promise(self, picture: Picture) -> str:
-        """The path under which the picture can be fetched; the same picture has the same path."""
-        name = f"{picture_id(picture)}.{picture.format}"
-        if name not in self._orders:
-            self._orders[name] = picture
-            weight = self._weight + _weight(picture)
-            while weight > self._limit:
-                weight -= _weight(self._orders.popitem(last=False)[1])
-            self._weight = weight
-        return FILES + name
+    def promise(self, picture: Picture, at: float) -> str:
+        """The path under which a picture made at that moment can be fetched; the same for the same ones."""
+        blobs: dict[str, bytes] = {}
+        packed = pack(list(_told(picture)), blobs)
+        expires = None if self._url_seconds is None else at + self._url_seconds
+        path, digest = self._links.write(packed, picture.format, expires)
+        if digest:
+            blobs[digest] = packed
+        if blobs:
+            self._blobs.keep(blobs)
+        return path
 
-    def __len__(self) -> int:
-        return len(self._orders)
-
-    def order(self, name: str) -> Picture | None:
-        """The picture of a file name, None when it was never promised or has been dropped."""
-        return self._orders.get(name)
+    async def find(self, name: str, query: Mapping[str, str], now: float) -> File:
+        """The picture a link leads to."""
+        order = self._links.read(name, query)
+        if order is None:
+            return _UNKNOWN
+        if order.expires is not None and now >= order.expires:
+            return File(None, order.expires, "expired")
+        packed = order.packed
+        if order.digest:
+            packed = (await self._blobs.find([order.digest])).get(order.digest, b"")
+        wanted = blobs_of(packed)
+        blobs = await self._blobs.find(wanted) if wanted else {}
+        if not packed or len(blobs) < len(wanted):
+            return File(None, order.expires, "gone")
+        return File(Picture(*unpack(packed, blobs)), order.expires)
 
     async def draw(self, pictures: Iterable[Picture]) -> None:
         """Draw pictures in a worker thread, so that their bytes are at hand afterwards."""
@@ -52,24 +80,6 @@ class Pictures:
     def base64(self, picture: Picture) -> str:
         """The bytes of a picture as bare base64."""
         return base64.b64encode(self._artist.draw(picture)).decode()
-
-    def clear(self) -> None:
-        """Forget every promise."""
-        self._orders.clear()
-        self._weight = 0
-
-
-def picture_id(picture: Picture) -> str:
-    """32 hex digits that stand for everything that determines a picture."""
-    told = (
-        f"{picture.width}x{picture.height} {picture.compression} {picture.transparent} {picture.index} {picture.seed} "
-        f"{picture.frames} {picture.frame_ms} {picture.label}\0{picture.prompt}"
-    )
-    return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _weight(picture: Picture) -> int:
-    return 400 + 2 * len(picture.prompt)
 
 
 def mime_type(picture: Picture) -> str:

@@ -50,7 +50,7 @@ def _imageproof_server(imageproof_settings: Settings) -> Iterator[MockServer]:
 def imageproof_mock(_imageproof_server: MockServer) -> MockServer:
     """A running mock that has seen nothing yet: `url`, `base_url`, `journal`, `settings`.
 
-    Tasks, promised pictures, the journal and the counted ids of earlier tests are forgotten, so that the same requests
+    Tasks, uploads, the journal and the counted ids of earlier tests are forgotten, so that the same requests
     get the same answers in any order of tests.
     """
     _imageproof_server.reset()

@@ -11,9 +11,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -23,7 +23,8 @@ from mockserver.journal import Entry
 from mockserver.settings import Settings
 
 DRAIN_SECONDS = 10.0
-RESET_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
+T = TypeVar("T")
 wire_log = logging.getLogger("imageproof.wire")
 
 
@@ -146,7 +147,7 @@ class MockServer:
     @property
     def journal(self) -> list[Entry]:
         """What was asked since the last reset, oldest first."""
-        return list(self.mock.journal)
+        return self._result_of(self.mock.state.journal.entries())
 
     def start(self) -> Self:
         """Start the thread and wait until it listens; nothing new when it already does. Raises CannotListen."""
@@ -170,19 +171,22 @@ class MockServer:
             self._thread.join(DRAIN_SECONDS + 5)
 
     def reset(self) -> None:
-        """Forget tasks, pictures and the journal; done when this returns."""
+        """Forget tasks, uploads and the journal; done when this returns."""
+
+        async def forget() -> None:
+            self.mock.reset()
+            await self.mock.state.settle()
+
+        self._result_of(forget())
+
+    def _result_of(self, work: Coroutine[Any, Any, T]) -> T:
+        """What comes of some work in the server's thread; without one, here."""
         if self._loop is None:
-            self.mock.reset()
-            return
-        done = threading.Event()
-
-        def forget() -> None:
-            self.mock.reset()
-            done.set()
-
-        self._loop.call_soon_threadsafe(forget)
-        if not done.wait(RESET_SECONDS):
-            raise TimeoutError(f"the mock was not reset within {RESET_SECONDS:g} s")
+            return asyncio.run(work)
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_SECONDS)
+        except TimeoutError as error:
+            raise TimeoutError(f"the mock's thread did not answer within {ANSWER_SECONDS:g} s") from error
 
     def _run(self) -> None:
         async def run() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spec.drifts import DriftUse
 from spec.profiles import PLAIN, Profile
@@ -23,7 +23,8 @@ class Settings:
     """Everything a mock server can be told; times in seconds, sizes in bytes.
 
     `api_key` None accepts any key but those that start with `sk-wrong`. `task_polls` counts polls instead of time: the
-    task is done at that poll.
+    task is done at that poll. A picture's link leads to it for `url_seconds`, None: for ever. `secret` (up to
+    64 bytes) signs these links; empty, servers of equal settings hand out the same ones.
     """
 
     host: str = "127.0.0.1"
@@ -38,6 +39,8 @@ class Settings:
     task_polls: int | None = None
     max_body: int = 64 * MEBIBYTE
     picture_cache: int = 64 * MEBIBYTE
-    picture_store: int = 16 * MEBIBYTE
-    task_store: int = 10_000
+    blob_store: int = 128 * MEBIBYTE
+    task_store: int = 128 * MEBIBYTE
     journal_store: int = 8 * MEBIBYTE
+    url_seconds: float | None = 3600.0
+    secret: bytes = field(default=b"", repr=False)

@@ -5,13 +5,13 @@ States are the contract language's: queued, running, succeeded (failed and cance
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from spec.contract import Operation
+from mockserver.shelf import Shelf
 
 _QUEUED_SHARE = 0.25  # of a task's time passes before it starts
 
@@ -21,7 +21,6 @@ class Task:
     """One accepted request. Times are Unix seconds; `polls` counts looks at it."""
 
     id: str
-    operation: Operation
     owner: str
     asked: Mapping[str, Any]
     resolved: Mapping[str, Any]
@@ -40,56 +39,72 @@ class Snapshot:
     progress: int
 
 
-class Tasks:
-    """Tasks by id, at most `limit`; the oldest make room.
-
-    With `polls`, the nth look finds a task done: the first finds it queued, those between find it running. Otherwise
-    it takes `seconds`.
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How tasks move on. With `polls`, the nth look finds a task done: the first finds it queued, those between find it
+    running. Otherwise it takes `seconds`.
     """
 
-    def __init__(self, limit: int, seconds: float, polls: int | None, seed: int, clock: Callable[[], float]) -> None:
-        self._limit, self._seconds, self._polls, self._clock = limit, seconds, polls, clock
-        self._seed = seed
-        self._tasks: OrderedDict[str, Task] = OrderedDict()
+    seconds: float
+    polls: int | None = None
+
+    @property
+    def starting_poll(self) -> int:
+        """Which look finds a task running or done; 0 when looks do not count."""
+        return 1 + math.ceil((self.polls - 1) * _QUEUED_SHARE) if self.polls else 0
+
+    def look(self, task: Task, now: float) -> Snapshot:
+        """What a task is at its latest look; notes when it started and finished."""
+        share = self._share(task, now)
+        if share < _QUEUED_SHARE:
+            return Snapshot("queued", 0)
+        if task.started is None:
+            task.started = now if self.polls else task.submitted + self.seconds * _QUEUED_SHARE
+        if share < 1:
+            return Snapshot("running", max(1, min(99, int(100 * (share - _QUEUED_SHARE) / (1 - _QUEUED_SHARE)))))
+        if task.finished is None:
+            task.finished = max(task.started, now if self.polls else task.submitted + self.seconds)
+        return Snapshot("succeeded", 100)
+
+    def _share(self, task: Task, now: float) -> float:
+        if self.polls:
+            return (task.polls - 1) / (self.polls - 1) if self.polls > 1 else 1.0
+        return (now - task.submitted) / self.seconds if self.seconds > 0 else 1.0
+
+
+def task_id(seed: int, number: int) -> str:
+    """32 hex digits: the same seed names the nth task the same."""
+    return blake2b(f"{seed}:{number}".encode(), digest_size=16).hexdigest()
+
+
+class Tasks:
+    """Tasks in memory, as many as fit into `limit` bytes; the oldest make room."""
+
+    def __init__(self, limit: int, pace: Pace, seed: int, clock: Callable[[], float]) -> None:
+        self._pace, self._seed, self._clock = pace, seed, clock
+        self._tasks: Shelf[Task] = Shelf(limit)
         self._count = 0
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def submit(
-        self, operation: Operation, owner: str, asked: Mapping[str, Any], resolved: Mapping[str, Any], base_url: str
-    ) -> Task:
+    async def submit(self, owner: str, asked: Mapping[str, Any], resolved: Mapping[str, Any], base_url: str) -> Task:
         """Accept a request."""
         self._count += 1
-        id_ = blake2b(f"{self._seed}:{self._count}".encode(), digest_size=16).hexdigest()
-        task = self._tasks[id_] = Task(id_, operation, owner, asked, resolved, base_url, self._clock())
-        if len(self._tasks) > self._limit:
-            self._tasks.popitem(last=False)
+        task = Task(task_id(self._seed, self._count), owner, asked, resolved, base_url, self._clock())
+        self._tasks.put(task.id, task)
         return task
 
-    def find(self, id_: str, owner: str) -> Task | None:
-        """The task of this id; None when there is none or it belongs to another key."""
+    async def look(self, id_: str, owner: str) -> tuple[Task, Snapshot] | None:
+        """Poll a task: time, or the count of looks, moves it on.
+
+        None when there is none of this id, any more, or it belongs to another key.
+        """
         task = self._tasks.get(id_)
-        return task if task is not None and task.owner == owner else None
-
-    def look(self, task: Task) -> Snapshot:
-        """Poll a task: time, or the count of looks, moves it on."""
+        if task is None or task.owner != owner:
+            return None
         task.polls += 1
-        share = (task.polls - 1) / max(self._polls - 1, 1) if self._polls else self._elapsed(task)
-        if self._polls == 1:
-            share = 1.0
-        if share < _QUEUED_SHARE and share < 1:
-            return Snapshot("queued", 0)
-        if task.started is None:
-            task.started = task.submitted + self._seconds * _QUEUED_SHARE if not self._polls else self._clock()
-        if share < 1:
-            return Snapshot("running", max(1, min(99, int(100 * (share - _QUEUED_SHARE) / (1 - _QUEUED_SHARE)))))
-        if task.finished is None:
-            task.finished = max(task.started, task.submitted + self._seconds if not self._polls else self._clock())
-        return Snapshot("succeeded", 100)
-
-    def _elapsed(self, task: Task) -> float:
-        return (self._clock() - task.submitted) / self._seconds if self._seconds > 0 else 1.0
+        return task, self._pace.look(task, self._clock())
 
     def clear(self) -> None:
         """Forget every task."""

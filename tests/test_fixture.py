@@ -46,7 +46,7 @@ def test_the_mock_is_there_without_any_setup_and_fresh_in_every_test(suite: pyte
         @pytest.mark.parametrize("run", range(3))
         def test_same_answers_every_time(imageproof_mock, run):
             assert imageproof_mock.journal == []
-            assert len(imageproof_mock.mock.tasks) == 0
+            assert len(imageproof_mock.mock.state.tasks) == 0
             headers, answer = make(imageproof_mock.base_url)
             assert headers["x-request-id"].endswith("0001")
             assert answer["data"][0]["url"].startswith(imageproof_mock.url)

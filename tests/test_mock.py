@@ -495,8 +495,8 @@ def test_a_file_nobody_was_promised_is_not_there(mock: MockServer) -> None:
     url = generate(mock, **CHEAP).json["data"][0]["url"]
     assert ask(url.replace(".png", ".webp"), key=None).status == 404
     assert ask(f"{mock.url}/_imageproof/files/x", key=None).status == 404
-    mock.reset()
-    assert ask(url, key=None).status == 404
+    assert ask(url.partition("?")[0], key=None).status == 404
+    assert ask(url, key=None).status == 200
 
 
 @pytest.mark.parametrize(("body", "n"), [({**CHEAP, "response_format": "b64_json"}, 10), (CHEAP, 3), (OLD_GPT, 2)])

@@ -188,7 +188,7 @@ def test_options_reach_the_mock() -> None:
     assert picture == pictures[0] != pictures[1]
 
 
-@pytest.mark.parametrize("text", ["", "soon", "1h", "-1s", "1s-2s-3s", "1s-", "s", "1,5s"])
+@pytest.mark.parametrize("text", ["", "soon", "1d", "-1s", "1s-2s-3s", "1s-", "s", "1,5s"])
 def test_a_latency_that_is_none_is_exit_code_2_and_an_example(text: str) -> None:
     result = CliRunner().invoke(imageproof.main, ["serve", "--latency", text])
     assert result.exit_code == 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,11 +10,10 @@ from hypothesis import strategies as st
 
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from mockserver.tasks import Tasks
-from spec.contract import load_contract
+from mockserver.stores import InMemory
+from mockserver.tasks import Pace, Snapshot, Task, Tasks
 
 FEW = settings(max_examples=40, deadline=None)
-CREATE = load_contract("images").operation("createImage")
 WORDS = ("NOT_START", "IN_PROGRESS", "SUCCESS")
 STATES = ("queued", "running", "succeeded")
 
@@ -28,8 +28,23 @@ class Clock:
         return self.now
 
 
-def tasks(clock: Clock, seconds: float = 10.0, polls: int | None = None, limit: int = 10) -> Tasks:
-    return Tasks(limit, seconds, polls, 0, clock)
+def tasks(clock: Clock, seconds: float = 10.0, polls: int | None = None, limit: int = 100_000) -> Tasks:
+    return Tasks(limit, Pace(seconds, polls), 0, clock)
+
+
+def tasks_kept(server: MockServer) -> int:
+    """How many tasks a server remembers."""
+    assert isinstance(server.mock.state, InMemory)
+    return len(server.mock.state.tasks)
+
+
+def accept(store: Tasks, owner: str = "me", **roles: Any) -> Task:
+    return asyncio.run(store.submit(owner, roles, roles, ""))
+
+
+def look(store: Tasks, task: Task, owner: str = "me") -> Snapshot | None:
+    found = asyncio.run(store.look(task.id, owner))
+    return None if found is None else found[1]
 
 
 def submit(server: MockServer, key: str = "sk-test", **body: Any) -> str:
@@ -126,10 +141,10 @@ def test_an_unknown_task_is_a_flat_400_and_not_a_404(mock: MockServer) -> None:
 
 
 def test_the_oldest_tasks_make_room_and_are_unknown_from_then_on() -> None:
-    with MockServer(Settings(port=0, task_store=3, task_polls=1)) as server:
+    with MockServer(Settings(port=0, task_store=9000, task_polls=1)) as server:
         ids = [submit(server) for _ in range(5)]
         answers = [poll(server, task_id) for task_id in ids]
-        assert len(server.mock.tasks) == 3
+        assert tasks_kept(server) == 3
     assert [answer.status for answer in answers] == [400, 400, 200, 200, 200]
     assert answers[0].json["code"] == "task_not_exist"
 
@@ -146,14 +161,14 @@ def test_task_ids_are_32_hex_digits_all_different_and_the_same_after_a_reset(moc
 def test_a_request_that_is_refused_makes_no_task(mock: MockServer) -> None:
     answer = generate(mock, "?async=true", model="dall-e-2", prompt="A fox", n=99)
     assert (answer.status, answer.error["code"]) == (400, "integer_above_max_value")
-    assert len(mock.mock.tasks) == 0
+    assert tasks_kept(mock) == 0
 
 
 @pytest.mark.parametrize("query", ["async", "async=", "async=1", "async=TRUE", "async=yes", "async=false", "x=true"])
 def test_only_the_text_true_asks_for_a_task(mock: MockServer, query: str) -> None:
     answer = generate(mock, f"?{query}", model="dall-e-2", prompt="A fox", size="256x256")
     assert len(delivered(answer)) == 1
-    assert len(mock.mock.tasks) == 0
+    assert tasks_kept(mock) == 0
 
 
 # --- the store alone --------------------------------------------------------------------------------
@@ -168,12 +183,13 @@ def test_only_the_text_true_asks_for_a_task(mock: MockServer, query: str) -> Non
 def test_a_task_only_moves_on(seconds: float, polls: int | None, steps: list[float]) -> None:
     clock = Clock()
     store = tasks(clock, seconds, polls)
-    task = store.submit(CREATE, "me", {}, {}, "")
+    task = accept(store)
     before = (0, 0)
     ended: set[float | None] = set()
     for step in steps:
         clock.now += step
-        snapshot = store.look(task)
+        snapshot = look(store, task)
+        assert snapshot is not None
         now = (STATES.index(snapshot.state), snapshot.progress)
         assert now >= before
         assert (snapshot.progress == 0) == (snapshot.state == "queued")
@@ -194,18 +210,33 @@ def test_a_task_only_moves_on(seconds: float, polls: int | None, steps: list[flo
 
 
 @FEW
-@given(st.integers(1, 8), st.integers(0, 20))
-def test_the_store_keeps_the_newest_of_each_size(limit: int, count: int) -> None:
-    store = tasks(Clock(), limit=limit)
-    made = [store.submit(CREATE, "me", {}, {}, "") for _ in range(count)]
-    kept = [task.id for task in made if store.find(task.id, "me") is not None]
-    assert kept == [task.id for task in made][-limit:]
-    assert len(store) == len(kept)
+@given(st.lists(st.tuples(st.integers(0, 4000), st.floats(0, 9), st.booleans()), max_size=60))
+def test_heavy_use_stays_within_the_bytes_granted_and_keeps_the_newest(steps: list[tuple[int, float, bool]]) -> None:
+    clock, limit = Clock(), 20_000
+    store = tasks(clock, limit=limit)
+    made: list[Task] = []
+    for size, pause, polled in steps:
+        clock.now += pause
+        made.append(accept(store, prompt="x" * size, upload=bytes(size)))
+        kept = [look(store, task) is not None for task in made]
+        assert kept == sorted(kept), "an older task outlived a newer one"
+        assert kept[-1]
+        assert sum(2 * len(task.asked["upload"]) for task, here in zip(made, kept, strict=True) if here) <= limit
+        if polled:
+            look(store, made[0])
+    assert len(store) == sum(look(store, task) is not None for task in made)
+
+
+def test_a_task_heavier_than_all_that_is_granted_is_not_kept_and_pushes_nobody_out() -> None:
+    store = tasks(Clock(), limit=10_000)
+    small, large = accept(store), accept(store, upload=bytes(20_000))
+    assert look(store, small) is not None
+    assert look(store, large) is None
 
 
 def test_a_task_belongs_to_the_key_that_submitted_it() -> None:
-    store = tasks(Clock())
-    task = store.submit(CREATE, "me", {}, {}, "")
-    assert store.find(task.id, "me") is task
-    assert store.find(task.id, "you") is None
-    assert store.find("other", "me") is None
+    store = tasks(Clock(), polls=3)
+    task = accept(store)
+    assert look(store, task, "you") is None
+    assert look(store, task) == Snapshot("queued", 0)
+    assert task.polls == 1

@@ -13,6 +13,7 @@ from test_contract import README, SMALL, YAML_BLOCKS, Edit, at, drop, edited, pu
 from mockserver.artist import Artist
 from mockserver.outcomes import Outcome, finished
 from mockserver.pictures import Pictures
+from mockserver.stores import BlobsInMemory
 from spec.contract import load_contract
 from spec.documents import load_yaml
 from spec.errors import DocumentError
@@ -403,7 +404,7 @@ class Upload:
 
 def outcome(**roles: Any) -> Outcome:
     resolved = {"model": "gpt-image-1", "prompt": "A red fox", "quality": "low", "size": SQUARE, **roles}
-    return finished(resolved, Pictures(Artist(0), 10), 0, "http://mock", 0.0, TOKENS)
+    return finished(resolved, Pictures(Artist(0), BlobsInMemory(0), b"", None), 0, "http://mock", 0.0, TOKENS)
 
 
 def test_an_outcome_counts_the_pictures_it_was_given() -> None:

@@ -1,0 +1,138 @@
+"""Where a mock's state lies: in the memory of one process here, in Redis for several (`redis_store`).
+
+`promise`, `keep` and `add` are called where nothing can wait; what they leave to do is done by `settle`, before the
+answer that speaks of it is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from mockserver.journal import Entry, Journal
+from mockserver.settings import Settings
+from mockserver.shelf import Shelf
+from mockserver.tasks import Pace, Snapshot, Task, Tasks
+
+
+class StateLost(Exception):
+    """The store cannot be reached; the text says which and why, without its password."""
+
+
+class TaskStore(Protocol):
+    """Tasks by id."""
+
+    async def submit(self, owner: str, asked: Mapping[str, Any], resolved: Mapping[str, Any], base_url: str) -> Task:
+        """Accept a request."""
+
+    async def look(self, id_: str, owner: str) -> tuple[Task, Snapshot] | None:
+        """Poll a task; None when there is none of this id, any more, or it belongs to another key."""
+
+
+class BlobStore(Protocol):
+    """Bytes by their digest: uploaded pictures, and orders too long for a link."""
+
+    def keep(self, blobs: Mapping[str, bytes]) -> None:
+        """Keep some bytes, from the next `settle` on where others look, too."""
+
+    async def find(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """Those of the digests that are kept."""
+
+
+class JournalStore(Protocol):
+    """What was asked and answered."""
+
+    def add(self, entry: Entry) -> None:
+        """Write one entry; the oldest make room."""
+
+    async def entries(self) -> list[Entry]:
+        """What is kept, oldest first."""
+
+
+class State(Protocol):
+    """Everything a mock remembers from one request to the next. Its methods raise StateLost."""
+
+    @property
+    def tasks(self) -> TaskStore:
+        """Accepted requests."""
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Bytes that are needed again."""
+
+    @property
+    def journal(self) -> JournalStore:
+        """The journal."""
+
+    worker: int
+    """Which process of a server this is, counted as they start; what each counts itself, it counts from here."""
+    unsettled: bool
+    """Whether `settle` has something to do."""
+
+    async def open(self) -> None:
+        """Begin; called once per process, in its event loop."""
+
+    async def settle(self) -> None:
+        """Do what was left to do."""
+
+    def clear(self) -> None:
+        """Forget everything, at the latest at the next `settle`."""
+
+    async def close(self) -> None:
+        """Do what is left to do and end."""
+
+
+class BlobsInMemory:
+    """Bytes by digest, as many as fit into `limit` bytes; those not promised for longest make room."""
+
+    def __init__(self, limit: int) -> None:
+        self._shelf: Shelf[bytes] = Shelf(limit)
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes all of them hold."""
+        return self._shelf.weight
+
+    def keep(self, blobs: Mapping[str, bytes]) -> None:
+        """Keep some bytes; promised again, they are as new."""
+        for digest, data in blobs.items():
+            self._shelf.put(digest, data)
+
+    async def find(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """Those of the digests that are kept."""
+        return {digest: data for digest in digests if (data := self._shelf.get(digest)) is not None}
+
+    def __len__(self) -> int:
+        return len(self._shelf)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._shelf.clear()
+
+
+class InMemory:
+    """The state of one process."""
+
+    worker = 0
+    unsettled = False
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        pace = Pace(settings.task_seconds, settings.task_polls)
+        self.tasks = Tasks(settings.task_store, pace, settings.seed, clock)
+        self.blobs = BlobsInMemory(settings.blob_store)
+        self.journal = Journal(settings.journal_store)
+
+    async def open(self) -> None:
+        """Nothing to begin."""
+
+    async def settle(self) -> None:
+        """Nothing is left to do."""
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.tasks.clear()
+        self.blobs.clear()
+        self.journal.clear()
+
+    async def close(self) -> None:
+        """Nothing to end."""
