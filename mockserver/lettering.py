@@ -24,15 +24,18 @@ _PANEL: Colour = (16, 18, 28)
 _PANEL_STRENGTH = 174
 
 
-def write(image: Image.Image, prompt: str, footer: str, side: int = 0) -> None:
-    """Write on an image, unless it is too small to read anything on. The letters suit a picture of that shorter side,
-    the image's own if 0: what is pasted into a larger picture is to be read there."""
+def write(image: Image.Image, prompt: str, footer: str, *, side: int = 0, strength: int = _PANEL_STRENGTH) -> None:
+    """Write on an image, unless it is too small to read anything on.
+
+    The letters suit a picture of that shorter side, the image's own if 0: what is pasted into a larger one is read
+    there. Strength, 0..255, is how far the panel covers what is under it.
+    """
     if min(image.size) < _SMALLEST_WRITTEN_ON:
         return
     panel = _panel(image.size, _legible(prompt), _legible(footer), lambda points: _font(points).getlength, side)
 
     def outline(draw: ImageDraw.ImageDraw, grid: int) -> None:
-        draw.rounded_rectangle(_edges(panel.size, grid), panel.radius * grid, fill=_PANEL_STRENGTH)
+        draw.rounded_rectangle(_edges(panel.size, grid), panel.radius * grid, fill=strength)
 
     image.paste((*_PANEL, 255), panel.place, smooth(panel.size, outline))
     draw = ImageDraw.Draw(image)

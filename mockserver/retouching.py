@@ -86,7 +86,7 @@ def _flattened(image: Image.Image, size: Size) -> Image.Image:
     return ground
 
 
-@lru_cache(maxsize=4)  # the pictures of one request, and the frames of one picture, start from the same ones
+@lru_cache(maxsize=2)  # image and mask: the same for all pictures of one request and all frames of one picture
 def _covering(upload: Upload, size: Size, over: Size | None = None, soft: bool = False) -> Image.Image:
     """An upload, stretched over the size of another one first, that covers a size. Not to be drawn on."""
     image = pixels(upload)
@@ -141,13 +141,17 @@ def _room(hole: Image.Image) -> _Box:
     return 0, 0, width, height
 
 
+_COVERING = 240  # of a panel: the image may have words in the same place
+
+
 def _dress(image: Image.Image, room: _Box, base: Base, prompt: str, footer: str, side: int = 0) -> None:
     """Lay prints of the further images and the lettering on the part of an image that is room."""
     part = image.crop(room)
     if not base.vary:
         _lay_prints(part, base.images[1:])
     # In a hole of a larger picture, letters between what suits the one and the other are read best.
-    lettering.write(part, "" if base.vary else prompt, footer, round(math.sqrt(side * min(part.size))))
+    side = round(math.sqrt(side * min(part.size)))
+    lettering.write(part, "" if base.vary else prompt, footer, side=side, strength=_COVERING)
     image.paste(part, room[:2])
 
 
@@ -193,12 +197,11 @@ def _regraded(image: Image.Image, scene: Scene) -> Image.Image:
 
 def _varied(image: Image.Image, scene: Scene) -> Image.Image:
     """The image in other colours, and with the hills of a scene at its foot."""
-    hue, saturation, value = image.convert("HSV").split()
-    turn = 96 + sum(scene.sky[0]) % 64
-    turned = Image.merge("HSV", (hue.point([(level + turn) % 256 for level in range(256)]), saturation, value))
-    toned = turned.convert("RGB")
-    toned = Image.blend(toned, _toned(image, scene), 0.4)
-    return Image.composite(painted(scene), toned, ImageOps.flip(_fading(image.size, 0.45, 200)))
+    red, green, blue = image.split()
+    # Exchanged like this the bands turn every hue by a third, one way or the other; HSV takes ten times as long.
+    turned = Image.merge("RGB", (green, blue, red) if sum(scene.sky[0]) % 2 else (blue, red, green))
+    toned = Image.blend(turned, _toned(image, scene), 0.4)
+    return Image.composite(painted(scene), toned, ImageOps.flip(_fading(image.size, 0.45, 480)))
 
 
 def _toned(image: Image.Image, scene: Scene) -> Image.Image:
@@ -208,9 +211,10 @@ def _toned(image: Image.Image, scene: Scene) -> Image.Image:
 
 
 def _fading(size: Size, part: float, strength: int) -> Image.Image:
-    """A mask that fades from strength at the upper edge to nothing at that part of the height."""
-    height = max(1, round(size[1] * part))
+    """A mask that falls evenly from strength at the upper edge to nothing at that part of the height; 255 is all."""
+    width, height = size[0], max(1, round(size[1] * part))
+    levels = [min(255, (255 - level) * strength // 255) for level in range(256)]
+    column = Image.linear_gradient("L").resize((1, height)).point(levels)
     mask = Image.new("L", size)
-    fade = Image.linear_gradient("L").resize((1, height)).point(lambda level: (255 - level) * strength / 255)
-    mask.paste(fade.resize((size[0], height), Image.Resampling.NEAREST), (0, 0))
+    mask.paste(column.resize((width, height), Image.Resampling.NEAREST), (0, 0))
     return mask

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from PIL import Image, ImageMath, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 MOST_PIXELS = 50_000_000
 """A larger picture is refused before any of its pixels is decoded; in memory each takes four bytes."""
@@ -168,7 +168,7 @@ def _rgba(image: Image.Image) -> Image.Image:
 def _deep_gray(image: Image.Image) -> Image.Image:
     """16 bits of gray; one level of them may stand for transparent."""
     deep, clear = image.convert("I"), image.info.get("transparency")
-    scaled = deep.point(lambda level: level * (1 / 256)).convert("L").convert("RGBA")
+    scaled = deep.point([level >> 8 for level in range(1 << 16)], "L").convert("RGBA")
     if isinstance(clear, int):
-        scaled.putalpha(ImageMath.lambda_eval(lambda levels: (levels["it"] != clear) * 255, it=deep).convert("L"))
+        scaled.putalpha(deep.point([255 * (level != clear) for level in range(1 << 16)], "L"))
     return scaled
