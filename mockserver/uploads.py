@@ -158,11 +158,7 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 
 def _rgba(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return _deep_gray(image)
-    if image.mode in ("CMYK", "YCbCr", "LAB"):
-        image = image.convert("RGB")
-    return image.convert("RGBA")
+    return _deep_gray(image) if image.mode.startswith("I") else image.convert("RGBA")
 
 
 def _deep_gray(image: Image.Image) -> Image.Image:
