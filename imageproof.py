@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import sys
 import tempfile
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 from rich.console import Console
@@ -16,25 +16,44 @@ from rich.markup import escape
 
 from spec.errors import SpecError
 
+if TYPE_CHECKING:
+    from mockserver.faults import FaultUse
+    from mockserver.latency import Latency
+    from mockserver.limits import RateLimit
+    from mockserver.settings import Settings
+
 USAGE, COULD_NOT_LOOK, INTERRUPTED = 2, 3, 130
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class Latency(click.ParamType[Any, Any]):
-    """`250ms`, `1.5s`, `60m`, `24h` or a range `200ms-2s`; seconds as a (least, most) pair."""
+class Told(click.ParamType[Any, Any]):
+    """An option read by a function that raises SpecError with what was expected; its module is loaded when needed."""
 
-    name = "DURATION"
+    name = "TEXT"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
-        """Parse, or fail with what was expected."""
-        if isinstance(value, tuple):
+    def __init__(self, reader: str) -> None:
+        self._module, _, self._function = reader.partition(":")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read, or fail with what was expected."""
+        if not isinstance(value, str):
             return value
-        found = [_DURATION.fullmatch(part.strip()) for part in str(value).split("-")]
-        if len(found) > 2 or not all(found):
-            self.fail(f"{value!r} is no duration; expected 250ms, 1.5s, 60m or a range such as 200ms-2s", param, ctx)
-        seconds = [float(match[1]) * _UNITS[match[2] or "s"] for match in found if match]
-        return min(seconds), max(seconds)
+        try:
+            return getattr(import_module(self._module), self._function)(value)
+        except SpecError as error:
+            self.fail("; ".join(line.strip() for line in str(error).splitlines()), param, ctx)
+
+
+class ServeCommand(click.Command):
+    """`serve`, whose help ends with the faults there are."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The faults, with their parameters."""
+        from mockserver.faults import SELECTORS, catalogue, described
+
+        with formatter.section("Faults, and what each takes"):
+            formatter.write_dl([(described(known), known.title) for known in catalogue().values()])
+        with formatter.section("Every fault also takes"):
+            formatter.write_dl([(name, parameter.expected) for name, parameter in SELECTORS.items()])
 
 
 def _console() -> Console:
@@ -52,7 +71,7 @@ def main() -> None:
     """Mock server and contract tests for image-generation HTTP APIs."""
 
 
-@main.command()
+@main.command(cls=ServeCommand)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=4010, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--profile", metavar="NAME|FILE", help="Behave like one provider; `imageproof profiles` lists them.")
@@ -71,20 +90,54 @@ def main() -> None:
     help="The only valid key; without it any is, but sk-wrong...",
 )
 @click.option(
-    "--latency", type=Latency(), default=(0.0, 0.0), metavar="DURATION", help="250ms, 1.5s, or a range 200ms-2s."
+    "--latency",
+    type=Told("mockserver.latency:latency"),
+    metavar="DURATION",
+    help="250ms, a range 200ms-2s, or percentiles p50=800ms,p99=8s.",
 )
 @click.option(
-    "--task-time", type=Latency(), default=(3.0, 3.0), metavar="DURATION", help="How long a task takes.  [default: 3s]"
+    "--fault",
+    "faults",
+    type=Told("mockserver.faults:fault_use"),
+    metavar="NAME",
+    multiple=True,
+    help="Break answers on their way (NAME:KEY=VALUE,first=2); may be repeated. They are listed below.",
+)
+@click.option(
+    "--rate-limit",
+    "rate_limits",
+    type=Told("mockserver.limits:rate_limit"),
+    metavar="LIMIT",
+    multiple=True,
+    help="60rpm (requests) or 5ipm (images) per minute and key; may be repeated.",
+)
+@click.option("--block", "blocked", metavar="WORD", multiple=True, help="Refuse prompts with this word; repeatable.")
+@click.option("--quota-images", type=click.IntRange(0), metavar="N", help="After N pictures the quota is used up.")
+@click.option("--cors", metavar="ORIGIN|*", help="Let web pages of this origin call the API.")
+@click.option(
+    "--control-token",
+    metavar="TOKEN",
+    envvar="IMAGEPROOF_CONTROL_TOKEN",
+    help="Needed to steer the running mock.  [default: none on loopback, else a random one]",
+)
+@click.option(
+    "--task-time",
+    type=Told("mockserver.latency:duration"),
+    default="3s",
+    show_default=True,
+    metavar="DURATION",
+    help="How long a task takes.",
 )
 @click.option(
     "--task-polls", type=click.IntRange(1), metavar="N", help="A task is done at its Nth poll, whatever the time."
 )
 @click.option(
     "--url-expiry",
-    type=Latency(),
-    default=(3600.0, 3600.0),
+    type=Told("mockserver.latency:duration"),
+    default="60m",
+    show_default=True,
     metavar="DURATION",
-    help="How long a picture's link leads to it; 0: for ever.  [default: 60m]",
+    help="How long a picture's link leads to it; 0: for ever.",
 )
 def serve(
     host: str,
@@ -93,25 +146,27 @@ def serve(
     drifts: tuple[str, ...],
     seed: int,
     api_key: str | None,
-    latency: tuple[float, float],
-    task_time: tuple[float, float],
+    latency: Latency | None,
+    faults: tuple[FaultUse, ...],
+    rate_limits: tuple[RateLimit, ...],
+    blocked: tuple[str, ...],
+    quota_images: int | None,
+    cors: str | None,
+    control_token: str | None,
+    task_time: float,
     task_polls: int | None,
-    url_expiry: tuple[float, float],
+    url_expiry: float,
 ) -> None:
     """Serve the mock until Ctrl-C."""
     from mockserver.app import Mock
     from mockserver.runner import CannotListen
     from mockserver.runner import serve as serve_mock
-    from mockserver.settings import Latency as Delay
-    from mockserver.settings import Settings
+    from mockserver.settings import NO_LATENCY, Settings
     from spec.drifts import drift_uses
     from spec.profiles import PLAIN, load_profile
 
-    if task_time[0] != task_time[1]:
-        raise click.BadParameter("a task takes one duration, such as 3s, not a range", param_hint="--task-time")
-
-    if url_expiry[0] != url_expiry[1]:
-        raise click.BadParameter("a link takes one duration, such as 60m, not a range", param_hint="--url-expiry")
+    def faults_and_limits(settings: Settings) -> list[str]:
+        return [f"fault: {use.text}" for use in settings.faults] + [f"limit: {limit}" for limit in settings.rate_limits]
 
     def ready(mock: Mock, url: str) -> None:
         console = _console()
@@ -126,6 +181,11 @@ def serve(
                 console.print(f"  [dim]{operation.label:<46}[/] {operation.summary}", soft_wrap=True)
         if mock.plan.ids:
             console.print(f"  drifts: [yellow]{', '.join(mock.plan.ids)}[/]", soft_wrap=True)
+        for what in faults_and_limits(mock.settings):
+            console.print(f"  {escape(what)}", soft_wrap=True)
+        if mock.guard.token is not None:
+            known = "<the token you set>" if control_token else mock.guard.token
+            console.print(f"  control token: {escape(known)}", soft_wrap=True)
         sys.stdout.flush()
 
     try:
@@ -136,10 +196,16 @@ def serve(
             drifts=drift_uses(drifts),
             seed=seed,
             api_key=api_key,
-            latency=Delay(*latency),
-            task_seconds=task_time[1],
+            latency=latency or NO_LATENCY,
+            faults=faults,
+            rate_limits=rate_limits,
+            blocked=blocked,
+            quota_images=quota_images,
+            control_token=control_token,
+            cors=cors,
+            task_seconds=task_time,
             task_polls=task_polls,
-            url_seconds=url_expiry[1] or None,
+            url_seconds=url_expiry or None,
             secret=secrets.token_bytes(32),
         )
         serve_mock(settings, ready)
@@ -231,9 +297,11 @@ def lint(documents: tuple[str, ...], form: Literal["text", "json"], only: tuple[
 @main.command()
 @click.argument("name")
 def explain(name: str) -> None:
-    """Explain a clause, a drift or a lint rule by its id."""
+    """Explain a clause, a drift, a fault or a lint rule by its id."""
     from contract_tests.clauses import catalogue as clauses
     from contract_tests.documents.defects import catalogue as rules
+    from mockserver.faults import SELECTORS, described
+    from mockserver.faults import catalogue as faults
     from spec.drifts import catalogue as drifts
     from spec.errors import UnknownName
 
@@ -255,8 +323,12 @@ def explain(name: str) -> None:
         )
         for place in drift.seen:
             console.print(f"  seen: {escape(place)}", soft_wrap=True)
+    elif fault := faults().get(name):
+        console.print(f"[bold]{fault.name}[/]  fault\n  {escape(fault.title)}", soft_wrap=True)
+        console.print(f"  written: {escape(described(fault))}; also {', '.join(SELECTORS)}", soft_wrap=True)
     elif rule is None:
-        _fail(UnknownName("clause, drift or rule", name, [*clauses(), *drifts(), *rules()]), USAGE)
+        known = [*clauses(), *drifts(), *faults(), *rules()]
+        _fail(UnknownName("clause, drift, fault or rule", name, known), USAGE)
     if rule is not None:
         console.print(f"[bold]{rule.id}[/]  lint rule, {rule.level}\n  {escape(rule.description)}", soft_wrap=True)
 

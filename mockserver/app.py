@@ -10,24 +10,34 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from itertools import count
 from typing import Any
 
 from aiohttp import web
 
+from mockserver.admission import Admission, check_admission
 from mockserver.artist import Artist
+from mockserver.clock import Clock
+from mockserver.configuration import FIELDS
+from mockserver.control import Control
+from mockserver.cors import Cors
 from mockserver.drift import Plan
+from mockserver.faults import Faults, check_faults
 from mockserver.files import file_answer
-from mockserver.intake import Asked, Intake, key_of, preferences
+from mockserver.forced import Forcible
+from mockserver.guard import Guard
+from mockserver.intake import Asked, Intake, key_of
 from mockserver.journal import Entry
 from mockserver.links import FILES
 from mockserver.outcomes import Outcome, accepted, finished, looked_at, resolve
 from mockserver.pictures import Pictures
+from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
 from mockserver.routes import Routes
 from mockserver.settings import Settings
 from mockserver.stores import InMemory, State, StateLost
+from mockserver.tasks import Pace
 from spec.contract import Contract, Operation
 from spec.language import IMAGE_ROLES
 from spec.messages import Request
@@ -45,11 +55,15 @@ class Mock:
     """One mock provider: its contracts, its state, and the handler that serves them."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time, state: State | None = None) -> None:
-        self.settings = settings
-        self.clock = clock
+        self.settings = self.started_with = settings
+        self.clock = Clock(clock)
         self.contracts = settings.profile.contracts(settings.contracts)
-        self.plan = Plan((*settings.profile.drifts, *settings.drifts))
-        self.state = state or InMemory(settings, clock)
+        self._control_ids = count(1)
+        self.faults: Faults | None = None
+        self.admission: Admission | None = None
+        self.guard = Guard(settings.host, settings.control_token)
+        self.cors = Cors(settings.cors) if settings.cors else None
+        self.state = state or InMemory(settings, self.clock)
         self.pictures = Pictures(
             Artist(settings.picture_cache), self.state.blobs, settings.secret, settings.url_seconds
         )
@@ -61,14 +75,31 @@ class Mock:
             for operation in contract.operations:
                 self._routes.add(operation.method, operation.path, Endpoint(self, contract, scribe, operation).handle)
         self._routes.add("GET", f"{FILES}{{name}}", self._file)
-        self._routes.add("GET", "/_imageproof/health", self._health)
+        for method, path, handler in Control(self).routes():
+            self._routes.add(method, path, handler)
         self.reset()
 
+    def configure(self, settings: Settings, touched: Collection[str] = FIELDS) -> None:
+        """Go on with other settings; counters of the fields that were `touched` begin anew.
+
+        Raises SpecError, and then nothing has changed.
+        """
+        plan = Plan((*settings.profile.drifts, *settings.drifts))
+        check_faults(settings.faults, self.contracts)
+        check_admission(settings, self.contracts)
+        self.settings, self.plan, self.latency = settings, plan, bool(settings.latency)
+        if "faults" in touched:
+            self.faults = Faults(settings.faults, settings.seed) if settings.faults else None
+        self.admission = Admission.of(settings, self.clock, self.admission, touched)
+        self.state.tasks.pace = Pace(settings.task_seconds, settings.task_polls)
+
     def reset(self) -> None:
-        """Forget tasks, uploads and the journal, and start counting again.
+        """As it was when it started: settings and clock, nothing asked, nothing accepted.
 
         Links that hold their order stay good: what they say needs no memory.
         """
+        self.clock.reset()
+        self.configure(self.started_with)
         self.state.clear()
         self.era += 1
         self._ids = count((self.state.worker << 64) + 1)
@@ -78,11 +109,14 @@ class Mock:
         """The next request id."""
         return "req_%032x" % next(self._ids)  # noqa: UP031 - an f-string takes half as long again
 
-    async def _health(self, _: web.BaseRequest, __: Mapping[str, str]) -> web.Response:
-        return web.json_response({"status": "ok", "profile": self.settings.profile.name, "drifts": list(self.plan.ids)})
-
     async def _file(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.Response:
-        return await file_answer(self.pictures, parameters["name"], http.query, self.clock())
+        answer = await file_answer(self.pictures, parameters["name"], http.query, self.clock())
+        answer.headers["x-request-id"] = self.control_id()
+        return answer
+
+    def control_id(self) -> str:
+        """An id for an answer under `/_imageproof/`, counted apart: looking at the mock changes nothing it answers."""
+        return f"req_control_{next(self._control_ids):020x}"
 
     def knows(self, key: str) -> bool:
         """Whether a key is valid: the one that was set, or any but those made to be tried as wrong."""
@@ -99,6 +133,8 @@ class Mock:
             path = http.rel_url.path_safe if "%" in http.raw_path else http.path
             handler, parameters, methods = self._routes.find(http.method, path)
             if handler is None:
+                if self.cors is not None and methods and http.method == "OPTIONS":
+                    return self.cors.preflight(http, methods)
                 name = "wrong-method" if methods else "unknown-route"
                 return self._elsewhere(http, Refusal(name, facts={"method": http.method, "path": path}), methods)
             return await handler(http, parameters)
@@ -118,6 +154,8 @@ class Mock:
         reply = scribe.refusal(self.plan.refusal(refusal), None, request_id)
         if methods:
             reply.headers["Allow"] = ", ".join(sorted(methods))
+        if self.cors is not None:
+            reply.headers.update(self.cors.headers(http))
         known = ", ".join(operation.label for operation in contract.operations)
         self.journal.add(
             Entry(
@@ -134,11 +172,23 @@ class Mock:
         )
         return respond(reply, request_id)
 
-    async def delay(self) -> None:
-        """Wait as long as the settings say an answer takes."""
-        latency = self.settings.latency
-        if latency.most > 0:
-            await asyncio.sleep(self._random.uniform(latency.least, latency.most))
+    def wishes(self, http: web.BaseRequest, operation: Operation) -> Wishes:
+        """What is to happen to this request: its own wishes first, then the server's faults."""
+        wishes = Wishes.of(http.headers)
+        if self.faults is not None and not wishes and (use := self.faults.befalling(operation.id)) is not None:
+            wishes.befall(use)
+        return wishes
+
+    async def prepare(self, reply: Reply, http: web.BaseRequest, wishes: Wishes | None) -> None:
+        """Say what a browser wants to hear and which wishes were met, and wait as long as an answer takes."""
+        if self.cors is not None:
+            reply.headers.update(self.cors.headers(http))
+        if wishes is not None and wishes.applied:
+            reply.headers["Preference-Applied"] = ", ".join(wishes.applied)
+        if wishes is not None and wishes.delay is not None:
+            await asyncio.sleep(wishes.delay)
+        elif self.latency:
+            await asyncio.sleep(self.settings.latency.draw(self._random))
 
 
 class Endpoint:
@@ -155,7 +205,7 @@ class Endpoint:
         self._can_be_task = "task-id" in said
         self._must_be_task = self._can_be_task and not said & IMAGE_ROLES
         self._embeds = bool(said & (IMAGE_ROLES - {"image-url"}))
-        self._forcible = forcible(contract, operation)
+        self._forcible = Forcible(contract, operation)
 
     async def handle(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.StreamResponse:
         """One request, from the wire to the wire."""
@@ -163,9 +213,10 @@ class Endpoint:
         mock, operation, era = self._mock, self._operation, self._mock.era
         request_id = mock.request_id()
         violation: Violation | None = None
+        wishes = mock.wishes(http, operation) if mock.faults is not None or "prefer" in http.headers else None
         try:
             request = await self._intake.read(http, parameters, mock.settings.max_body)
-            reply, violation = await self._reply(request, http, request_id)
+            reply, violation = await self._reply(request, http, request_id, wishes)
         except web.HTTPRequestEntityTooLarge:
             reply = self._refuse(Refusal("body-too-large", facts={"limit": mock.settings.max_body}), request_id)
         except (web.RequestPayloadError, ConnectionError):
@@ -179,8 +230,9 @@ class Endpoint:
             reply = self._refuse(FAILED, request_id)
         if mock.plan.ids:
             reply = mock.plan.reply(reply, operation)
-        if mock.settings.latency.most:
-            await mock.delay()
+        if wishes is not None or mock.latency or mock.cors is not None:
+            await mock.prepare(reply, http, wishes)
+        fault = None if wishes is None else wishes.fault
         if era == mock.era:
             mock.journal.add(
                 Entry(
@@ -189,30 +241,38 @@ class Endpoint:
                     http.method,
                     http.raw_path,
                     operation.id,
-                    reply.status,
+                    reply.status if fault is None else fault.status(reply.status),
                     time.perf_counter() - began,
                     reply.problem,
                     str(violation) if violation else "",
                     mock.plan.ids,
+                    wishes.cause if wishes is not None else "",
                 )
             )
-        return respond(reply, request_id)
+        answer = respond(reply, request_id)
+        return answer if fault is None else await fault.play(http, answer)
 
-    async def _reply(self, request: Request, http: web.BaseRequest, request_id: str) -> tuple[Reply, Violation | None]:
+    async def _reply(
+        self, request: Request, http: web.BaseRequest, request_id: str, wishes: Wishes | None
+    ) -> tuple[Reply, Violation | None]:
         operation, mock = self._operation, self._mock
         token = key_of(request)
-        if operation.secured and token is not None and not mock.knows(token):
-            return self._refuse(Refusal("invalid-credentials", facts={"value": masked(token)}), request_id), None
-        if not self._intake.accepts(request, token):
+        refusal, violation = self._turned_away(token), None
+        if refusal is None and not self._intake.accepts(request, token):
             violation = (await asyncio.to_thread(self._intake.check.explain, request))[0]
-            return self._refuse(Refusal.of(violation, operation), request_id), violation
-        if "prefer" in request.headers and (code := preferences(request.headers).get("code")):
-            forced = self._forced(code, token or "", request_id)
-            if forced is not None:
-                return forced, None
-        outcome, asked = await self._outcome(self._intake.asked(request), token or "", f"{http.scheme}://{http.host}")
+            refusal = Refusal.of(violation, operation)
+        if refusal is not None:
+            return self._refuse(refusal, request_id), violation
+        asked = self._intake.asked(request)
+        if wishes is not None or mock.admission is not None:
+            refusal = self._refused_on_demand(wishes, asked.roles, token or "")
+            if refusal is not None:
+                return self._refuse(refusal, request_id), None
+        outcome, asked = await self._outcome(asked, token or "", f"{http.scheme}://{http.host}")
         if outcome is None:
             return self._refuse(Refusal("unknown-task"), request_id), None
+        if mock.admission is not None:
+            outcome = outcome.and_also(mock.admission.limits.standing(token or ""))
         if self._embeds and outcome.embeds:
             await mock.pictures.draw(outcome.pictures)
         reply = self._scribe.success(operation, outcome, asked.roles, request_id)
@@ -220,31 +280,31 @@ class Endpoint:
             await mock.state.settle()
         return reply, None
 
-    def _refuse(self, refusal: Refusal, request_id: str) -> Reply:
-        return self._scribe.refusal(self._mock.plan.refusal(refusal), self._operation, request_id, RETRY_AFTER_SECONDS)
-
-    def _forced(self, code: str, token: str, request_id: str) -> Reply | None:
-        """The answer to `Prefer: code=N`: a documented problem of that status; None for the usual success."""
-        if code == self._operation.success.status:
+    def _turned_away(self, token: str | None) -> Refusal | None:
+        """How a request is refused before anybody looks what it asks."""
+        mock = self._mock
+        if self._operation.secured and token is not None and not mock.knows(token):
+            return Refusal("invalid-credentials", facts={"value": masked(token)})
+        if mock.admission is None or (self._operation.secured and token is None):
             return None
-        name = self._forcible.get(code)
-        if name is None:
-            documented = ", ".join(sorted([self._operation.success.status, *self._forcible]))
-            fields = {
-                "error-message": f"Prefer asks for status {code!r}; {self._operation.label} can answer {documented}.",
-                "error-type": "imageproof_preference",
-                "error-param": "Prefer",
-                "error-code": "undocumented_status",
-            }
-            return self._refuse(Refusal("invalid-request", fields=fields), request_id)
-        facts = {
-            "reason": "it was asked for with Prefer",
-            "value": masked(token),
-            "limit": self._mock.settings.max_body,
-        }
-        reply = self._refuse(Refusal(name, facts=facts), request_id)
-        reply.headers["Preference-Applied"] = f"code={code}"
-        return reply
+        return mock.admission.request(self._contract, token or "")
+
+    def _refused_on_demand(self, wishes: Wishes | None, roles: Mapping[str, Any], token: str) -> Refusal | None:
+        """How a valid request is refused because somebody wants it so: the caller, or the mock's settings."""
+        mock = self._mock
+        if wishes is not None:
+            facts = {"value": masked(token), "limit": mock.settings.max_body, "model": roles.get("model")}
+            forced = self._forcible.refusal(wishes, facts)
+            if forced is not None:
+                return forced
+        if mock.admission is None or self._polls_a_task:
+            return None
+        return mock.admission.work(self._contract, token, roles)
+
+    def _refuse(self, refusal: Refusal, request_id: str) -> Reply:
+        # A problem with an answer of its own, such as an unknown path, is no operation's to say.
+        operation = None if self._contract.problem(refusal.problem).answer else self._operation
+        return self._scribe.refusal(self._mock.plan.refusal(refusal), operation, request_id, RETRY_AFTER_SECONDS)
 
     async def _outcome(self, asked: Asked, owner: str, base_url: str) -> tuple[Outcome | None, Asked]:
         """What comes of an accepted request; None for a task that does not exist."""
@@ -277,21 +337,6 @@ def _nearness(contract: Contract, path: str) -> int:
         return next((i for i, (a, b) in enumerate(zip(template.split("/"), parts, strict=False)) if a != b), len(parts))
 
     return max(shared(operation.path) for operation in contract.operations)
-
-
-def forcible(contract: Contract, operation: Operation) -> dict[str, str]:
-    """Status -> the problem that stands for it when a caller prefers that status; documented statuses only.
-
-    Never an unknown path, which is not an operation's to say, nor a missing key, where one was given.
-    """
-    found: dict[str, str] = {}
-    polls = "task-id" in operation.request_roles
-    names = ["unknown-task"] if polls and "unknown-task" in contract.problems else []
-    for name in [*names, *contract.problems]:
-        problem = contract.problems[name]
-        if problem.answer is None and name != "missing-credentials" and operation.answer(problem.status):
-            found.setdefault(str(problem.status), name)
-    return found
 
 
 def masked(key: str) -> str:

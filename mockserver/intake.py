@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +12,6 @@ from spec.contract import Contract, Operation
 from spec.messages import Request, Undecodable, decode
 from spec.roles import Reader
 from spec.validation import RequestCheck, bearer_token
-
-_PREFERENCE = re.compile(r"\s*([A-Za-z-]+)\s*(?:=\s*\"?([^\";,]*)\"?)?\s*")
 
 
 @dataclass(slots=True)
@@ -92,15 +89,3 @@ async def _invite_body(http: web.BaseRequest, max_body: int) -> None:
 def key_of(request: Request) -> str | None:
     """The caller's key."""
     return bearer_token(request.headers.get("authorization"))
-
-
-def preferences(headers: Mapping[str, str]) -> dict[str, str]:
-    """The `Prefer` header (RFC 7240) as a mapping; a preference without a value is `"true"`."""
-    text = headers.get("prefer")
-    if not text:
-        return {}
-    found = {}
-    for part in re.split("[;,]", text):
-        if match := _PREFERENCE.fullmatch(part):
-            found[match[1].lower()] = (match[2] or "true").strip()
-    return found

@@ -10,7 +10,10 @@ from sys import getsizeof
 
 @dataclass(slots=True)
 class Entry:
-    """One request and its answer; `seconds` is how long it took, `problem` the contract's word for a refusal."""
+    """One request and its answer; `seconds` is how long it took, `problem` the contract's word for a refusal.
+
+    `status` is what the caller saw: 0 where a fault let nothing through.
+    """
 
     request_id: str
     at: float
@@ -22,6 +25,7 @@ class Entry:
     problem: str = ""
     detail: str = ""
     drifts: tuple[str, ...] = ()
+    fault: str = ""
 
     @property
     def weight(self) -> int:

@@ -37,7 +37,8 @@ class Reply:
 class Refusal:
     """A request refused: which problem, at which parameter, with what role and facts.
 
-    `status` and `fields` (error roles -> text) override the contract's; a drift sets them.
+    `status` and `fields` (error roles -> text) override the contract's; a drift sets them. `roles` are written where
+    the answer has a place for them, in its headers above all.
     """
 
     problem: str
@@ -46,6 +47,7 @@ class Refusal:
     facts: Mapping[str, Any] = field(default_factory=dict)
     status: int | None = None
     fields: Mapping[str, str | None] | None = None
+    roles: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def of(violation: Violation, operation: Operation) -> Refusal:
@@ -110,7 +112,7 @@ class Scribe:
         problem = self._contract.problem(refusal.problem)
         status = refusal.status or problem.status
         answer = self._answer_for(problem, status, operation)
-        facts = _Facts({"param": refusal.param, "retry-after": retry_after, **refusal.facts})
+        facts = _Facts({"param": refusal.param, "retry-after": retry_after, "request-id": request_id, **refusal.facts})
         fields = (
             refusal.fields
             if refusal.fields is not None
@@ -119,7 +121,7 @@ class Scribe:
                 for role, text in problem.fields.items()
             }
         )
-        source = Values({**fields, "retry-after": retry_after})
+        source = Values({**fields, "retry-after": retry_after, **refusal.roles})
         if answer is None:
             return Reply(status, {"x-request-id": request_id}, problem=problem.name)
         try:

@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from mockserver.app import Mock
+from mockserver.configuration import changed
 from mockserver.journal import Entry
 from mockserver.settings import Settings
 
@@ -171,13 +172,34 @@ class MockServer:
             self._thread.join(DRAIN_SECONDS + 5)
 
     def reset(self) -> None:
-        """Forget tasks, uploads and the journal; done when this returns."""
+        """As it was when it started: settings and clock, no tasks, uploads and journal; done when this returns."""
 
         async def forget() -> None:
             self.mock.reset()
             await self.mock.state.settle()
 
         self._result_of(forget())
+
+    def configure(self, **changes: Any) -> None:
+        """Change drifts, faults, latency, rate_limits, blocked, quota_images, task_seconds or task_polls.
+
+        >>> server.configure(faults=["html:status=502,first=10"], drifts=[])
+
+        Values as the control API takes them; what is not named stays. Raises SpecError, and then nothing has changed.
+        """
+
+        async def change() -> None:
+            self.mock.configure(changed(self.mock.settings, changes), changes)
+
+        self._result_of(change())
+
+    def advance(self, seconds: float) -> None:
+        """Move the mock's clock on: tasks go on, rate limits let in again. Raises ValueError below 0."""
+
+        async def advance() -> None:
+            self.mock.clock.advance(seconds)
+
+        self._result_of(advance())
 
     def _result_of(self, work: Coroutine[Any, Any, T]) -> T:
         """What comes of some work in the server's thread; without one, here."""

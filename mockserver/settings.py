@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mockserver.faults import FaultUse
+from mockserver.latency import Latency
+from mockserver.limits import RateLimit
 from spec.drifts import DriftUse
 from spec.profiles import PLAIN, Profile
 
+__all__ = ["MEBIBYTE", "Latency", "Settings"]
+NO_LATENCY = Latency()
 MEBIBYTE = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Seconds every answer is delayed by: somewhere between `least` and `most`."""
-
-    least: float = 0.0
-    most: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,9 @@ class Settings:
 
     `api_key` None accepts any key but those that start with `sk-wrong`. `task_polls` counts polls instead of time: the
     task is done at that poll. A picture's link leads to it for `url_seconds`, None: for ever. `secret` (up to
-    64 bytes) signs these links; empty, servers of equal settings hand out the same ones.
+    64 bytes) signs these links; empty, servers of equal settings hand out the same ones. `rate_limits` hold per
+    key; prompts with one of the `blocked` words are refused; after `quota_images` pictures no more are made.
+    `control_token` guards the control API; `cors` is the origin whose pages may call, `*` for all.
     """
 
     host: str = "127.0.0.1"
@@ -34,7 +33,13 @@ class Settings:
     contracts: tuple[str, ...] = ()
     seed: int = 0
     api_key: str | None = None
-    latency: Latency = Latency()
+    latency: Latency = NO_LATENCY
+    faults: tuple[FaultUse, ...] = ()
+    rate_limits: tuple[RateLimit, ...] = ()
+    blocked: tuple[str, ...] = ()
+    quota_images: int | None = None
+    control_token: str | None = None
+    cors: str | None = None
     task_seconds: float = 3.0
     task_polls: int | None = None
     max_body: int = 64 * MEBIBYTE

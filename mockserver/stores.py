@@ -22,6 +22,9 @@ class StateLost(Exception):
 class TaskStore(Protocol):
     """Tasks by id."""
 
+    pace: Pace
+    """How tasks move on, those that have been accepted, too; may be replaced at any time."""
+
     async def submit(self, owner: str, asked: Mapping[str, Any], resolved: Mapping[str, Any], base_url: str) -> Task:
         """Accept a request."""
 
@@ -68,6 +71,9 @@ class State(Protocol):
     """Which process of a server this is, counted as they start; what each counts itself, it counts from here."""
     unsettled: bool
     """Whether `settle` has something to do."""
+
+    async def holds(self) -> Mapping[str, int]:
+        """How much there is, by what it is: `requests` seen, `journal` entries and `tasks` kept, bytes of `blobs`."""
 
     async def open(self) -> None:
         """Begin; called once per process, in its event loop."""
@@ -121,6 +127,15 @@ class InMemory:
         self.tasks = Tasks(settings.task_store, pace, settings.seed, clock)
         self.blobs = BlobsInMemory(settings.blob_store)
         self.journal = Journal(settings.journal_store)
+
+    async def holds(self) -> Mapping[str, int]:
+        """How much there is."""
+        return {
+            "requests": self.journal.total,
+            "journal": len(self.journal),
+            "tasks": len(self.tasks),
+            "blobs": self.blobs.weight,
+        }
 
     async def open(self) -> None:
         """Nothing to begin."""

@@ -78,10 +78,10 @@ def task_id(seed: int, number: int) -> str:
 
 
 class Tasks:
-    """Tasks in memory, as many as fit into `limit` bytes; the oldest make room."""
+    """Tasks in memory, as many as fit into `limit` bytes; the oldest make room. `pace` may change at any time."""
 
     def __init__(self, limit: int, pace: Pace, seed: int, clock: Callable[[], float]) -> None:
-        self._pace, self._seed, self._clock = pace, seed, clock
+        self.pace, self._seed, self._clock = pace, seed, clock
         self._tasks: Shelf[Task] = Shelf(limit)
         self._count = 0
 
@@ -104,7 +104,7 @@ class Tasks:
         if task is None or task.owner != owner:
             return None
         task.polls += 1
-        return task, self._pace.look(task, self._clock())
+        return task, self.pace.look(task, self._clock())
 
     def clear(self) -> None:
         """Forget every task."""

@@ -18,10 +18,12 @@ import orjson
 from spec.documents import check_openapi, follow, load_yaml, locate, read_text, resolve, shipped
 from spec.errors import DocumentError
 from spec.language import Schema, escape, walk
+from spec.shapes import fits
 from spec.soundness import METHODS, check_words
 from spec.tokens import Tokens
 from spec.units import FORMAT_CHECKS, size_rule_format
 
+_PROBLEM_KEYS = frozenset({"status", "response", "instead-of", "x-when"})  # what is no field of the error itself
 FormatChecks = Mapping[str, Callable[[str], bool]]
 
 
@@ -61,12 +63,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One way a request can be wrong, and the answer to it; `fields` are error roles -> text or null."""
+    """One way a request can be wrong, and the answer to it; `fields` are error roles -> text, list or null.
+
+    `instead_of` names the problem it replaces for requests that fit `when` (request role -> schema).
+    """
 
     name: str
     status: int
-    fields: Mapping[str, str | None]
+    fields: Mapping[str, Any]
     answer: Answer | None = None
+    instead_of: str = ""
+    when: Mapping[str, Schema] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +147,13 @@ class Contract:
     def problem(self, name: str) -> Problem:
         """The problem of this name; `invalid-request` where the document does not tell it apart."""
         return self.problems.get(name) or self.problems["invalid-request"]
+
+    def problem_for(self, name: str, asked: Mapping[str, Any]) -> str:
+        """The name of the problem that stands for `name` where this is asked (`instead-of`, `x-when`)."""
+        for problem in self.problems.values():
+            if problem.instead_of == name and fits(problem.when, asked):
+                return problem.name
+        return name
 
 
 def roles_in(schemas: Iterable[Schema]) -> frozenset[str]:
@@ -220,8 +234,9 @@ def _problems(document: Mapping[str, Any], file: str) -> dict[str, Problem]:
             where = f"#/components/responses/{escape(str(entry['response']))}"
             found = follow(document, where, file, f"/x-problems/{escape(name)}/response")
             answer = _answer(str(entry["status"]), found, where[1:])
-        fields = {f"error-{key}": text for key, text in entry.items() if key not in ("status", "response")}
-        problems[name] = Problem(name, entry["status"], fields, answer)
+        fields = {f"error-{key}": text for key, text in entry.items() if key not in _PROBLEM_KEYS}
+        instead_of, when = entry.get("instead-of", ""), entry.get("x-when", {})
+        problems[name] = Problem(name, entry["status"], fields, answer, instead_of, when)
     return problems
 
 

@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any
 
 from spec.documents import SPEC, load_yaml
-from spec.errors import DocumentError, SpecError, UnknownName
+from spec.errors import DocumentError, UnknownName
+from spec.references import split_reference
 
 _FIELDS = {"class", "title", "clause", "contract", "observed", "seen"}
 
@@ -91,11 +92,8 @@ def drift_use(reference: str | Mapping[str, Any]) -> DriftUse:
     """
     if isinstance(reference, Mapping):
         return _use(str(reference.get("id", "")), _texts(reference.get("with", {})), str(reference.get("source", "")))
-    id_, _, rest = reference.partition(":")
-    pairs = [pair.partition("=") for pair in rest.split(",") if pair]
-    if any(not equals for _, equals, _ in pairs):
-        raise SpecError(f"drift {reference!r} cannot be read\n  expected: ID or ID:KEY=VALUE,KEY=VALUE")
-    return _use(id_, {key: value for key, _, value in pairs}, "")
+    id_, given = split_reference("drift", reference)
+    return _use(id_, given, "")
 
 
 def _use(id_: str, given: Mapping[str, str], source: str) -> DriftUse:

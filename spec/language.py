@@ -77,10 +77,20 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "event-type": _TEXT,
     "request-id": _TEXT,
     "retry-after": _INT,
+    "retry-after-ms": _INT,
+    "should-retry": _FLAG,
+    "limit-requests": _INT,
+    "remaining-requests": _INT,
+    "reset-requests": _TIME,
+    "limit-images": _INT,
+    "remaining-images": _INT,
+    "reset-images": _TIME,
     "error-message": _TEXT,
     "error-type": _TEXT,
     "error-code": _WORD,
     "error-param": _TEXT,
+    "error-moderation-stage": _TEXT,
+    "error-moderation-categories": frozenset({"array"}),
 }
 #: roles that stand for one picture; an array whose items hold one repeats once per picture
 IMAGE_ROLES = frozenset({"image-url", "image-b64", "image-data-url", "image-markdown"})
@@ -113,6 +123,10 @@ PROBLEMS: dict[str, bool] = {
     "too-few": False,
     "too-many": False,
     "unknown-task": False,
+    "moderation-blocked": False,
+    "quota-exhausted": False,
+    "rate-limited": False,
+    "image-rate-limited": False,
 }
 #: JSON Schema keyword -> the problem its violation is, unless the document names another with x-problem
 KEYWORD_PROBLEMS: dict[str, str] = {
@@ -139,7 +153,7 @@ _ANNOTATIONS = frozenset(
 )
 _ASSERTIONS = frozenset(KEYWORD_PROBLEMS) | {"properties"}
 KEYWORDS = _ASSERTIONS | _ANNOTATIONS | EXTENSIONS | frozenset(SCHEMA_LISTS) | {"if", "then", "else", "items"}
-FORMATS = frozenset({"unix-seconds", "unix-millis", "date-time", "percent-text", "uri"})
+FORMATS = frozenset({"unix-seconds", "unix-millis", "date-time", "percent-text", "duration-text", "uri"})
 SIZE_RULE_FIELDS = frozenset({"multiple", "max-edge", "max-ratio", "min-pixels", "max-pixels"})
 
 

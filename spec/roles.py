@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from spec.language import IMAGE_ROLES, Schema, escape, types_of, walk
-from spec.shapes import Shape, ShapeIndex, condition, is_object, shape_of
+from spec.shapes import Shape, ShapeIndex, fits, is_object, shape_of
 from spec.units import inward, outward
 
 JSON_TYPES: dict[type, str] = {
@@ -236,7 +236,7 @@ def _writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
 
 def holds(schema: Schema, asked: Mapping[str, Any]) -> bool:
     """Whether this part belongs to answers of such a request (`x-when`)."""
-    return all(condition(wanted)(asked.get(role)) for role, wanted in schema.get("x-when", {}).items())
+    return fits(schema.get("x-when", {}), asked)
 
 
 def _constant(value: Any) -> _Write:

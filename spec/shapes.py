@@ -167,6 +167,11 @@ def condition(schema: Schema) -> Callable[[Any], bool]:
     return known[1]
 
 
+def fits(when: Mapping[str, Schema], asked: Mapping[str, Any]) -> bool:
+    """Whether what is asked (role -> value) meets every condition of an `x-when` (request role -> schema)."""
+    return all(condition(wanted)(asked.get(role)) for role, wanted in when.items())
+
+
 def discriminators(schema: Schema) -> tuple[str, ...]:
     """The properties whose values decide which conditional parts of `schema` hold."""
     return tuple(dict.fromkeys(name for question in _questions(schema) for name in _looked_at(question)))

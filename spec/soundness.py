@@ -106,9 +106,31 @@ def _check_problems(document: Mapping[str, Any], file: str) -> Mapping[str, Any]
             or not 100 <= entry["status"] <= 599
         ):
             raise DocumentError(file, pointer, "no status", "a mapping with an HTTP status as an integer")
-        for key in entry.keys() - {"status", "response"}:
+        _check_stands_for(file, pointer, entry, given)
+        for key in entry.keys() - {"status", "response", "instead-of", "x-when"}:
             if f"error-{key}" not in ROLES:
+                fields = [role.removeprefix("error-") for role in ROLES if role.startswith("error-")]
                 raise DocumentError(
-                    file, f"{pointer}/{key}", f"unknown field {key!r}", "status, response, message, type, code or param"
+                    file,
+                    f"{pointer}/{key}",
+                    f"unknown field {key!r}",
+                    f"status, response, instead-of, x-when, {', '.join(fields)}",
                 )
     return given
+
+
+def _check_stands_for(file: str, pointer: str, entry: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    if ("instead-of" in entry) != ("x-when" in entry):
+        raise DocumentError(
+            file, pointer, "instead-of and x-when belong together", "both: which problem it replaces, and when"
+        )
+    if "instead-of" not in entry:
+        return
+    if entry["instead-of"] not in given:
+        raise DocumentError(
+            file,
+            f"{pointer}/instead-of",
+            f"unknown problem {entry['instead-of']!r}",
+            f"one named in x-problems: {', '.join(sorted(given))}",
+        )
+    check_schema(file, pointer, {"x-when": entry["x-when"]}, given)

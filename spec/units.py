@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from math import ceil
 from typing import Any
 
 import orjson
 
-from spec.language import Schema
+from spec.language import Schema, types_of
 
 Size = tuple[int, int]
 
@@ -81,18 +82,47 @@ def _size(value: Any, _: Schema) -> Any:
     return parse_size(value) if isinstance(value, str) else value
 
 
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?", re.ASCII)
+
+
+def _wait(value: Any, _: Schema) -> Any:
+    if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
+        hours, minutes, seconds, millis = (float(part or 0) for part in match.groups())
+        return hours * 3600 + minutes * 60 + seconds + millis / 1000
+    return value
+
+
+def _wait_out(value: float, schema: Schema) -> Any:
+    """Rounded up: who waits that long has waited long enough."""
+    if schema.get("format") != "duration-text":
+        return ceil(value)
+    if value < 1:
+        return f"{ceil(round(value * 1000, 6))}ms"
+    minutes, seconds = divmod(ceil(round(value, 6)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{seconds}s"
+
+
+def _flag_out(value: Any, schema: Schema) -> Any:
+    return str(value).lower() if isinstance(value, bool) and "string" in types_of(schema) else value
+
+
+_WAITS = ("reset-requests", "reset-images")
 _TIMES = ("created", "task-submitted", "task-started", "task-finished")
 _INWARD: dict[str, Callable[[Any, Schema], Any]] = {
     "size": _size,
     "task-progress": _progress,
     **dict.fromkeys(_TIMES, _moment),
     **dict.fromkeys(("count", "width", "height", "compression", "partial-count", "seed"), _integer),
-    **dict.fromkeys(("stream", "async"), _flag),
+    **dict.fromkeys(("stream", "async", "should-retry"), _flag),
+    **dict.fromkeys(_WAITS, _wait),
 }
 _OUTWARD: dict[str, Callable[[Any, Schema], Any]] = {
     "size": lambda value, _: size_text(value),
     "task-progress": _progress_out,
+    "should-retry": _flag_out,
     **dict.fromkeys(_TIMES, _moment_out),
+    **dict.fromkeys(_WAITS, _wait_out),
 }
 
 

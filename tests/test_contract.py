@@ -470,6 +470,20 @@ BROKEN: dict[str, tuple[list[Edit], str, str, str]] = {
         "not understood", "above 0",
     ),
     # problems
+    "problem-instead-of-nothing": (
+        [put("/x-problems/wrong-type/x-when", {"model": {"const": "x"}})], "/x-problems/wrong-type",
+        "instead-of and x-when belong together", "which problem it replaces",
+    ),
+    "problem-instead-of-an-unknown-one": (
+        [put("/x-problems/wrong-type/x-when", {"model": {"const": "x"}}),
+         put("/x-problems/wrong-type/instead-of", "wrong-tpye")],
+        "/x-problems/wrong-type/instead-of", "unknown problem 'wrong-tpye'", "wrong-type",
+    ),
+    "problem-when-of-no-role": (
+        [put("/x-problems/wrong-type/x-when", {"modle": {"const": "x"}}),
+         put("/x-problems/wrong-type/instead-of", "internal")],
+        "/x-problems/wrong-type/x-when", "'modle'", "model",
+    ),
     "no-problems": ([drop("/x-problems")], "/x-problems", "no x-problems", "a mapping"),
     "mandatory-problem": ([drop("/x-problems/internal")], "/x-problems", "'internal' is not described", "'internal'"),
     "problem-without-status": (

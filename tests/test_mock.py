@@ -21,7 +21,7 @@ from contract_tests.cases import KEY, Case
 from contract_tests.mutations import defects, unknown_task
 from contract_tests.strategies import cases, pixels
 from mockserver.app import masked
-from mockserver.intake import preferences
+from mockserver.preferences import preferences
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.contract import load_contract

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from conftest import CHEAP, GENERATIONS, Answer, ask, delivered, generate
 
 import imageproof
+from mockserver.latency import latency
 from mockserver.runner import CannotListen, MockServer
 from mockserver.settings import Latency, Settings
 
@@ -207,7 +208,7 @@ def test_a_latency_that_is_none_is_exit_code_2_and_an_example(text: str) -> None
     ],
 )
 def test_a_latency_is_a_duration_or_a_range(text: str, seconds: tuple[float, float]) -> None:
-    assert imageproof.Latency().convert(text, None, None) == pytest.approx(seconds)
+    assert [latency(text).least, latency(text).most] == pytest.approx(seconds)
 
 
 # --- MockServer -------------------------------------------------------------------------------------

@@ -67,11 +67,24 @@ def test_roles_without_a_unit_travel_as_they_are(text: str, number: int) -> None
     assert there_and_back("seed", {}, number) == number
 
 
+@FEW
+@given(seconds=st.floats(0, 1e6), format_=st.sampled_from(["duration-text", ""]))
+def test_a_wait_is_never_told_too_short_and_hardly_too_long(seconds: float, format_: str) -> None:
+    told = there_and_back("reset-requests", {"format": format_}, seconds)
+    assert seconds - 1e-5 <= told <= seconds + 1
+
+
+@FEW
+@given(flag=st.booleans())
+def test_a_flag_comes_back_from_text(flag: bool) -> None:
+    assert there_and_back("should-retry", {"type": "string"}, flag) is flag
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     value=ANYTHING,
     role=st.sampled_from(sorted({**REQUEST_ROLES, **RESPONSE_ROLES})),
-    format_=st.sampled_from(["", "unix-seconds", "unix-millis", "date-time", "percent-text"]),
+    format_=st.sampled_from(["", "unix-seconds", "unix-millis", "date-time", "percent-text", "duration-text"]),
 )
 @example(value=10**400, role="created", format_="unix-millis")
 @example(value=10**400, role="created", format_="unix-seconds")
@@ -97,6 +110,16 @@ def test_no_value_from_the_wire_is_too_odd_to_be_read(value: Any, role: str, for
         ("task-finished", {"format": "date-time"}, 1730621718.151, "2024-11-03T08:15:18.151Z"),
         ("task-finished", {"format": "date-time"}, 1730621718.0, "2024-11-03T08:15:18.000Z"),
         ("task-progress", {"format": "percent-text"}, 46, "46%"),
+        ("reset-requests", {"format": "duration-text"}, 0.002, "2ms"),
+        ("reset-requests", {"format": "duration-text"}, 0, "0ms"),
+        ("reset-images", {"format": "duration-text"}, 0.0151, "16ms"),
+        ("reset-images", {"format": "duration-text"}, 59.2, "1m0s"),
+        ("reset-images", {"format": "duration-text"}, 12.0, "12s"),
+        ("reset-images", {"format": "duration-text"}, 7205.0, "2h0m5s"),
+        ("reset-images", {"type": "integer"}, 12.1, 13),
+        ("should-retry", {"type": "string"}, True, "true"),
+        ("should-retry", {"type": "string"}, False, "false"),
+        ("should-retry", {"type": "boolean"}, False, False),
         ("task-progress", {"type": "integer"}, 46, 46),
         ("delivery", {"x-words": {"url": "image-url", "b64_json": "image-b64"}}, "image-b64", "b64_json"),
         ("task-status", {"x-states": {"NEW": "queued", "WAITING": "queued", "OK": "succeeded"}}, "queued", "NEW"),
