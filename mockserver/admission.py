@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from math import ceil
 from typing import Any
 
-from mockserver.limits import Excess, Limits
+from mockserver.limits import MINUTE, Excess, Limits
 from mockserver.replies import Refusal
 from mockserver.settings import Settings
 from spec.contract import Contract
@@ -76,7 +76,8 @@ class Admission:
             "requested": excess.requested,
         }
         roles: dict[str, Any] = {**self.limits.standing(key), "should-retry": excess.wait is not None}
-        if excess.wait is None:  # more than the bucket holds: waiting does not help
+        if excess.wait is None:  # more than the bucket holds: waiting does not help, whatever the text says
+            facts["retry-after"] = int(MINUTE)
             roles.update({"retry-after": None, "retry-after-ms": None})
         else:
             millis = ceil(excess.wait * 1000)

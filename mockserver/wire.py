@@ -151,11 +151,9 @@ def _with_body(answer: web.StreamResponse, body: bytes) -> web.StreamResponse:
 def _message(http: web.BaseRequest, answer: web.StreamResponse, *, chunked: bool = False) -> tuple[bytes, bytes]:
     """Head and body as they would have gone over the wire; the head says that the connection ends here."""
     body = _body(answer)
-    headers = answer.headers.copy()
-    headers.popall("Content-Length", None)
     framing = ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(body)))
     lines = [f"HTTP/1.1 {answer.status} {answer.reason}"]
-    lines += [f"{name}: {value}" for name, value in (*headers.items(), framing, ("Connection", "close"))]
+    lines += [f"{name}: {value}" for name, value in (*answer.headers.items(), framing, ("Connection", "close"))]
     head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
     return head, b"" if http.method == "HEAD" else body
 

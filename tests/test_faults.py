@@ -314,11 +314,21 @@ def test_a_client_gets_through_after_the_first_failures() -> None:
     ]
 
 
+def test_what_a_caller_wishes_comes_before_the_server_s_faults(mock: MockServer) -> None:
+    mock.configure(faults=["html:first=1"])
+    assert preferring(mock, "code=429").status == 429
+    assert preferring(mock, "problem=forbidden").status == 403
+    assert preferring(mock, "fault=wrong-type").status == 200
+    assert [generate(mock, **CHEAP).status for _ in range(2)] == [502, 200]
+
+
 # --- problems by name -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", sorted(IMAGES.problems))
-def test_every_problem_can_be_had_by_its_name_and_keeps_the_contract(mock: MockServer, name: str) -> None:
+def test_every_problem_can_be_had_by_its_name_and_keeps_the_contract(
+    mock: MockServer, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
     problem = IMAGES.problems[name]
     answer = preferring(mock, f"problem={name}")
     assert (answer.status, answer.headers["preference-applied"]) == (problem.status, f"problem={name}")
@@ -327,6 +337,7 @@ def test_every_problem_can_be_had_by_its_name_and_keeps_the_contract(mock: MockS
     else:
         assert name != "unknown-route" or answer.body == b""
     assert [entry.problem for entry in mock.journal] == [name]
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from conftest import CHEAP, GENERATIONS, Answer, ask, delivered, generate
 
 import imageproof
+from mockserver.faults import catalogue
 from mockserver.latency import latency
 from mockserver.runner import CannotListen, MockServer
 from mockserver.settings import Latency, Settings
@@ -209,6 +210,62 @@ def test_a_latency_that_is_none_is_exit_code_2_and_an_example(text: str) -> None
 )
 def test_a_latency_is_a_duration_or_a_range(text: str, seconds: tuple[float, float]) -> None:
     assert [latency(text).least, latency(text).most] == pytest.approx(seconds)
+
+
+def test_faults_and_limits_are_told_at_start_and_played() -> None:
+    options = ("--fault", "html:status=524,first=1", "--rate-limit", "2rpm", "--block", "weapon", "--quota-images", "1")
+    with serving(*options) as served:
+        asked = [{**CHEAP, "prompt": "x"}, {**CHEAP, "prompt": "A WEAPON"}, dict(CHEAP)]
+        statuses = [ask(served.url + GENERATIONS, body).status for body in asked]
+        assert ask(served.url + GENERATIONS, dict(CHEAP), key="sk-other").json["error"]["code"] == "insufficient_quota"
+        assert ask(f"{served.url}/_imageproof/state", key=None).status == 200
+        served.process.terminate()
+        rest, _ = served.rest()
+    assert statuses == [524, 400, 429]
+    assert "html:status=524,first=1" in served.banner + rest
+    assert "2rpm" in served.banner + rest
+
+
+def test_a_token_is_told_only_when_it_was_made_up() -> None:
+    with serving("--control-token", "let-me-in") as served:
+        assert ask(f"{served.url}/_imageproof/state", key=None).status == 401
+        assert ask(f"{served.url}/_imageproof/state", key="let-me-in").status == 200
+        served.process.terminate()
+        rest, complaints = served.rest()
+    assert "let-me-in" not in served.banner + rest + complaints
+    with serving("--host", "0.0.0.0") as served:
+        served.process.terminate()
+        rest, _ = served.rest()
+        assert re.search(r"control token: \S{20,}", served.banner + rest)
+    with serving(IMAGEPROOF_CONTROL_TOKEN="from-the-environment") as served:
+        assert ask(f"{served.url}/_imageproof/state", key="from-the-environment").status == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--fault", "lightning"], "lightning"),
+        (["--fault", "html:status=1"], "200 to 599"),
+        (["--fault", "empty:on=drawImage"], "createImage"),
+        (["--rate-limit", "fast"], "60rpm"),
+        (["--latency", "p50=1s"], "p50=800ms,p99=8s"),
+        (["--task-time", "1s-2s"], "1.5s"),
+        (["--url-expiry", "1s-2s"], "1.5s"),
+    ],
+)
+def test_what_cannot_be_served_is_exit_code_2_and_says_what_can(options: list[str], word: str) -> None:
+    result = CliRunner().invoke(imageproof.main, ["serve", *options])
+    assert result.exit_code == 2
+    assert word in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+def test_help_and_explain_know_every_fault() -> None:
+    told = CliRunner().invoke(imageproof.main, ["serve", "--help"]).output
+    for name, known in catalogue().items():
+        assert name in told
+        explained = CliRunner().invoke(imageproof.main, ["explain", name])
+        assert (explained.exit_code, known.title in " ".join(explained.output.split())) == (0, True)
 
 
 # --- MockServer -------------------------------------------------------------------------------------

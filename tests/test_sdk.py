@@ -167,3 +167,46 @@ def test_a_task_is_submitted_through_the_client_and_polled_to_its_end(
             break
     assert states == ["NOT_START", "IN_PROGRESS", "SUCCESS"]
     assert opened(base64.b64decode(poll["data"]["data"][0]["b64_json"])).size == (1024, 1024)
+
+
+def test_the_client_gets_through_after_two_failures_and_waits_as_told(imageproof_env: MockServer) -> None:
+    imageproof_env.configure(faults=["html:status=502,first=1", "problem:name=overloaded,after=1,first=1"])
+    with openai.OpenAI(max_retries=2) as client:
+        assert client.images.generate(model="dall-e-3", prompt=PROMPT).data
+    assert [entry.status for entry in imageproof_env.journal] == [502, 503, 200]
+
+
+@pytest.mark.parametrize("fault", ["reset", "empty"])
+def test_a_lost_connection_is_tried_again(imageproof_env: MockServer, fault: str) -> None:
+    imageproof_env.configure(faults=[f"{fault}:first=1"])
+    with openai.OpenAI(max_retries=1) as client:
+        assert client.images.generate(model="dall-e-3", prompt=PROMPT).data
+    assert [entry.fault for entry in imageproof_env.journal] == [f"{fault}:first=1", ""]
+
+
+def test_what_never_passes_is_not_tried_again(imageproof_env: MockServer) -> None:
+    imageproof_env.configure(rate_limits=["3ipm"])
+    with openai.OpenAI(max_retries=2) as client, pytest.raises(openai.RateLimitError, match="limit 3, used 0"):
+        client.images.generate(model="dall-e-2", prompt=PROMPT, n=4)
+    assert [entry.status for entry in imageproof_env.journal] == [429]
+
+
+def test_a_limit_that_passes_soon_is_waited_for(imageproof_env: MockServer) -> None:
+    imageproof_env.configure(rate_limits=["120rpm"])
+    with openai.OpenAI(max_retries=0) as hasty:
+        for _ in range(200):
+            try:
+                hasty.images.generate(model="dall-e-2", prompt=PROMPT, size="256x256")
+            except openai.RateLimitError:
+                break
+        else:
+            pytest.fail("nothing was limited")
+    with openai.OpenAI(max_retries=1) as patient:
+        assert patient.images.generate(model="dall-e-2", prompt=PROMPT, size="256x256").data
+
+
+def test_a_blocked_prompt_is_a_bad_request(imageproof_env: MockServer, client: openai.OpenAI) -> None:
+    imageproof_env.configure(blocked=["weapon"])
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.images.generate(model="gpt-image-2", prompt="A weapon")
+    assert caught.value.code == "moderation_blocked"
