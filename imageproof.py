@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.markup import escape
 from spec.errors import SpecError
 
 if TYPE_CHECKING:
+    from mockserver.app import Mock
     from mockserver.faults import FaultUse
     from mockserver.latency import Latency
     from mockserver.limits import RateLimit
@@ -139,6 +141,16 @@ def main() -> None:
     metavar="DURATION",
     help="How long a picture's link leads to it; 0: for ever.",
 )
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes; more than one need --redis."
+)
+@click.option(
+    "--redis",
+    "redis_url",
+    metavar="URL",
+    envvar="IMAGEPROOF_REDIS_URL",
+    help="Keep tasks, uploads and the journal in this Redis, as redis://HOST:6379/0.",
+)
 def serve(
     host: str,
     port: int,
@@ -156,12 +168,13 @@ def serve(
     task_time: float,
     task_polls: int | None,
     url_expiry: float,
+    workers: int,
+    redis_url: str | None,
 ) -> None:
     """Serve the mock until Ctrl-C."""
-    from mockserver.app import Mock
     from mockserver.runner import CannotListen
-    from mockserver.runner import serve as serve_mock
     from mockserver.settings import NO_LATENCY, Settings
+    from mockserver.stores import StateLost, Unusable
     from spec.drifts import drift_uses
     from spec.profiles import PLAIN, load_profile
 
@@ -188,6 +201,10 @@ def serve(
             console.print(f"  control token: {escape(known)}", soft_wrap=True)
         sys.stdout.flush()
 
+    advice: dict[type[Exception], str] = {
+        StateLost: "Start it, or name another with --redis.",
+        CannotListen: "Choose another with --port, or --port 0 for a free one.",
+    }
     try:
         settings = Settings(
             host=host,
@@ -207,12 +224,35 @@ def serve(
             task_polls=task_polls,
             url_seconds=url_expiry or None,
             secret=secrets.token_bytes(32),
+            workers=workers,
+            redis=redis_url,
         )
-        serve_mock(settings, ready)
-    except SpecError as error:
+        _serve_with(settings)(settings, ready)
+    except (SpecError, Unusable) as error:
         _fail(error, USAGE)
-    except CannotListen as error:
-        _fail(f"{error}. Choose another with --port, or --port 0 for a free one.", COULD_NOT_LOOK)
+    except (StateLost, CannotListen) as error:
+        _fail(f"{error}. {advice[type(error)]}", COULD_NOT_LOOK)
+
+
+def _serve_with(settings: Settings) -> Callable[[Settings, Callable[[Mock, str], Any]], None]:
+    """What serves with as many processes. Raises Unusable."""
+    from mockserver.stores import Unusable
+
+    if settings.workers == 1:
+        from mockserver.runner import serve
+    elif sys.platform == "win32":
+        raise Unusable("several processes need Unix; on Windows leave --workers out")
+    elif settings.redis is None:
+        raise Unusable(
+            f"{settings.workers} processes share their state in Redis: name one with --redis redis://localhost:6379/0 "
+            "(or IMAGEPROOF_REDIS_URL), or leave --workers out"
+        )
+    else:
+        try:
+            from mockserver.workers import serve
+        except ImportError as error:
+            raise Unusable("several processes need gunicorn: pip install 'imageproof[redis,workers]'") from error
+    return serve
 
 
 @main.command()

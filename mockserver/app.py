@@ -36,7 +36,7 @@ from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
 from mockserver.routes import Routes
 from mockserver.settings import Settings
-from mockserver.stores import InMemory, State, StateLost
+from mockserver.stores import StateLost, state_of
 from mockserver.tasks import Pace
 from spec.contract import Contract, Operation
 from spec.language import IMAGE_ROLES
@@ -54,7 +54,7 @@ _NO_PARAMETERS: Mapping[str, str] = {}
 class Mock:
     """One mock provider: its contracts, its state, and the handler that serves them."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time, state: State | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings = self.started_with = settings
         self.clock = Clock(clock)
         self.contracts = settings.profile.contracts(settings.contracts)
@@ -63,7 +63,7 @@ class Mock:
         self.admission: Admission | None = None
         self.guard = Guard(settings.host, settings.control_token)
         self.cors = Cors(settings.cors) if settings.cors else None
-        self.state = state or InMemory(settings, self.clock)
+        self.state = state_of(settings, self.clock)
         self.pictures = Pictures(
             Artist(settings.picture_cache), self.state.blobs, settings.secret, settings.url_seconds
         )
@@ -104,6 +104,15 @@ class Mock:
         self.era += 1
         self._ids = count((self.state.worker << 64) + 1)
         self._random = random.Random(self.settings.seed)
+
+    async def open(self) -> None:
+        """Begin, in the event loop that will serve. Raises StateLost."""
+        await self.state.open()
+        self._ids = count((self.state.worker << 64) + 1)
+
+    async def close(self) -> None:
+        """End; what is left to write is written."""
+        await self.state.close()
 
     def request_id(self) -> str:
         """The next request id."""

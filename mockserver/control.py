@@ -90,12 +90,14 @@ class Control:
 
     async def patch(self, http: web.BaseRequest) -> Any:
         """Change some fields; the others stay."""
+        self._steers_all()
         changes = await _body(http)
         self._mock.configure(changed(self._mock.settings, changes), changes)
         return shown(self._mock.settings)
 
     async def put(self, http: web.BaseRequest) -> Any:
         """Change some fields; the others are as they were when the mock started."""
+        self._steers_all()
         self._mock.configure(changed(self._mock.started_with, await _body(http)))
         return shown(self._mock.settings)
 
@@ -133,6 +135,7 @@ class Control:
 
     async def advance(self, http: web.BaseRequest) -> Any:
         """Move the clock on `by` seconds or a duration."""
+        self._steers_all()
         given = await _body(http)
         if set(given) != {"by"}:
             raise Wrong("one field moves the clock on", "body", _BY)
@@ -141,6 +144,12 @@ class Control:
         except (SpecError, TypeError):
             raise Wrong(f"{given['by']!r} is no time to move on by", "/by", _BY) from None
         return self._time()
+
+    def _steers_all(self) -> None:
+        """Raises Wrong where only one of several processes would change."""
+        if self._mock.settings.workers > 1:
+            message = f"{self._mock.settings.workers} processes serve here, and only one of them would change"
+            raise Wrong(message, "the server", "the setting at the start of `imageproof serve`, or --workers 1", 409)
 
     def _time(self) -> dict[str, float]:
         return {"now": self._mock.clock(), "offset": self._mock.clock.offset}

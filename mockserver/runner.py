@@ -47,8 +47,15 @@ wire_log.addFilter(_briefly)
 class CannotListen(Exception):
     """The address cannot be used; the text says which and why."""
 
+    @classmethod
+    def of(cls, settings: Settings, error: OSError) -> CannotListen:
+        """What the system said, in a sentence."""
+        reason = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
+        return cls(f"cannot listen on {settings.host}:{settings.port}: {reason}")
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The fastest event loop there is here."""
     if sys.platform != "win32":
         import uvloop
 
@@ -56,24 +63,30 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
-async def start(mock: Mock) -> tuple[web.ServerRunner, int]:
-    """Start listening; the runner to clean up and the port (a free one for port 0). Raises CannotListen."""
-    settings = mock.settings
-    loop = asyncio.get_running_loop()
+def http_runner(mock: Mock) -> web.ServerRunner:
+    """A mock behind aiohttp's HTTP, not listening yet; it drains when it is cleaned up."""
+    loop, max_body = asyncio.get_running_loop(), mock.settings.max_body
 
     def request(*parts: Any) -> web.BaseRequest:
-        return web.BaseRequest(*parts, loop=loop, client_max_size=settings.max_body)  # type: ignore[misc]
+        return web.BaseRequest(*parts, loop=loop, client_max_size=max_body)  # type: ignore[misc]
 
     server = web.Server(mock.handle, request_factory=request, access_log=None, logger=wire_log)
-    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=DRAIN_SECONDS)
+    return web.ServerRunner(server, handle_signals=False, shutdown_timeout=DRAIN_SECONDS)
+
+
+async def start(mock: Mock) -> tuple[web.ServerRunner, int]:
+    """Start listening; the runner to clean up and the port (a free one for port 0). Raises CannotListen, StateLost."""
+    settings = mock.settings
+    await mock.open()
+    runner = http_runner(mock)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port, reuse_address=True)
     try:
         await site.start()
     except OSError as error:
         await runner.cleanup()
-        reason = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
-        raise CannotListen(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
+        await mock.close()
+        raise CannotListen.of(settings, error) from error
     port: int = runner.addresses[0][1]
     return runner, port
 
@@ -81,7 +94,7 @@ async def start(mock: Mock) -> tuple[web.ServerRunner, int]:
 def serve(settings: Settings, ready: Callable[[Mock, str], Any]) -> None:
     """Serve until SIGINT or SIGTERM, then let running requests finish; a second signal does not wait for them.
 
-    `ready(mock, url)` is called once it listens. Raises CannotListen.
+    `ready(mock, url)` is called once it listens. Raises CannotListen, StateLost.
     """
 
     async def run() -> None:
@@ -98,20 +111,22 @@ def serve(settings: Settings, ready: Callable[[Mock, str], Any]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
                 loop.add_signal_handler(number, drain, number)
-        ready(mock, f"http://{_in_url(settings.host)}:{port}")
+        ready(mock, url_of(settings.host, port))
         try:
             await stop.wait()
         finally:
             await runner.cleanup()
+            await mock.close()
 
-    with asyncio.Runner(loop_factory=_new_loop) as runner, contextlib.suppress(KeyboardInterrupt):
+    with asyncio.Runner(loop_factory=new_loop) as runner, contextlib.suppress(KeyboardInterrupt):
         runner.run(run())
 
 
-def _in_url(host: str) -> str:
+def url_of(host: str, port: int) -> str:
+    """The root of a server that listens there, as this machine can reach it."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class MockServer:
@@ -138,7 +153,7 @@ class MockServer:
     @property
     def url(self) -> str:
         """The root, as `http://127.0.0.1:PORT`."""
-        return f"http://{_in_url(self.settings.host)}:{self.port}"
+        return url_of(self.settings.host, self.port)
 
     @property
     def base_url(self) -> str:
@@ -223,8 +238,9 @@ class MockServer:
                 self._ready.set()
             await self._stop.wait()
             await runner.cleanup()
+            await self.mock.close()
 
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(run())
 
     def __enter__(self) -> Self:

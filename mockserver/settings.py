@@ -21,9 +21,10 @@ class Settings:
 
     `api_key` None accepts any key but those that start with `sk-wrong`. `task_polls` counts polls instead of time: the
     task is done at that poll. A picture's link leads to it for `url_seconds`, None: for ever. `secret` (up to
-    64 bytes) signs these links; empty, servers of equal settings hand out the same ones. `rate_limits` hold per
-    key; prompts with one of the `blocked` words are refused; after `quota_images` pictures no more are made.
-    `control_token` guards the control API; `cors` is the origin whose pages may call, `*` for all.
+    64 bytes) signs these links; empty, servers of equal settings hand out the same ones; with the same `redis` URL
+    and secret they are one server. `rate_limits` hold per key; prompts with one of the `blocked` words are refused;
+    after `quota_images` pictures no more are made. `control_token` guards the control API; `cors` is the origin whose
+    pages may call, `*` for all.
     """
 
     host: str = "127.0.0.1"
@@ -48,4 +49,6 @@ class Settings:
     task_store: int = 128 * MEBIBYTE
     journal_store: int = 8 * MEBIBYTE
     url_seconds: float | None = 3600.0
+    redis: str | None = None
+    workers: int = 1
     secret: bytes = field(default=b"", repr=False)

@@ -19,6 +19,10 @@ class StateLost(Exception):
     """The store cannot be reached; the text says which and why, without its password."""
 
 
+class Unusable(Exception):
+    """The store that was asked for cannot be used here; the text says what to do."""
+
+
 class TaskStore(Protocol):
     """Tasks by id."""
 
@@ -69,8 +73,10 @@ class State(Protocol):
 
     worker: int
     """Which process of a server this is, counted as they start; what each counts itself, it counts from here."""
-    unsettled: bool
-    """Whether `settle` has something to do."""
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether `settle` has something to do."""
 
     async def holds(self) -> Mapping[str, int]:
         """How much there is, by what it is: `requests` seen, `journal` entries and `tasks` kept, bytes of `blobs`."""
@@ -151,3 +157,14 @@ class InMemory:
 
     async def close(self) -> None:
         """Nothing to end."""
+
+
+def state_of(settings: Settings, clock: Callable[[], float]) -> State:
+    """The state the settings ask for. Raises Unusable."""
+    if settings.redis is None:
+        return InMemory(settings, clock)
+    try:
+        from mockserver.redis_store import InRedis
+    except ImportError as error:
+        raise Unusable("state in Redis needs a client: pip install 'imageproof[redis]'") from error
+    return InRedis(settings, clock)
