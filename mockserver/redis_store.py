@@ -88,7 +88,9 @@ class Connection:
                 self._url,
                 socket_connect_timeout=_CONNECT_SECONDS,
                 socket_timeout=_ANSWER_SECONDS,
-                retry=Retry(NoBackoff(), 1),  # a connection that broke while it was idle is no reason to fail
+                retry=Retry(
+                    NoBackoff(), 0
+                ),  # a look may have been counted already; idle connections are renewed anyway
             )
             await self.redis.ping()
 
