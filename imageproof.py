@@ -84,6 +84,7 @@ def main() -> None:
     multiple=True,
     help="Deviate from the contract (ID:KEY=VALUE sets a parameter); may be repeated.",
 )
+@click.option("--model", "models", metavar="NAME", multiple=True, help="Offer this model, too; may be repeated.")
 @click.option("--seed", default=0, show_default=True, help="The same seed and prompt draw the same picture.")
 @click.option(
     "--api-key",
@@ -156,6 +157,7 @@ def serve(
     port: int,
     profile: str | None,
     drifts: tuple[str, ...],
+    models: tuple[str, ...],
     seed: int,
     api_key: str | None,
     latency: Latency | None,
@@ -211,6 +213,7 @@ def serve(
             port=port,
             profile=load_profile(profile) if profile else PLAIN,
             drifts=drift_uses(drifts),
+            models=models,
             seed=seed,
             api_key=api_key,
             latency=latency or NO_LATENCY,

@@ -26,21 +26,24 @@ from mockserver.drift import Plan
 from mockserver.faults import Faults, check_faults
 from mockserver.files import file_answer
 from mockserver.forced import Forcible
+from mockserver.given import Unusable, open_all
 from mockserver.guard import Guard
 from mockserver.intake import Asked, Intake, key_of
 from mockserver.journal import Entry
 from mockserver.links import FILES
-from mockserver.outcomes import Outcome, accepted, finished, looked_at, resolve
+from mockserver.outcomes import Outcome, accepted, finished, listed, looked_at, partials, resolve
 from mockserver.pictures import Pictures
 from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
 from mockserver.routes import Routes
 from mockserver.settings import Settings
 from mockserver.stores import StateLost, state_of
+from mockserver.streaming import send_events
 from mockserver.tasks import Pace
 from spec.contract import Contract, Operation
 from spec.language import IMAGE_ROLES
 from spec.messages import Request
+from spec.roles import Source
 from spec.violations import Violation
 
 log = logging.getLogger("imageproof.mock")
@@ -57,7 +60,7 @@ class Mock:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings = self.started_with = settings
         self.clock = Clock(clock)
-        self.contracts = settings.profile.contracts(settings.contracts)
+        self.contracts = settings.profile.contracts(settings.contracts, settings.models)
         self._control_ids = count(1)
         self.faults: Faults | None = None
         self.admission: Admission | None = None
@@ -213,6 +216,8 @@ class Endpoint:
         self._polls_a_task = "task-id" in operation.request_roles
         self._can_be_task = "task-id" in said
         self._must_be_task = self._can_be_task and not said & IMAGE_ROLES
+        self._lists_models = "listed-model" in said
+        self._can_stream = operation.success.events is not None and "stream" in operation.request_roles
         self._embeds = bool(said & (IMAGE_ROLES - {"image-url"}))
         self._forcible = Forcible(contract, operation)
 
@@ -230,7 +235,9 @@ class Endpoint:
             reply = self._refuse(Refusal("body-too-large", facts={"limit": mock.settings.max_body}), request_id)
         except (web.RequestPayloadError, ConnectionError):
             reason = "it broke off, or it is not encoded as Content-Encoding says"
-            reply = self._refuse(Refusal("malformed-body", facts={"reason": reason}), request_id)
+            reply = self._refuse(
+                Refusal("malformed-body", facts={"reason": reason, "value": "form or JSON"}), request_id
+            )
         except StateLost as error:
             log.error("%s failed: %s", operation.label, error)  # noqa: TRY400 - it is not ours, and the text says all
             reply = self._refuse(FAILED, request_id)
@@ -242,6 +249,11 @@ class Endpoint:
         if wishes is not None or mock.latency or mock.cors is not None:
             await mock.prepare(reply, http, wishes)
         fault = None if wishes is None else wishes.fault
+        detail = str(violation) if violation else ""
+        answer: web.StreamResponse | None = None
+        if reply.streams and fault is None:
+            answer, sent = await send_events(http, reply, mock.settings.event_interval)
+            detail = sent
         if era == mock.era:
             mock.journal.add(
                 Entry(
@@ -253,13 +265,15 @@ class Endpoint:
                     reply.status if fault is None else fault.status(reply.status),
                     time.perf_counter() - began,
                     reply.problem,
-                    str(violation) if violation else "",
+                    detail,
                     mock.plan.ids,
                     wishes.cause if wishes is not None else "",
                 )
             )
-        answer = respond(reply, request_id)
-        return answer if fault is None else await fault.play(http, answer)
+        if answer is not None:
+            return answer
+        whole = respond(reply, request_id)
+        return whole if fault is None else await fault.play(http, whole)
 
     async def _reply(
         self, request: Request, http: web.BaseRequest, request_id: str, wishes: Wishes | None
@@ -273,21 +287,57 @@ class Endpoint:
         if refusal is not None:
             return self._refuse(refusal, request_id), violation
         asked = self._intake.asked(request)
+        if self._intake.takes_pictures:
+            violation = await self._take_pictures(request, asked)
+            if violation is not None:
+                return self._refuse(Refusal.of(violation, operation), request_id), violation
         if wishes is not None or mock.admission is not None:
             refusal = self._refused_on_demand(wishes, asked.roles, token or "")
             if refusal is not None:
                 return self._refuse(refusal, request_id), None
-        outcome, asked = await self._outcome(asked, token or "", f"{http.scheme}://{http.host}")
+        return await self._made(asked, token or "", f"{http.scheme}://{http.host}", request_id, wishes), None
+
+    async def _take_pictures(self, request: Request, asked: Asked) -> Violation | None:
+        """Open the pictures a request gives and put them in their places; or say which of them cannot be used."""
+        try:
+            given = await open_all(self._intake.inputs(request), self._mock.pictures, self._mock.clock())
+        except Unusable as error:
+            return error.violation
+        asked.roles.update({role: found if role == "input-image" else found[0] for role, found in given.items()})
+        return None
+
+    async def _made(self, asked: Asked, token: str, base_url: str, request_id: str, wishes: Wishes | None) -> Reply:
+        """What an accepted request brings."""
+        operation, mock = self._operation, self._mock
+        if self._lists_models:
+            named = asked.roles.get("listed-model")
+            models = [model for model in self._contract.models if named in (None, model.name)]
+            return self._scribe.success(operation, listed(models), asked.roles, request_id)
+        outcome, asked = await self._outcome(asked, token, base_url)
         if outcome is None:
-            return self._refuse(Refusal("unknown-task"), request_id), None
+            return self._refuse(Refusal("unknown-task"), request_id)
         if mock.admission is not None:
-            outcome = outcome.and_also(mock.admission.limits.standing(token or ""))
+            outcome = outcome.and_also(mock.admission.limits.standing(token))
+        if self._can_stream and asked.roles.get("stream") is True and outcome.pictures:
+            return await self._stream(outcome, asked, request_id, wishes)
         if self._embeds and outcome.embeds:
             await mock.pictures.draw(outcome.pictures)
         reply = self._scribe.success(operation, outcome, asked.roles, request_id)
         if mock.state.unsettled:
             await mock.state.settle()
-        return reply, None
+        return reply
+
+    async def _stream(self, outcome: Outcome, asked: Asked, request_id: str, wishes: Wishes | None) -> Reply:
+        """The events of one request: unfinished pictures, then the finished one; or a failure, where one is wished."""
+        outcome = outcome.embedded()
+        unfinished = partials(outcome)
+        outcome = outcome.and_also({"partial-count": len(unfinished)})  # what is billed is what was delivered
+        outcomes: list[Source] = [*unfinished, outcome]
+        if wishes is not None and wishes.stream_error is not None:
+            failure = Refusal("internal", facts={"reason": "it was asked for with Prefer"})
+            outcomes = [*unfinished[: wishes.stream_error], self._scribe.failure(failure, request_id)]
+        await self._mock.pictures.draw([picture for one in [*unfinished, outcome] for picture in one.pictures])
+        return self._scribe.stream(self._operation, outcomes, asked.roles, request_id)
 
     def _turned_away(self, token: str | None) -> Refusal | None:
         """How a request is refused before anybody looks what it asks."""

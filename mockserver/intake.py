@@ -9,7 +9,9 @@ from typing import Any
 from aiohttp import HttpVersion11, web
 
 from spec.contract import Contract, Operation
-from spec.messages import Request, Undecodable, decode
+from spec.inputs import Input, Inputs
+from spec.language import INPUT_ROLES
+from spec.messages import Request, Undecodable
 from spec.roles import Reader
 from spec.validation import RequestCheck, bearer_token
 
@@ -28,6 +30,8 @@ class Intake:
     def __init__(self, contract: Contract, operation: Operation) -> None:
         self.check = RequestCheck(contract, operation)
         self._readers = {media: Reader(schema) for media, schema in operation.body.items()}
+        self.takes_pictures = bool(operation.request_roles & INPUT_ROLES)
+        self._inputs = {media: Inputs(schema) for media, schema in operation.body.items()}
         self._always_parameters = any(parameter.location != "query" for parameter in operation.parameters)
         self._takes_body = bool(operation.body)
         self._fixed_path = None if "{" in operation.path else operation.path
@@ -49,7 +53,7 @@ class Intake:
                 raise web.HTTPRequestEntityTooLarge(max_size=max_body, actual_size=len(request.body))
             if request.body:
                 try:
-                    request.value = decode(request.body, request.media)
+                    request.value = self.check.operation.decode(request.body, http.headers.get("content-type", ""))
                 except Undecodable:
                     request.value = UNREADABLE
         return request
@@ -67,6 +71,10 @@ class Intake:
         if request.query or self._always_parameters:
             roles.update(self.check.asked_by_parameters(request))
         return Asked(roles, words)
+
+    def inputs(self, request: Request) -> list[Input]:
+        """The pictures an accepted request gives."""
+        return self._inputs[request.media](request.value) if isinstance(request.value, dict) else []
 
 
 _NOTHING: Mapping[str, str] = {}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mockserver.artist import Picture
 from mockserver.pictures import Pictures
+from mockserver.retouching import Base
 from mockserver.tasks import Snapshot, Task
+from mockserver.uploads import Upload
+from spec.contract import Model
 from spec.language import IMAGE_ROLES
+from spec.roles import Values
 from spec.tokens import Tokens
-from spec.units import Size
+from spec.units import LikeInput, Size
 
 DEFAULT_SIZE: Size = (1024, 1024)
 
@@ -38,10 +43,9 @@ class Outcome:
         """Whether an answer may hold pictures themselves, not only where they are."""
         return self.shop is not None and self.shop.delivery != "image-url"
 
-    @property
-    def images(self) -> Sequence[Delivery]:
+    def each(self, kind: str) -> Sequence[Delivery]:
         """One source per picture, made anew: kept, each would hold the outcome that holds it, a cycle per request."""
-        return [Delivery(self, picture) for picture in self.pictures]
+        return [Delivery(self, picture) for picture in self.pictures] if kind == "images" else ()
 
     def get(self, role: str) -> Any:
         """The value of a role; outside a list the image roles mean the first picture."""
@@ -73,7 +77,16 @@ class Outcome:
 
     def and_also(self, roles: Mapping[str, Any]) -> Outcome:
         """The same outcome, knowing more."""
-        return Outcome({**self._roles, **roles}, self._resolved, self.pictures, self.shop)
+        return self.showing(self.pictures, roles)
+
+    def showing(self, pictures: Sequence[Picture], roles: Mapping[str, Any]) -> Outcome:
+        """The same outcome with other pictures, knowing more."""
+        return Outcome({**self._roles, **roles}, self._resolved, pictures, self.shop)
+
+    def embedded(self) -> Outcome:
+        """The same outcome with its pictures in the answer itself, as events carry them."""
+        shop = self.shop._replace(delivery=None) if self.shop else None
+        return Outcome(self._roles, self._resolved, self.pictures, shop)
 
 
 class Shop(NamedTuple):
@@ -95,8 +108,7 @@ class Delivery:
         self._outcome = outcome
         self._picture = picture
 
-    @property
-    def images(self) -> Sequence[Delivery]:
+    def each(self, _: str) -> Sequence[Delivery]:
         """Only itself: lists inside one picture's part speak of that picture."""
         return (self,)
 
@@ -128,8 +140,15 @@ def resolve(asked: Mapping[str, Any], words: Sequence[tuple[str, Mapping[Any, An
     for role, table in words:
         value = resolved.get(role)
         if value in table:
-            resolved[role] = table[value]
+            meant = table[value]
+            resolved[role] = _like_first(meant, resolved) if isinstance(meant, LikeInput) else meant
     return resolved
+
+
+def _like_first(meant: LikeInput, resolved: Mapping[str, Any]) -> Size:
+    """The size that follows from the first picture given."""
+    given: Sequence[Upload] = resolved.get("input-image", ())
+    return meant.of((given[0].width, given[0].height)) if given else DEFAULT_SIZE
 
 
 def pictures_of(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
@@ -144,12 +163,47 @@ def pictures_of(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
     format_ = resolved.get("output-format", "png")
     compression = int(resolved.get("compression", 100))
     transparent = resolved.get("background") == "transparent"
+    base = base_of(resolved)
     frames, frame_ms = int(resolved.get("frame-count", 1)), int(resolved.get("frame-duration", 0))
     labels = [f"{label} · {number} of {count}" for number in range(1, count + 1)] if count > 1 else [label]
     return [
-        Picture(prompt, width, height, format_, compression, transparent, index, seed, label, frames, frame_ms)
+        Picture(
+            prompt, width, height, format_, compression, transparent, index, seed, label, frames, frame_ms, base=base
+        )
         for index, label in enumerate(labels)
     ]
+
+
+def base_of(resolved: Mapping[str, Any]) -> Base | None:
+    """What the pictures start from, where the caller gave any; without a prompt they are variations."""
+    given: Sequence[Upload] = resolved.get("input-image", ())
+    if not given:
+        return None
+    return Base(tuple(given), resolved.get("mask"), resolved.get("markup"), vary="prompt" not in resolved)
+
+
+def partials(outcome: Outcome) -> list[Outcome]:
+    """One outcome per unfinished picture asked for of a stream: the finished one becoming sharp."""
+    wanted = int(outcome.get("partial-count") or 0)
+    return [
+        outcome.showing([replace(picture, sharpness=(index + 1) / (wanted + 1))], {"partial-index": index})
+        for picture in outcome.pictures[:1]
+        for index in range(wanted)
+    ]
+
+
+def listed(models: Sequence[Model]) -> Values:
+    """The outcome of asking which models there are; of one model where one was named."""
+    told = [
+        {
+            "listed-model": model.name,
+            "listed-model-created": model.created,
+            "listed-model-owner": model.owner,
+            "listed-model-shutdown": model.shutdown,
+        }
+        for model in models
+    ]
+    return Values(told[0] if told else {}, models=[Values(one) for one in told])
 
 
 def finished(

@@ -31,7 +31,9 @@ def preferences(headers: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Wishes:
-    """What is to happen to one request: a status or problem forced, a fault, a delay in seconds.
+    """What is to happen to one request: a status or problem forced, a fault, a delay in seconds, a stream that fails.
+
+    `stream_error` is how many unfinished pictures come before the failure.
 
     `unreadable` maps a preference that makes no sense to what was expected; `applied` lists those that were met;
     `cause` is the fault as it was written.
@@ -41,6 +43,7 @@ class Wishes:
     problem: str | None = None
     fault: FaultUse | None = None
     delay: float | None = None
+    stream_error: int | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
     applied: list[str] = field(default_factory=list)
     cause: str = ""
@@ -62,6 +65,12 @@ class Wishes:
                 wishes.applied.append(f"delay={found['delay']}")
         except SpecError as error:
             wishes.unreadable["delay"] = str(error)
+        if "stream-error" in found:
+            if found["stream-error"].isdecimal():
+                wishes.stream_error = int(found["stream-error"])
+                wishes.applied.append(f"stream-error={wishes.stream_error}")
+            else:
+                wishes.unreadable["stream-error"] = "how many events come first, such as stream-error=1"
         return wishes
 
     def __bool__(self) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any
 
 import orjson
 
+from spec import events
 from spec.contract import Answer, Contract, Operation, Problem
 from spec.roles import Source, Unfillable, Values, Writer
 from spec.validation import ResponseCheck
@@ -20,13 +21,21 @@ log = logging.getLogger("imageproof.mock")
 
 @dataclass(slots=True)
 class Reply:
-    """One answer before it is sent. `value` is the JSON body; None with `media` empty means no body."""
+    """One answer before it is sent. `value` is the JSON body; None with `media` empty means no body.
+
+    Of an event stream `value` is the list of its events.
+    """
 
     status: int
     headers: dict[str, str]
     media: str = ""
     value: Any = None
     problem: str = ""
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is sent event by event."""
+        return self.media == events.MEDIA_TYPE
 
     def body(self) -> bytes:
         """The body's bytes."""
@@ -100,6 +109,29 @@ class Scribe:
             return self._broken(operation, "; ".join(map(str, found)), request_id)
         return reply
 
+    def stream(
+        self, operation: Operation, outcomes: Iterable[Source], asked: Mapping[str, Any], request_id: str
+    ) -> Reply:
+        """The documented success as events, one per outcome, each checked; a 500 if that is not possible."""
+        answer = self._successes[operation.id]
+        writer, check = self._writer(answer), self._checks[operation.id]
+        written = []
+        for outcome in outcomes:
+            try:
+                event = writer.event(outcome, asked)
+            except Unfillable as error:
+                return self._broken(operation, str(error), request_id)
+            if not check.conforms_event(answer, events.MEDIA_TYPE, event):
+                found = check.schema_violations(answer.items[events.MEDIA_TYPE], event)
+                return self._broken(operation, "; ".join(map(str, found)), request_id)
+            written.append(event)
+        headers = {**writer.headers(outcome, asked, request_id), "Cache-Control": "no-cache"}
+        return Reply(int(answer.status), headers, events.MEDIA_TYPE, written)
+
+    def failure(self, refusal: Refusal, request_id: str) -> Source:
+        """A failure as something that can be written, such as an event in mid-stream."""
+        return Values(self._fields(self._contract.problem(refusal.problem), refusal, request_id, None))
+
     def _broken(self, operation: Operation, reason: str, request_id: str) -> Reply:
         text = f"the mock's own answer breaks {self._contract.file}{operation.success.pointer}: {reason}"
         log.error("%s", text)
@@ -112,15 +144,7 @@ class Scribe:
         problem = self._contract.problem(refusal.problem)
         status = refusal.status or problem.status
         answer = self._answer_for(problem, status, operation)
-        facts = _Facts({"param": refusal.param, "retry-after": retry_after, "request-id": request_id, **refusal.facts})
-        fields = (
-            refusal.fields
-            if refusal.fields is not None
-            else {
-                role: Formatter().vformat(text, (), told(role, facts)) or None if isinstance(text, str) else text
-                for role, text in problem.fields.items()
-            }
-        )
+        fields = self._fields(problem, refusal, request_id, retry_after)
         source = Values({**fields, "retry-after": retry_after, **refusal.roles})
         if answer is None:
             return Reply(status, {"x-request-id": request_id}, problem=problem.name)
@@ -131,6 +155,17 @@ class Scribe:
             return Reply(status, {"x-request-id": request_id}, problem=problem.name)
         reply.problem = problem.name
         return reply
+
+    @staticmethod
+    def _fields(problem: Problem, refusal: Refusal, request_id: str, retry_after: int | None) -> Mapping[str, Any]:
+        """What the error says: role -> text or null."""
+        if refusal.fields is not None:
+            return refusal.fields
+        facts = _Facts({"param": refusal.param, "retry-after": retry_after, "request-id": request_id, **refusal.facts})
+        return {
+            role: Formatter().vformat(text, (), told(role, facts)) or None if isinstance(text, str) else text
+            for role, text in problem.fields.items()
+        }
 
     def _answer_for(self, problem: Problem, status: int, operation: Operation | None) -> Answer | None:
         if operation is not None and (answer := operation.answer(status)) is not None:
@@ -159,14 +194,25 @@ class _AnswerWriter:
         self._headers = [(name, writer) for name, writer in writers.items() if name not in self._request_ids]
         self._media, schema = next(iter(answer.content.items()), ("", {}))
         self._body = Writer(schema) if self._media else None
+        self._event = Writer(answer.events) if answer.events else None
 
-    def reply(self, status: int, source: Source, asked: Mapping[str, Any], request_id: str) -> Reply:
-        """Raises Unfillable when the source does not know what the answer must say."""
-        value = self._body.write(source, asked) if self._body else None
+    def event(self, source: Source, asked: Mapping[str, Any]) -> Any:
+        """One event. Raises Unfillable when the source does not know what it must say."""
+        if self._event is None:
+            raise Unfillable("no stream is documented")
+        return self._event.write(source, asked)
+
+    def headers(self, source: Source, asked: Mapping[str, Any], request_id: str) -> dict[str, str]:
+        """The documented headers that can be filled."""
         headers = dict.fromkeys(self._request_ids, request_id)
         for name, writer in self._headers:
             try:
                 headers[name] = str(writer.write(source, asked))
             except Unfillable:
                 continue
-        return Reply(status, headers, self._media, value)
+        return headers
+
+    def reply(self, status: int, source: Source, asked: Mapping[str, Any], request_id: str) -> Reply:
+        """Raises Unfillable when the source does not know what the answer must say."""
+        value = self._body.write(source, asked) if self._body else None
+        return Reply(status, self.headers(source, asked, request_id), self._media, value)

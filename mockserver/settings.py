@@ -20,7 +20,8 @@ class Settings:
     """Everything a mock server can be told; times in seconds, sizes in bytes.
 
     `api_key` None accepts any key but those that start with `sk-wrong`. `task_polls` counts polls instead of time: the
-    task is done at that poll. A picture's link leads to it for `url_seconds`, None: for ever. `secret` (up to
+    task is done at that poll. `models` are offered besides those the contract lists; `event_interval` lies between the
+    events of a stream. A picture's link leads to it for `url_seconds`, None: for ever. `secret` (up to
     64 bytes) signs these links; empty, servers of equal settings hand out the same ones; with the same `redis` URL
     and secret they are one server. `rate_limits` hold per key; prompts with one of the `blocked` words are refused;
     after `quota_images` pictures no more are made. `control_token` guards the control API; `cors` is the origin whose
@@ -32,6 +33,7 @@ class Settings:
     profile: Profile = PLAIN
     drifts: tuple[DriftUse, ...] = ()
     contracts: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
     seed: int = 0
     api_key: str | None = None
     latency: Latency = NO_LATENCY
@@ -41,6 +43,7 @@ class Settings:
     quota_images: int | None = None
     control_token: str | None = None
     cors: str | None = None
+    event_interval: float = 0.0
     task_seconds: float = 3.0
     task_polls: int | None = None
     max_body: int = 64 * MEBIBYTE

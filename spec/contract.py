@@ -15,9 +15,11 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
+from spec import events, forms
 from spec.documents import check_openapi, follow, load_yaml, locate, read_text, resolve, shipped
 from spec.errors import DocumentError
 from spec.language import Schema, escape, walk
+from spec.messages import decode, media_type
 from spec.shapes import fits
 from spec.soundness import METHODS, check_words
 from spec.tokens import Tokens
@@ -45,12 +47,21 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One documented answer of an operation: its schemas by media type, and its headers."""
+    """One documented answer of an operation: its schemas by media type, and its headers.
+
+    `items` are the schemas of what a sequence of items holds, such as the events of an event stream.
+    """
 
     status: str
     content: Mapping[str, Schema]
     headers: Mapping[str, Mapping[str, Any]]
     pointer: str
+    items: Mapping[str, Schema] = field(default_factory=dict)
+
+    @property
+    def events(self) -> Schema | None:
+        """The schema of one event, where the answer can be an event stream."""
+        return self.items.get(events.MEDIA_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +130,26 @@ class Operation:
         """Every role a successful answer can say."""
         return roles_in(self.success.content.values())
 
+    def decode(self, body: bytes, content_type: str) -> Any:
+        """A request body as the value its schema speaks of. Raises Undecodable."""
+        media = media_type(content_type)
+        if media == forms.MEDIA_TYPE and media in self.body:
+            return forms.decode_form(body, content_type, self.body[media])
+        return decode(body, media)
+
     def compile(self, schema: Schema) -> jsonschema_rs.Draft202012Validator:
         """A compiled validator for a schema of this operation."""
         return jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True, formats=dict(self.formats))
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model that can be asked for, and what its provider tells about it; `created` is Unix seconds."""
+
+    name: str
+    created: int | None = None
+    owner: str | None = None
+    shutdown: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +167,14 @@ class Contract:
     def tokens(self) -> Tokens:
         """How this family counts what a request costs."""
         return Tokens(self.document.get("x-usage", ()))
+
+    @cached_property
+    def models(self) -> tuple[Model, ...]:
+        """Every model some request may name, in document order."""
+        told = self.document.get("x-models", {})
+        parts = (part for op in self.operations for schema in op.body.values() for _, part in walk(schema))
+        named = [name for part in parts if part.get("x-role") == "model" for name in part.get("enum", ())]
+        return tuple(Model(name, **told.get(name, {})) for name in dict.fromkeys(named) if name is not None)
 
     def operation(self, operation_id: str) -> Operation:
         """The operation with this id. Raises KeyError."""
@@ -262,7 +298,7 @@ def _operation(
             "a parameter for each {name}",
         )
     request = raw.get("requestBody", {})
-    body = {media: content.get("schema", {}) for media, content in request.get("content", {}).items()}
+    body = {media: _body_schema(media, content) for media, content in request.get("content", {}).items()}
     answers = {
         str(status): _answer(str(status), given, f"{pointer}/responses/{status}")
         for status, given in raw.get("responses", {}).items()
@@ -293,9 +329,16 @@ def _operation(
     )
 
 
+def _body_schema(media: str, content: Mapping[str, Any]) -> Schema:
+    schema: Schema = content.get("schema", {})
+    return forms.lowered(schema, content.get("encoding", {})) if media == forms.MEDIA_TYPE else schema
+
+
 def _answer(status: str, response: Mapping[str, Any], pointer: str) -> Answer:
-    content = {media: inner.get("schema", {}) for media, inner in response.get("content", {}).items()}
-    return Answer(status, content, response.get("headers", {}), pointer)
+    told = response.get("content", {})
+    items = {media: events.lowered(inner["itemSchema"]) for media, inner in told.items() if "itemSchema" in inner}
+    content = {media: inner.get("schema", {}) for media, inner in told.items() if media not in items}
+    return Answer(status, content, response.get("headers", {}), pointer, items)
 
 
 def _link(file: str, pointer: str, raw: Mapping[str, Any]) -> Link:

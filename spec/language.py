@@ -6,6 +6,7 @@ so that a typo in a document is an error with a place and not a meaning silently
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -46,6 +47,7 @@ REQUEST_ROLES: dict[str, frozenset[str]] = {
     "input-image": _PICTURE,
     "mask": _PICTURE,
     "fidelity": _TEXT,
+    "markup": _PICTURE,
     "async": _FLAG,
     "callback-url": _TEXT,
     "caller-tag": _WORD,
@@ -91,9 +93,17 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "error-param": _TEXT,
     "error-moderation-stage": _TEXT,
     "error-moderation-categories": frozenset({"array"}),
+    "listed-model": _TEXT,
+    "listed-model-created": _TIME,
+    "listed-model-owner": _TEXT,
+    "listed-model-shutdown": _TEXT,
 }
 #: roles that stand for one picture; an array whose items hold one repeats once per picture
 IMAGE_ROLES = frozenset({"image-url", "image-b64", "image-data-url", "image-markdown"})
+#: roles that stand for a picture the caller gives; `input-image` may be said several times and is always a list
+INPUT_ROLES = frozenset({"input-image", "mask", "markup"})
+#: what an array of an answer repeats once for, by the roles its items hold
+REPEATS: dict[str, frozenset[str]] = {"images": IMAGE_ROLES, "models": frozenset({"listed-model"})}
 ROLES = {**REQUEST_ROLES, **RESPONSE_ROLES}
 
 #: what a task can be, in the order it may move; the last three are terminal
@@ -147,14 +157,33 @@ KEYWORD_PROBLEMS: dict[str, str] = {
 }
 
 SCHEMA_LISTS = ("allOf", "anyOf", "oneOf")
-EXTENSIONS = frozenset({"x-role", "x-states", "x-words", "x-resolves", "x-when", "x-problem", "x-order", "x-size-rule"})
-_ANNOTATIONS = frozenset(
-    {"title", "description", "default", "examples", "deprecated", "contentEncoding", "contentMediaType"}
+EXTENSIONS = frozenset(
+    {
+        "x-role",
+        "x-states",
+        "x-words",
+        "x-resolves",
+        "x-when",
+        "x-problem",
+        "x-order",
+        "x-size-rule",
+        "x-picture",
+    }
 )
+_CONTENT = frozenset({"contentEncoding", "contentMediaType", "contentSchema"})
+_ANNOTATIONS = frozenset({"title", "description", "default", "examples", "deprecated"}) | _CONTENT
 _ASSERTIONS = frozenset(KEYWORD_PROBLEMS) | {"properties"}
 KEYWORDS = _ASSERTIONS | _ANNOTATIONS | EXTENSIONS | frozenset(SCHEMA_LISTS) | {"if", "then", "else", "items"}
 FORMATS = frozenset({"unix-seconds", "unix-millis", "date-time", "percent-text", "duration-text", "uri"})
 SIZE_RULE_FIELDS = frozenset({"multiple", "max-edge", "max-ratio", "min-pixels", "max-pixels"})
+#: what an uploaded picture has to be -> the JSON type that says it
+PICTURE_RULE_FIELDS: dict[str, type] = {
+    "formats": list,
+    "square": bool,
+    "alpha": bool,
+    "transparent": bool,
+    "like": str,
+}
 
 
 def applied(schema: Schema, pointer: str) -> Iterator[tuple[str, Schema]]:
@@ -171,7 +200,7 @@ def nested(schema: Schema, pointer: str) -> Iterator[tuple[str, Schema]]:
     """The schemas inside `schema` that judge a part of its value, with JSON pointers."""
     for name, inner in schema.get("properties", {}).items():
         yield f"{pointer}/properties/{escape(name)}", inner
-    for key in ("items", "additionalProperties"):
+    for key in ("items", "additionalProperties", "contentSchema"):
         if key in schema and not (key == "additionalProperties" and isinstance(schema[key], bool)):
             yield f"{pointer}/{key}", schema[key]
 
@@ -229,6 +258,7 @@ def check_schema(
     _check_order(file, pointer, schema)
     _check_problem(file, pointer, schema, problems)
     _check_size_rule(file, pointer, schema)
+    _check_picture_rule(file, pointer, schema)
     for where, inner in applied(schema, pointer):
         check_schema(file, where, inner, problems, own)
         if "x-role" in inner and not where.removeprefix(pointer).startswith(("/anyOf/", "/oneOf/")):
@@ -293,12 +323,48 @@ def _check_words(file: str, pointer: str, schema: Schema) -> None:
     for key in ("x-states", "x-words", "x-resolves"):
         for word, meant in schema.get(key, {}).items():
             where = f"{pointer}/{key}/{escape(word)}"
-            if isinstance(meant, list | Mapping):
+            if key == "x-resolves" and isinstance(meant, Mapping):
+                _check_like_input(file, where, meant)
+            elif isinstance(meant, list | Mapping):
                 raise DocumentError(file, where, f"{word!r} stands for a {type(meant).__name__}", "a single value")
             if "enum" in schema and word not in schema["enum"]:
                 raise DocumentError(
                     file, where, f"{word!r} is not in the enum", f"one of {', '.join(map(str, schema['enum']))}"
                 )
+
+
+def _check_like_input(file: str, where: str, meant: Mapping[str, Any]) -> None:
+    """`{like: input-image, pixels: N}` or `{like: input-image, among: [sizes]}`: a size after the first input's."""
+    among, pixels = meant.get("among"), meant.get("pixels")
+    sizes = isinstance(among, list) and bool(among) and all(re.fullmatch(r"\d+x\d+", str(size)) for size in among)
+    if meant.get("like") != "input-image" or not (
+        (meant.keys() == {"like", "among"} and sizes)
+        or (meant.keys() == {"like", "pixels"} and isinstance(pixels, int) and pixels > 0)
+    ):
+        raise DocumentError(
+            file,
+            where,
+            "a size after an input picture's is not understood",
+            "like: input-image, and pixels (a number) or among (a list of WIDTHxHEIGHT)",
+        )
+
+
+def _check_picture_rule(file: str, pointer: str, schema: Schema) -> None:
+    rule = schema.get("x-picture")
+    if rule is None:
+        return
+    if (
+        not isinstance(rule, Mapping)
+        or not rule
+        or not all(isinstance(told, PICTURE_RULE_FIELDS.get(name, ())) for name, told in rule.items())
+        or rule.get("like", "input-image") not in INPUT_ROLES
+    ):
+        raise DocumentError(
+            file,
+            f"{pointer}/x-picture",
+            "x-picture is not understood",
+            f"a mapping of {', '.join(PICTURE_RULE_FIELDS)}; like names {' or '.join(sorted(INPUT_ROLES))}",
+        )
 
 
 def _check_order(file: str, pointer: str, schema: Schema) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from spec import events
+
 
 class Undecodable(Exception):
     """A body is not what its content type says; the text is half a sentence for a person."""
@@ -26,10 +28,12 @@ def is_json(media: str) -> bool:
 
 
 def decode(body: bytes, media: str) -> Any:
-    """The body's value: JSON parsed strictly (no NaN, no lone surrogates), anything else as bytes.
+    """The body's value: JSON parsed strictly (no NaN, no lone surrogates), a stream's events, anything else as bytes.
 
     Raises Undecodable.
     """
+    if media == events.MEDIA_TYPE:
+        return events.parse(body).events
     if not is_json(media):
         return body
     try:

@@ -29,14 +29,14 @@ class Profile:
     drifts: tuple[DriftUse, ...]
     file: str = ""
 
-    def contracts(self, names: Sequence[str] = ()) -> tuple[Contract, ...]:
-        """The contracts as this provider documents them. Raises DocumentError."""
+    def contracts(self, names: Sequence[str] = (), models: Sequence[str] = ()) -> tuple[Contract, ...]:
+        """The contracts as this provider documents them, with `models` offered besides. Raises DocumentError."""
         if not names:
             for name in self.overlays.keys() - set(shipped()):
                 raise DocumentError(
                     self.file, f"/overlays/{name}", f"there is no contract {name!r}", f"one of {', '.join(shipped())}"
                 )
-        return load_contracts(names, self._apply)
+        return load_contracts(names, lambda name, document: offering(self._apply(name, document), models))
 
     def contract(self, name: str) -> Contract:
         """One contract as this provider documents it. Raises DocumentError."""
@@ -108,6 +108,20 @@ def _check_fields(document: Mapping[str, Any], file: str) -> None:
             and isinstance(use.get("with", {}), Mapping)
         ):
             raise DocumentError(file, f"/drifts/{index}", "not a drift", "its id, or a mapping of id, with and source")
+
+
+def offering(document: dict[str, Any], models: Sequence[str]) -> dict[str, Any]:
+    """`document` with more models wherever it lists those a request may name."""
+    if not models:
+        return document
+    changed: dict[str, Any] = orjson.loads(orjson.dumps(document))
+    rest: list[Any] = [changed]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, dict) and node.get("x-role") == "model" and isinstance(node.get("enum"), list):
+            node["enum"] += [model for model in models if model not in node["enum"]]
+        rest += node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
+    return changed
 
 
 def apply_overlay(document: Mapping[str, Any], overlay: Mapping[str, Any], file: str) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from spec.language import IMAGE_ROLES, Schema, escape, types_of, walk
+from spec.language import REPEATS, Schema, escape, types_of, walk
 from spec.shapes import Shape, ShapeIndex, fits, is_object, shape_of
-from spec.units import inward, outward
+from spec.units import inward, outward, resolution
 
 JSON_TYPES: dict[type, str] = {
     dict: "object",
@@ -65,6 +65,10 @@ class Reader:
             below, words = inner.asked(part if isinstance(part, dict) else {})
             roles.update(below)
             resolves = (*resolves, *words)
+        for name, inner in plan.lists:
+            if isinstance(value.get(name), list):
+                for meaning in inner.read(value[name]):
+                    roles.setdefault(meaning.role, []).append(meaning.value)
         return roles, resolves
 
     def read(self, value: Any, pointer: str = "") -> Iterator[Meaning]:
@@ -114,31 +118,40 @@ def _could_be(schema: Schema, value: Any) -> bool:
 class _Plan:
     """A shape, flattened for speed: defaults in our units; property -> (role, conversion); words and what they mean.
 
-    `nested` are the properties with roles inside.
+    `nested` are the objects with roles inside, `lists` the arrays: what is said there is said several times.
     """
 
     defaults: dict[str, Any]
     fields: Mapping[str, tuple[str, Callable[[Any], Any] | None]]
     resolves: tuple[tuple[str, Mapping[Any, Any]], ...]
     nested: tuple[tuple[str, Reader], ...]
+    lists: tuple[tuple[str, Reader], ...]
 
 
 def _plan(shape: Shape) -> _Plan:
     defaults: dict[str, Any] = {}
     fields: dict[str, tuple[str, Callable[[Any], Any] | None]] = {}
-    resolves, nested = [], []
+    resolves, nested, lists = [], [], []
     for name, schema in shape.properties.items():
         role = schema.get("x-role")
         if role is not None:
-            convert = inward(role, schema)
+            convert = _listed if role == "input-image" else inward(role, schema)
             fields[name] = (role, convert)
             if (default := schema.get("default")) is not None:
                 defaults[role] = convert(default) if convert else default
             if table := schema.get("x-resolves"):
-                resolves.append((role, {word: convert(to) if convert else to for word, to in table.items()}))
-        elif is_object(schema) and any("x-role" in part for _, part in walk(schema)):
-            nested.append((name, Reader(schema)))
-    return _Plan(defaults, fields, tuple(resolves), tuple(nested))
+                resolves.append((role, {word: resolution(to, convert) for word, to in table.items()}))
+        elif any("x-role" in part for _, part in walk(schema)):
+            if is_object(schema):
+                nested.append((name, Reader(schema)))
+            elif "items" in schema:
+                lists.append((name, Reader(schema)))
+    return _Plan(defaults, fields, tuple(resolves), tuple(nested), tuple(lists))
+
+
+def _listed(value: Any) -> list[Any]:
+    """What may be said several times is always a list."""
+    return [value]
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -147,9 +160,8 @@ def _plan(shape: Shape) -> _Plan:
 class Source(Protocol):
     """What a Writer fills a schema from. `get` answers a role with a value in our units, or None."""
 
-    @property
-    def images(self) -> Sequence[Source]:
-        """One source per picture; each answers the image roles and falls back to this source for all others."""
+    def each(self, kind: str) -> Sequence[Source]:
+        """One source per `images` or `models`; each answers its own roles and falls back to this source."""
 
     def get(self, role: str) -> Any:
         """The value of `role` in our units, or None where there is none."""
@@ -161,6 +173,11 @@ class Values:
 
     roles: Mapping[str, Any]
     images: Sequence[Source] = field(default_factory=tuple)
+    models: Sequence[Source] = field(default_factory=tuple)
+
+    def each(self, kind: str) -> Sequence[Source]:
+        """See Source."""
+        return self.images if kind == "images" else self.models
 
     def get(self, role: str) -> Any:
         """See Source."""
@@ -321,12 +338,14 @@ def _member(schema: Schema, asked: Mapping[str, Any]) -> tuple[_Write | None, st
 def _array_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
     fallback = _fallback(schema)
     item = _writer(schema["items"], asked)
-    if not any(found.get("x-role") in IMAGE_ROLES for _, found in walk(schema["items"])):
+    held = {found.get("x-role") for _, found in walk(schema["items"])}
+    kind = next((kind for kind, roles in REPEATS.items() if roles & held), None)
+    if kind is None:
         return _constant(fallback)
     least = schema.get("minItems", 1)
 
     def write(source: Source) -> Any:
-        items = [item(image) for image in source.images]
+        items = [item(one) for one in source.each(kind)]
         return items if len(items) >= least and MISSING not in items else fallback
 
     return write

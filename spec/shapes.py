@@ -57,6 +57,10 @@ def merge(first: Schema, second: Schema) -> dict[str, Any]:
     if merged.get("type") == []:  # nothing is of both types
         del merged["type"]
         merged["not"] = {}
+    excluded = merged.get("not", {}).get("enum")
+    if "enum" in merged and excluded is not None:  # a shared enumeration without some of its values
+        merged["enum"] = [item for item in merged["enum"] if not any(_same(item, other) for other in excluded)]
+        del merged["not"]
     return merged
 
 
@@ -94,9 +98,13 @@ _COMBINE: dict[str, Callable[[Any, Any], Any]] = {
     "enum": _enum,
     "type": _types,
     "items": merge,
+    "contentSchema": merge,
     "additionalProperties": _additional,
     "allOf": lambda first, second: [*first, *second],
     "not": lambda first, second: {} if {} in (first, second) else {"anyOf": [first, second]},
+    "x-problem": lambda first, second: (
+        {**first, **second} if isinstance(first, Mapping) and isinstance(second, Mapping) else second
+    ),
     **dict.fromkeys(("minimum", "minLength", "minItems"), max),
     **dict.fromkeys(("maximum", "maxLength", "maxItems"), min),
 }

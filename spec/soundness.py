@@ -53,7 +53,8 @@ def _content_schemas(message: Mapping[str, Any], pointer: str) -> Iterator[tuple
 
 def _check_paths(document: Mapping[str, Any], file: str) -> None:
     # What OpenAPI allows here and nobody reads would be a meaning silently lost.
-    _check_extensions(file, "", document, {"x-problems", "x-usage"})
+    _check_extensions(file, "", document, {"x-problems", "x-models", "x-usage"})
+    _check_models(file, document.get("x-models", {}))
     for path, item in document.get("paths", {}).items():
         where = f"/paths/{escape(path)}"
         for key in item.keys() - {*METHODS, "summary", "description", "servers"}:
@@ -74,6 +75,25 @@ def _check_paths(document: Mapping[str, Any], file: str) -> None:
                         "a parameter nobody would read",
                         f"a schema, and in: {', '.join(LOCATIONS)}",
                     )
+
+
+_MODEL_FIELDS: dict[str, type] = {"created": int, "owner": str, "shutdown": str}
+
+
+def _check_models(file: str, models: Any) -> None:
+    """x-models: what the model list tells about a model that some request may name."""
+    if not isinstance(models, Mapping):
+        raise DocumentError(file, "/x-models", "x-models is no mapping", "a mapping: model -> created, owner, shutdown")
+    for name, told in models.items():
+        if not isinstance(told, Mapping) or not all(
+            isinstance(value, _MODEL_FIELDS.get(key, ())) for key, value in told.items()
+        ):
+            raise DocumentError(
+                file,
+                f"/x-models/{escape(name)}",
+                "the entry is not understood",
+                "created (Unix seconds), owner and shutdown (YYYY-MM-DD, a text), all optional",
+            )
 
 
 def _check_extensions(file: str, pointer: str, part: Mapping[str, Any], known: Collection[str]) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from math import ceil
+from math import ceil, log, sqrt
 from typing import Any
 
 import orjson
@@ -33,6 +34,33 @@ def parse_size(text: str) -> Size | str:
 def size_text(size: Size | str) -> str:
     """(1536, 1024) -> `"1536x1024"`."""
     return size if isinstance(size, str) else f"{size[0]}x{size[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class LikeInput:
+    """A size after the first input picture's: its ratio at about `pixels` in all, or the nearest of `among`.
+
+    Source: `reference/openai-images.md` section 5 (measured: 16:9 becomes 1672x941, a square 1254x1254).
+    """
+
+    pixels: int = 0
+    among: tuple[Size, ...] = ()
+
+    def of(self, size: Size) -> Size:
+        """The size for an input of this size."""
+        ratio = size[0] / size[1]
+        if self.among:
+            return min(self.among, key=lambda one: abs(log(one[0] / one[1] / ratio)))
+        width = max(1, round(sqrt(self.pixels * ratio)))
+        return width, max(1, round(sqrt(self.pixels / ratio)))
+
+
+def resolution(to: Any, convert: Callable[[Any], Any] | None) -> Any:
+    """What a word resolves to (`x-resolves`), in our units."""
+    if isinstance(to, Mapping):
+        among = (parse_size(text) for text in to.get("among", ()))
+        return LikeInput(to.get("pixels", 0), tuple(size for size in among if isinstance(size, tuple)))
+    return convert(to) if convert else to
 
 
 def _moment(value: Any, schema: Schema) -> Any:

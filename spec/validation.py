@@ -26,6 +26,7 @@ from openapi_core.validation.request.exceptions import (
 from openapi_core.validation.schemas.exceptions import InvalidSchemaValue
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
+from spec import forms
 from spec.contract import Answer, Contract, Operation, Parameter, roles_in
 from spec.language import Schema, types_of
 from spec.messages import Request, Response, Undecodable, decode, is_json
@@ -104,7 +105,7 @@ class RequestCheck:
 
     def explain(self, request: Request) -> list[Violation]:
         """Why the request is refused, what is to be reported first in front; empty when nothing is wrong."""
-        found = dict.fromkeys(_Explainer.of(self._contract).violations(self.operation, request))
+        found = dict.fromkeys(self._form_violations(request) if self._is_form(request) else self._explained(request))
         found.update(dict.fromkeys(self._parameter_violations(request)))
         if not found and not self.accepts(request):
             found.update(dict.fromkeys(self._body_violations(request)))
@@ -112,6 +113,20 @@ class RequestCheck:
             found[_NO_KEY] = None  # openapi-core is content with an empty key
         ranks = self._order.get(request.media, {})
         return sorted(found, key=lambda violation: _rank(violation, ranks))
+
+    def _is_form(self, request: Request) -> bool:
+        return request.media == forms.MEDIA_TYPE and request.media in self.operation.body
+
+    def _explained(self, request: Request) -> Iterator[Violation]:
+        return _Explainer.of(self._contract).violations(self.operation, request)
+
+    def _form_violations(self, request: Request) -> Iterator[Violation]:
+        """What is wrong with a form; openapi-core loses boundaries, repeated parts and files (measured)."""
+        if not isinstance(request.value, dict):
+            reason = undecodable_reason(self.operation, request)
+            yield Violation("malformed-body", "body", "", reason, facts={"reason": reason, "value": request.media})
+        else:
+            yield from self._body_violations(request)
 
     def _parameter_violations(self, request: Request) -> Iterator[Violation]:
         """What is wrong with parameters, by the same validators and the same `cast` that decide."""
@@ -247,20 +262,20 @@ def _violations_of(error: Exception, operation: Operation, request: Request) -> 
             "wrong-media-type", "media-type", "Content-Type", f"{request.media!r} where {allowed} belongs", facts=facts
         )
     elif isinstance(error, MissingRequiredRequestBody) or _first(causes, DeserializeError):
-        reason = undecodable_reason(request)
-        yield Violation("malformed-body", "body", "", reason, facts={"reason": reason})
+        reason = undecodable_reason(operation, request)
+        yield Violation("malformed-body", "body", "", reason, facts={"reason": reason, "value": request.media})
     elif schema_error := _first(causes, InvalidSchemaValue):
         yield from _schema_violations(schema_error, operation.body[request.media], "body", "")
     else:
         yield Violation("invalid-request", "body", "", str(error), facts={"reason": str(error)})
 
 
-def undecodable_reason(request: Request) -> str:
+def undecodable_reason(operation: Operation, request: Request) -> str:
     """Why a body cannot be decoded, as half a sentence."""
     if not request.body:
         return "it is empty"
     try:
-        decode(request.body, request.media)
+        operation.decode(request.body, request.headers.get("content-type", ""))
     except Undecodable as error:
         return str(error)
     return "it cannot be read"
@@ -296,6 +311,10 @@ class ResponseCheck:
             return not answer.content and value is None
         return bool(self._validator(schema).is_valid(value))
 
+    def conforms_event(self, answer: Answer, media: str, event: Any) -> bool:
+        """Whether one item of a sequence keeps this documented answer's item schema."""
+        return bool(self._validator(answer.items[media]).is_valid(event))
+
     def violations(self, response: Response, expected: frozenset[str] = frozenset()) -> list[Violation]:
         """Everything in which a whole answer breaks the contract: status, headers, media type, schema.
 
@@ -327,9 +346,12 @@ class ResponseCheck:
             if response.body:
                 yield Violation("body", "body", "", f"{len(response.body)} bytes where no body belongs", "body")
             return
+        if response.media in answer.items:
+            yield from self._event_violations(answer.items[response.media], response)
+            return
         schema = answer.content.get(response.media)
         if schema is None:
-            allowed = quoted_list(list(answer.content))
+            allowed = quoted_list([*answer.content, *answer.items])
             yield Violation(
                 "media-type", "media-type", "Content-Type", f"{response.media!r} where {allowed} belongs", "media-type"
             )
@@ -341,6 +363,11 @@ class ResponseCheck:
                 yield Violation("malformed-body", "body", "", str(error), "json")
                 return
             yield from self.schema_violations(schema, value, expected)
+
+    def _event_violations(self, schema: Schema, response: Response) -> Iterator[Violation]:
+        for index, event in enumerate(decode(response.body, response.media)):
+            for found in self.schema_violations(schema, event):
+                yield replace(found, pointer=f"/{index}{found.pointer}")
 
     def schema_violations(
         self, schema: Mapping[str, Any], value: Any, expected: frozenset[str] = frozenset()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from spec import forms
 from spec.language import KEYWORD_PROBLEMS, Schema, types_of
 from spec.roles import JSON_TYPES
 from spec.shapes import shape_of
@@ -42,8 +43,13 @@ class Violation:
         return f"{place}: {self.reason}"
 
 
+_OF_A_FILE = ("media", "bytes")
+
+
 def type_name(value: Any) -> str:
-    """What JSON calls the value's type, with its article."""
+    """What JSON calls the value's type, with its article; a file is a file."""
+    if isinstance(value, forms.File):
+        return "a file"
     return _TYPE_NAMES[JSON_TYPES.get(type(value), "object")]
 
 
@@ -79,6 +85,8 @@ def from_schema_error(
     """
     chain = list(_along(root, schema_path[:-1]))
     schema = chain[-1]
+    if any(forms.FILE in part for part in chain[:-1]):  # what is said about a file is said about its parameter
+        path = [part for part in path if part not in _OF_A_FILE]
     limit = schema.get(keyword)
     if keyword == "format" and "x-size-rule" in schema:
         keyword, limit = "x-size-rule", schema["x-size-rule"]
@@ -139,7 +147,7 @@ def _facts(keyword: str, limit: Any, value: Any, schema: Schema) -> dict[str, An
         facts["allowed"] = quoted_list([limit])
     elif keyword == "type":
         wanted = [limit] if isinstance(limit, str) else [item for item in limit if item != "null"]
-        facts["expected"] = " or ".join(_TYPE_NAMES[item] for item in wanted)
+        facts["expected"] = "a file" if forms.FILE in schema else " or ".join(_TYPE_NAMES[item] for item in wanted)
     elif keyword in ("minLength", "maxLength", "minItems", "maxItems"):
         facts["length"] = len(value)
         facts["limit"] = limit

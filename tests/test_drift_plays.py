@@ -62,7 +62,7 @@ def behaviour(*drifts: str) -> Behaviour:
             "no key": generate(server, key=None, **GPT),
             "unknown task": ask(f"{server.url}/v1/images/tasks/none"),
             "limited": ask(server.url + GENERATIONS, CHEAP, headers={"Prefer": "code=429"}),
-            "unknown path": ask(f"{server.url}/v1/models"),
+            "unknown path": ask(f"{server.url}/v1/embeddings"),
             "wrong method": ask(server.url + GENERATIONS),
         }
         items = answers["link"].json.get("data")

@@ -167,7 +167,7 @@ def test_an_integer_may_be_written_as_json_lets_it(mock: MockServer) -> None:
 def test_what_is_not_json_is_refused_as_such(mock: MockServer, body: bytes) -> None:
     answer = ask(mock.url + GENERATIONS, body)
     assert (answer.status, said(answer.error)) == (400, (REQUEST, None, None))
-    assert "JSON" in answer.error["message"]
+    assert "application/json" in answer.error["message"]
     assert "?" not in answer.error["message"]
 
 
@@ -221,7 +221,7 @@ def test_a_masked_key_keeps_its_middle_to_itself_and_fits_into_json(key: str) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/", "/v1/models", "/v1/images", "/v1/images/variations", f"{GENERATIONS}/", "/x?y=z"]
+    "path", ["/", "/v1", "/v1/", "/v1/embeddings", "/v1/images", "/v1/images/upscales", f"{GENERATIONS}/", "/x?y=z"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_unknown_path_has_no_body(mock: MockServer, method: str, path: str) -> None:

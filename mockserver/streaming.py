@@ -1,0 +1,30 @@
+"""Event streams: events framed and sent one by one, for as long as the caller listens."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from mockserver.replies import Reply
+from spec.events import frame
+
+
+async def send_events(http: web.BaseRequest, reply: Reply, interval: float) -> tuple[web.StreamResponse, str]:
+    """Send every event of a reply, `interval` seconds apart; the response, and what there is to say about it."""
+    response = web.StreamResponse(status=reply.status, headers={**reply.headers, "Content-Type": reply.media})
+    sent = 0
+    try:
+        await response.prepare(http)
+        for event in reply.value:
+            if interval and sent:
+                await asyncio.sleep(interval)
+            if http.transport is None or http.transport.is_closing():
+                break  # gone: nothing of what follows would be noticed by anybody
+            await response.write(frame(event))
+            sent += 1
+        await response.write_eof()
+    except ConnectionError:
+        pass
+    left = sent < len(reply.value)
+    return response, f"the caller went away after {sent} of {len(reply.value)} events" if left else ""
