@@ -502,7 +502,7 @@ def test_a_provider_that_documents_its_standing_says_it(tmp_path: Any) -> None:
         for unit in ("requests", "images")
     }
     actions = "".join(
-        f"      - target: $.paths['/v1/images/generations'].post.responses['200'].headers\n"
+        f"      - target: $.components.responses.Generated.headers\n"
         f"        update: {{{name}: {{schema: {{type: integer, x-role: {role}}}}}}}\n"
         for name, role in roles.items()
     )
