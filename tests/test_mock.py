@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from contract_tests.cases import KEY, Case
 from contract_tests.mutations import defects, unknown_task
 from contract_tests.strategies import cases, pixels
-from mockserver.app import masked
+from mockserver.endpoint import masked
 from mockserver.preferences import preferences
 from mockserver.runner import MockServer
 from mockserver.settings import Settings

@@ -1,0 +1,230 @@
+"""One operation served.
+
+One request: intake (decode, judge, read roles) -> outcome (pictures, or a task) -> reply (roles written, checked
+against the contract) -> drift, if the provider has any -> journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from mockserver.forced import Forcible
+from mockserver.given import Unusable, open_all
+from mockserver.intake import Asked, Intake, key_of
+from mockserver.journal import Entry
+from mockserver.outcomes import Outcome, accepted, finished, listed, looked_at, partials, resolve
+from mockserver.preferences import Wishes
+from mockserver.replies import Refusal, Reply, Scribe
+from mockserver.response import respond
+from mockserver.stores import StateLost
+from mockserver.streaming import send_events
+from spec.contract import Contract, Operation
+from spec.language import IMAGE_ROLES
+from spec.messages import Request
+from spec.roles import Source
+from spec.violations import Violation
+
+if TYPE_CHECKING:
+    from mockserver.app import Mock
+
+log = logging.getLogger("imageproof.mock")
+RETRY_AFTER_SECONDS = 1
+FAILED = Refusal("internal", facts={"reason": "the mock failed; its log says why"})
+
+
+class Endpoint:
+    """One operation served."""
+
+    def __init__(self, mock: Mock, contract: Contract, scribe: Scribe, operation: Operation) -> None:
+        self._mock = mock
+        self._contract = contract
+        self._scribe = scribe
+        self._operation = operation
+        self._intake = Intake(contract, operation)
+        said = operation.response_roles
+        self._polls_a_task = "task-id" in operation.request_roles
+        self._can_be_task = "task-id" in said
+        self._must_be_task = self._can_be_task and not said & IMAGE_ROLES
+        self._lists_models = "listed-model" in said
+        self._can_stream = operation.success.events is not None and "stream" in operation.request_roles
+        self._embeds = bool(said & (IMAGE_ROLES - {"image-url"}))
+        self._forcible = Forcible(contract, operation)
+
+    async def handle(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.StreamResponse:
+        """One request, from the wire to the wire."""
+        began = time.perf_counter()
+        mock, operation, era = self._mock, self._operation, self._mock.era
+        request_id = mock.request_id()
+        violation: Violation | None = None
+        wishes = mock.wishes(http, operation) if mock.faults is not None or "prefer" in http.headers else None
+        try:
+            request = await self._intake.read(http, parameters, mock.settings.max_body)
+            reply, violation = await self._reply(request, http, request_id, wishes)
+        except web.HTTPRequestEntityTooLarge:
+            reply = self._refuse(Refusal("body-too-large", facts={"limit": mock.settings.max_body}), request_id)
+        except (web.RequestPayloadError, ConnectionError):
+            reason = "it broke off, or it is not encoded as Content-Encoding says"
+            reply = self._refuse(
+                Refusal("malformed-body", facts={"reason": reason, "value": "form or JSON"}), request_id
+            )
+        except StateLost as error:
+            log.error("%s failed: %s", operation.label, error)  # noqa: TRY400 - it is not ours, and the text says all
+            reply = self._refuse(FAILED, request_id)
+        except Exception:
+            log.exception("%s failed", operation.label)
+            reply = self._refuse(FAILED, request_id)
+        if mock.plan.ids:
+            reply = mock.plan.reply(reply, operation)
+        if wishes is not None or mock.latency or mock.cors is not None:
+            await mock.prepare(reply, http, wishes)
+        fault = None if wishes is None else wishes.fault
+        detail = str(violation) if violation else ""
+        answer: web.StreamResponse | None = None
+        if reply.streams and fault is None:
+            answer, sent = await send_events(http, reply, mock.settings.event_interval)
+            detail = sent
+        if era == mock.era:
+            mock.journal.add(
+                Entry(
+                    request_id,
+                    mock.clock(),
+                    http.method,
+                    http.raw_path,
+                    operation.id,
+                    reply.status if fault is None else fault.status(reply.status),
+                    time.perf_counter() - began,
+                    reply.problem,
+                    detail,
+                    mock.plan.ids,
+                    wishes.cause if wishes is not None else "",
+                )
+            )
+        if answer is not None:
+            return answer
+        whole = respond(reply, request_id)
+        return whole if fault is None else await fault.play(http, whole)
+
+    async def _reply(
+        self, request: Request, http: web.BaseRequest, request_id: str, wishes: Wishes | None
+    ) -> tuple[Reply, Violation | None]:
+        operation, mock = self._operation, self._mock
+        token = key_of(request)
+        refusal, violation = self._turned_away(token), None
+        if refusal is None and not self._intake.accepts(request, token):
+            violation = (await asyncio.to_thread(self._intake.check.explain, request))[0]
+            refusal = Refusal.of(violation, operation)
+        if refusal is not None:
+            return self._refuse(refusal, request_id), violation
+        asked = self._intake.asked(request)
+        if self._intake.takes_pictures:
+            violation = await self._take_pictures(request, asked)
+            if violation is not None:
+                return self._refuse(Refusal.of(violation, operation), request_id), violation
+        if wishes is not None or mock.admission is not None:
+            refusal = self._refused_on_demand(wishes, asked.roles, token or "")
+            if refusal is not None:
+                return self._refuse(refusal, request_id), None
+        return await self._made(asked, token or "", f"{http.scheme}://{http.host}", request_id, wishes), None
+
+    async def _take_pictures(self, request: Request, asked: Asked) -> Violation | None:
+        """Open the pictures a request gives and put them in their places; or say which of them cannot be used."""
+        try:
+            given = await open_all(self._intake.inputs(request), self._mock.pictures, self._mock.clock())
+        except Unusable as error:
+            return error.violation
+        asked.roles.update({role: found if role == "input-image" else found[0] for role, found in given.items()})
+        return None
+
+    async def _made(self, asked: Asked, token: str, base_url: str, request_id: str, wishes: Wishes | None) -> Reply:
+        """What an accepted request brings."""
+        operation, mock = self._operation, self._mock
+        if self._lists_models:
+            named = asked.roles.get("listed-model")
+            models = [model for model in self._contract.models if named in (None, model.name)]
+            return self._scribe.success(operation, listed(models), asked.roles, request_id)
+        outcome, asked = await self._outcome(asked, token, base_url)
+        if outcome is None:
+            return self._refuse(Refusal("unknown-task"), request_id)
+        if mock.admission is not None:
+            outcome = outcome.and_also(mock.admission.limits.standing(token))
+        if self._can_stream and asked.roles.get("stream") is True and outcome.pictures:
+            return await self._stream(outcome, asked, request_id, wishes)
+        if self._embeds and outcome.embeds:
+            await mock.pictures.draw(outcome.pictures)
+        reply = self._scribe.success(operation, outcome, asked.roles, request_id)
+        if mock.state.unsettled:
+            await mock.state.settle()
+        return reply
+
+    async def _stream(self, outcome: Outcome, asked: Asked, request_id: str, wishes: Wishes | None) -> Reply:
+        """The events of one request: unfinished pictures, then the finished one; or a failure, where one is wished."""
+        outcome = outcome.embedded()
+        unfinished = partials(outcome)
+        outcome = outcome.and_also({"partial-count": len(unfinished)})  # what is billed is what was delivered
+        outcomes: list[Source] = [*unfinished, outcome]
+        if wishes is not None and wishes.stream_error is not None:
+            failure = Refusal("internal", facts={"reason": "it was asked for with Prefer"})
+            outcomes = [*unfinished[: wishes.stream_error], self._scribe.failure(failure, request_id)]
+        await self._mock.pictures.draw([picture for one in [*unfinished, outcome] for picture in one.pictures])
+        return self._scribe.stream(self._operation, outcomes, asked.roles, request_id)
+
+    def _turned_away(self, token: str | None) -> Refusal | None:
+        """How a request is refused before anybody looks what it asks."""
+        mock = self._mock
+        if self._operation.secured and token is not None and not mock.knows(token):
+            return Refusal("invalid-credentials", facts={"value": masked(token)})
+        if mock.admission is None or (self._operation.secured and token is None):
+            return None
+        return mock.admission.request(self._contract, token or "")
+
+    def _refused_on_demand(self, wishes: Wishes | None, roles: Mapping[str, Any], token: str) -> Refusal | None:
+        """How a valid request is refused because somebody wants it so: the caller, or the mock's settings."""
+        mock = self._mock
+        if wishes is not None:
+            facts = {"value": masked(token), "limit": mock.settings.max_body, "model": roles.get("model")}
+            forced = self._forcible.refusal(wishes, facts)
+            if forced is not None:
+                return forced
+        if mock.admission is None or self._polls_a_task:
+            return None
+        return mock.admission.work(self._contract, token, roles)
+
+    def _refuse(self, refusal: Refusal, request_id: str) -> Reply:
+        # A problem with an answer of its own, such as an unknown path, is no operation's to say.
+        operation = None if self._contract.problem(refusal.problem).answer else self._operation
+        return self._scribe.refusal(self._mock.plan.refusal(refusal), operation, request_id, RETRY_AFTER_SECONDS)
+
+    async def _outcome(self, asked: Asked, owner: str, base_url: str) -> tuple[Outcome | None, Asked]:
+        """What comes of an accepted request; None for a task that does not exist."""
+        mock = self._mock
+        if self._polls_a_task:
+            found = await mock.state.tasks.look(str(asked.roles["task-id"]), owner)
+            if found is None:
+                return None, asked
+            task, snapshot = found
+            result = None
+            if snapshot.state == "succeeded":
+                result = self._finish(task.resolved, task.base_url, task.finished)
+            return looked_at(task, snapshot, result), Asked(dict(task.asked), ())
+        roles = mock.plan.asked(asked.roles) if mock.plan.ids else asked.roles
+        resolved = resolve(roles, asked.words)
+        if self._must_be_task or (self._can_be_task and roles.get("async") is True):
+            return accepted(await mock.state.tasks.submit(owner, asked.roles, resolved, base_url)), asked
+        return self._finish(resolved, base_url), asked
+
+    def _finish(self, resolved: Mapping[str, Any], base_url: str, at: float | None = None) -> Outcome:
+        mock = self._mock
+        now = mock.clock() if at is None else at
+        return finished(resolved, mock.pictures, mock.settings.seed, base_url, now, self._contract.tokens)
+
+
+def masked(key: str) -> str:
+    """A key with its middle hidden, fit for JSON: `sk-ab***yz`."""
+    key = key.encode("utf-8", "replace").decode()
+    return f"{key[:5]}***{key[-2:]}" if len(key) > 8 else "***"
