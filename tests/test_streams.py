@@ -44,7 +44,7 @@ def pixels(event: dict[str, Any]) -> Image.Image:
 @pytest.mark.parametrize("wanted", [None, 0, 1, 2, 3])
 @pytest.mark.parametrize("kind", ["image_generation", "image_edit"])
 def test_partials_come_first_and_one_completed_last(mock: MockServer, wanted: int | None, kind: str) -> None:
-    told = {"stream": True, "partial_images": wanted}
+    told: dict[str, Any] = {"stream": True, "partial_images": wanted}
     found = events(stream(mock, **told) if kind == "image_generation" else edit(mock, **told))
     partials = wanted or 0
     assert [event["event"] for event in found] == [f"{kind}.partial_image"] * partials + [f"{kind}.completed"]
