@@ -124,6 +124,13 @@ def main() -> None:
     help="Needed to steer the running mock.  [default: none on loopback, else a random one]",
 )
 @click.option(
+    "--event-interval",
+    type=Told("mockserver.latency:duration"),
+    default=0.0,
+    metavar="DURATION",
+    help="Between the events of a stream.",
+)
+@click.option(
     "--task-time",
     type=Told("mockserver.latency:duration"),
     default="3s",
@@ -167,6 +174,7 @@ def serve(
     quota_images: int | None,
     cors: str | None,
     control_token: str | None,
+    event_interval: float,
     task_time: float,
     task_polls: int | None,
     url_expiry: float,
@@ -223,6 +231,7 @@ def serve(
             quota_images=quota_images,
             control_token=control_token,
             cors=cors,
+            event_interval=event_interval,
             task_seconds=task_time,
             task_polls=task_polls,
             url_seconds=url_expiry or None,
