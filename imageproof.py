@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mockserver.latency import Latency
     from mockserver.limits import RateLimit
     from mockserver.settings import Settings
+    from spec.profiles import Profile
 
 USAGE, COULD_NOT_LOOK, INTERRUPTED = 2, 3, 130
 
@@ -283,7 +284,13 @@ def _serve_with(settings: Settings) -> Callable[[Settings, Callable[[Mock, str],
     metavar="N",
     help="Most pictures the run may cost.  [default: 40 on loopback, else 0]",
 )
-@click.option("--model", "models", metavar="NAME", multiple=True, help="Ask only these models; may be repeated.")
+@click.option(
+    "--model",
+    "models",
+    metavar="NAME",
+    multiple=True,
+    help="Ask only these models, the contract's or the provider's own; repeatable.",
+)
 @click.option(
     "--report-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"), show_default=True
 )
@@ -386,16 +393,40 @@ def explain(name: str) -> None:
 
 
 @main.command()
-def profiles() -> None:
-    """List the profiles that come with imageproof."""
+@click.argument("name", required=False, metavar="[NAME|FILE]")
+def profiles(name: str | None) -> None:
+    """List the profiles that come with imageproof; or show all that is known of one, and from where."""
     from spec.profiles import load_profile, profile_names
 
     console = _console()
-    for name in profile_names():
-        profile = load_profile(name)
-        console.print(f"[bold]{name:<16}[/] {escape(profile.title)}", soft_wrap=True)
-        for use in profile.drifts:
-            console.print(f"{'':<16} [yellow]{use.drift.id}[/] {escape(use.source)}", soft_wrap=True)
+    if name is None:
+        names = profile_names()
+        width = max(map(len, names))
+        for each in names:
+            profile = load_profile(each)
+            console.print(f"[bold]{each:<{width}}[/] {escape(profile.title)}", soft_wrap=True)
+            for use in profile.drifts:
+                console.print(f"{'':<{width}} [yellow]{use.drift.id}[/] {escape(use.source)}", soft_wrap=True)
+        return
+    try:
+        _show(load_profile(name), console)
+    except SpecError as error:
+        _fail(error, USAGE)
+
+
+def _show(profile: Profile, console: Console) -> None:
+    console.print(f"[bold]{escape(profile.name)}[/]  {escape(profile.title)}", soft_wrap=True)
+    for source in profile.sources:
+        console.print(f"  source: {escape(source)}", soft_wrap=True)
+    for contract, overlay in profile.overlays.items():
+        console.print(f"  what it changes in {escape(contract)}:", soft_wrap=True)
+        for action in overlay["actions"]:
+            if "description" in action:
+                console.print(f"    {escape(action['description'].strip())}", soft_wrap=True)
+            done = "removed" if action.get("remove") else "changed"
+            console.print(f"      [dim]{done}: {escape(action['target'])}[/]", soft_wrap=True)
+    for use in profile.drifts:
+        console.print(f"  drift: [yellow]{use.drift.id}[/] {escape(use.source)}", soft_wrap=True)
 
 
 @main.command()

@@ -13,6 +13,7 @@ from typing import Self
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from contract_tests import plugin
@@ -96,6 +97,8 @@ def check(options: Options, console: Console) -> int:
 
 
 def _check(run: Run, folder: Path, console: Console) -> int:
+    for model in run.own_models:
+        console.print(f"{escape(model)} is in no contract: taken for a model of the provider's own", soft_wrap=True)
     try:
         with _quiet_hypothesis(), _Display(run, console) as display:
             code = _drive(run, display)

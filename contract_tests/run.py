@@ -15,7 +15,6 @@ from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
 from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
 from spec.contract import Contract, Operation
-from spec.errors import UnknownName
 from spec.language import IMAGE_ROLES
 from spec.profiles import PLAIN, Profile, load_profile
 
@@ -46,7 +45,10 @@ class Options:
 
 @dataclass(eq=False)
 class Run:
-    """A run in progress. `steps` count how the tests of a kind ended; `crashes` are faults of ours, not findings."""
+    """A run in progress. `steps` count how the tests of a kind ended; `crashes` are faults of ours, not findings.
+
+    `own_models` are models to ask for that no contract lists: the provider's own.
+    """
 
     options: Options
     profile: Profile
@@ -56,6 +58,7 @@ class Run:
     started: float = field(default_factory=time.time)
     steps: dict[str, Counter[str]] = field(default_factory=dict)
     crashes: list[str] = field(default_factory=list)
+    own_models: tuple[str, ...] = ()
     interrupted: bool = False
 
     def judge(self, case: Case) -> tuple[Exchange | None, list[Finding], str]:
@@ -124,24 +127,17 @@ def open_run(options: Options) -> Run:
     if most is None:
         most = LOOPBACK_IMAGES if is_loopback(root) else 0
     contracts = profile.contracts()
-    _check_models(contracts, options.models)
+    own = unlisted(contracts, options.models)
+    if own:
+        contracts = profile.contracts(models=own)
     provider = Provider(options.url, key, Ledger(most), options.timeout, options.task_timeout, options.key_variable)
-    return Run(options, profile, contracts, provider)
+    return Run(options, profile, contracts, provider, own_models=own)
 
 
-def _check_models(contracts: Iterable[Contract], models: Iterable[str]) -> None:
-    """Raises UnknownName for a model no contract lists, where the models are listed."""
-    listed = {
-        model
-        for _, operation in operations_of(contracts)
-        for schema in operation.body.values()
-        for inner in schema.get("properties", {}).values()
-        if inner.get("x-role") == "model"
-        for model in inner.get("enum", ())
-    }
-    for model in models:
-        if listed and model not in listed:
-            raise UnknownName("model", model, map(str, listed))
+def unlisted(contracts: Iterable[Contract], models: Iterable[str]) -> tuple[str, ...]:
+    """The models no contract lists, where models are listed at all."""
+    listed = {model.name for contract in contracts for model in contract.models}
+    return tuple(model for model in models if listed and model not in listed)
 
 
 def unavailable_roles(operation: Operation) -> frozenset[str]:

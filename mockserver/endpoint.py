@@ -83,6 +83,7 @@ class Endpoint:
             reply = mock.plan.reply(reply, operation)
         if wishes is not None or mock.latency or mock.cors is not None:
             await mock.prepare(reply, http, wishes)
+        reply.took(time.perf_counter() - began)
         fault = None if wishes is None else wishes.fault
         detail = str(violation) if violation else ""
         answer: web.StreamResponse | None = None

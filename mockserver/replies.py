@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any
@@ -23,7 +23,8 @@ log = logging.getLogger("imageproof.mock")
 class Reply:
     """One answer before it is sent. `value` is the JSON body; None with `media` empty means no body.
 
-    Of an event stream `value` is the list of its events.
+    Of an event stream `value` is the list of its events. `timed` are the headers that say, once it is known, how long
+    it took.
     """
 
     status: int
@@ -31,11 +32,17 @@ class Reply:
     media: str = ""
     value: Any = None
     problem: str = ""
+    timed: Sequence[str] = ()
 
     @property
     def streams(self) -> bool:
         """Whether the answer is sent event by event."""
         return self.media == events.MEDIA_TYPE
+
+    def took(self, seconds: float) -> None:
+        """Say how long it took, where the contract has a header for that."""
+        for name in self.timed:
+            self.headers[name] = str(round(seconds * 1000))
 
     def body(self) -> bytes:
         """The body's bytes."""
@@ -126,7 +133,7 @@ class Scribe:
                 return self._broken(operation, "; ".join(map(str, found)), request_id)
             written.append(event)
         headers = {**writer.headers(outcome, asked, request_id), "Cache-Control": "no-cache"}
-        return Reply(int(answer.status), headers, events.MEDIA_TYPE, written)
+        return Reply(int(answer.status), headers, events.MEDIA_TYPE, written, timed=writer.timed)
 
     def failure(self, refusal: Refusal, request_id: str) -> Source:
         """A failure as something that can be written, such as an event in mid-stream."""
@@ -191,7 +198,10 @@ class _AnswerWriter:
     def __init__(self, answer: Answer) -> None:
         writers = {name: Writer(header["schema"]) for name, header in answer.headers.items()}
         self._request_ids = [name for name, writer in writers.items() if "request-id" in writer.roles]
-        self._headers = [(name, writer) for name, writer in writers.items() if name not in self._request_ids]
+        self.timed = [name for name, writer in writers.items() if "processing-ms" in writer.roles]
+        self._headers = [
+            (name, writer) for name, writer in writers.items() if name not in (*self._request_ids, *self.timed)
+        ]
         self._media, schema = next(iter(answer.content.items()), ("", {}))
         self._body = Writer(schema) if self._media else None
         self._event = Writer(answer.events) if answer.events else None
@@ -215,4 +225,4 @@ class _AnswerWriter:
     def reply(self, status: int, source: Source, asked: Mapping[str, Any], request_id: str) -> Reply:
         """Raises Unfillable when the source does not know what the answer must say."""
         value = self._body.write(source, asked) if self._body else None
-        return Reply(status, self.headers(source, asked, request_id), self._media, value)
+        return Reply(status, self.headers(source, asked, request_id), self._media, value, timed=self.timed)

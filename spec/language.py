@@ -78,6 +78,7 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "partial-index": frozenset({"integer"}),
     "event-type": _TEXT,
     "request-id": _TEXT,
+    "processing-ms": _INT,
     "retry-after": _INT,
     "retry-after-ms": _INT,
     "should-retry": _FLAG,

@@ -131,7 +131,6 @@ def test_a_drift_is_one_finding_with_everything_that_proves_it(tmp_path: Path) -
     [
         (("ftp://api.example.com/v1",), "no http or https URL"),
         (("http://127.0.0.1:9/v1", "--profile", "zhongzhua"), "nearest known: zhongzhuan"),
-        (("http://127.0.0.1:9/v1", "--model", "dall-e-22"), "unknown model 'dall-e-22'"),
         (("http://127.0.0.1:9/v1", "--max-pictures", "3"), "No such option"),
         (("http://127.0.0.1:9/v1", "--max-images", "-1"), "--max-images"),
         ((), "Missing argument 'URL'"),
@@ -300,6 +299,9 @@ def test_the_demo_finds_the_drift_it_serves(tmp_path: Path) -> None:
         (("explain", "n-ignored-single-image"), 0, "convicted by: images.count"),
         (("explain", "images.coun"), 2, "images.count"),
         (("profiles",), 0, "zhongzhuan"),
+        (("profiles", "zhongzhuan"), 0, "drift: chat-shaped-200 response schema and example of the page"),
+        (("profiles", "openai"), 0, "removed: $.paths['/v1/images/variations']"),
+        (("profiles", "opnai"), 2, "nearest known: openai"),
         (("demo", "--profile", "zhongzhua"), 2, "zhongzhuan"),
         (("check", "--help"), 0, "Usage"),
         (("nonsense",), 2, "No such command"),

@@ -8,6 +8,7 @@ from spec.contract import Contract, load_contract
 from spec.documents import SPEC, load_yaml
 from spec.drifts import catalogue, drift, drift_use, drift_uses, parse_catalogue
 from spec.errors import DocumentError, SpecError, UnknownName
+from spec.language import IMAGE_ROLES
 from spec.profiles import PLAIN, apply_overlay, load_profile, parse_profile, profile_names
 from spec.roles import Reader
 
@@ -89,6 +90,41 @@ def test_what_an_overlay_adds_has_its_meaning() -> None:
     assert create.compile(schema).is_valid(body)
     assert Reader(schema).asked(body)[0]["input-image"] == ["https://a.example/i.png"]
     assert not create.compile(schema).is_valid({**body, "image": "no link"})
+
+
+def test_the_default_is_what_gateways_sell() -> None:
+    compatible = load_profile("openai-compatible")
+    assert compatible.contract("images").document == IMAGES.document
+    assert compatible.drifts == ()
+
+
+def test_the_original_has_neither_dall_e_nor_variations_nor_tasks() -> None:
+    contract = load_profile("openai").contract("images")
+    gone = {"dall-e-2", "dall-e-3", "gpt-image-1"}
+    assert {model.name for model in contract.models} == {model.name for model in IMAGES.models} - gone
+    assert [operation.id for operation in contract.operations] == ["createImage", "editImage", "listModels", "getModel"]
+    assert all(operation.optional_because is None for operation in contract.operations)
+    for name in ("createImage", "editImage"):
+        operation = contract.operation(name)
+        assert (operation.parameters, operation.links) == ((), ())
+        assert "task-id" not in operation.response_roles
+        assert operation.response_roles & IMAGE_ROLES == {"image-b64"}
+    files = contract.operation("editImage").body["multipart/form-data"]["properties"]
+    claims = [files["image"]["items"], files["mask"], files["markup"]]
+    assert all("application/octet-stream" not in file["properties"]["media"]["enum"] for file in claims)
+
+
+@pytest.mark.parametrize("name", [*profile_names(), None])
+def test_a_model_of_ones_own_is_offered_wherever_models_are_listed(name: str | None) -> None:
+    profile = load_profile(name) if name else PLAIN
+    [contract] = profile.contracts(["images"], ["house-model"])
+    assert "house-model" in {model.name for model in contract.models}
+    for operation in contract.operations:
+        for schema in operation.body.values():
+            listed = schema["properties"]["model"]["enum"]
+            assert ("house-model" in listed) == ("gpt-image-2" in listed)  # variations know no model but one
+        for parameter in operation.parameters:
+            assert parameter.role != "listed-model" or "house-model" in parameter.schema["enum"]
 
 
 def test_overlays_do_not_leak_into_the_contract() -> None:

@@ -1,0 +1,107 @@
+"""The mock behaving as one provider seen through the official client."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import openai
+import pytest
+from conftest import ask, generate
+from PIL import Image
+
+from mockserver.latency import Latency
+from mockserver.runner import MockServer
+from mockserver.settings import Settings
+from spec.profiles import load_profile
+
+PROMPT = "A lighthouse built of books"
+
+
+def png() -> bytes:
+    """A small picture."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "navy").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def original() -> Iterator[MockServer]:
+    """The original API, with one model more."""
+    with MockServer(Settings(port=0, profile=load_profile("openai"), models=("house-model",))) as server:
+        yield server
+
+
+@pytest.fixture
+def client(original: MockServer) -> Iterator[openai.OpenAI]:
+    """The official client of it."""
+    with openai.OpenAI(base_url=original.base_url, api_key="sk-test", max_retries=0) as client:
+        yield client
+
+
+@pytest.mark.parametrize("model", ["dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-9"])
+def test_an_ended_model_does_not_exist_and_that_is_a_400(client: openai.OpenAI, model: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.images.generate(model=model, prompt=PROMPT)
+    error = caught.value
+    assert (error.code, error.param, error.type) == ("invalid_value", "model", "image_generation_user_error")
+    assert model not in [listed.id for listed in client.models.list()]
+
+
+def test_variations_are_an_unknown_path(client: openai.OpenAI) -> None:
+    with pytest.warns(DeprecationWarning, match="deprecated"), pytest.raises(openai.NotFoundError) as caught:
+        client.images.create_variation(image=("a.png", png()))
+    assert caught.value.response.content == b""
+    assert caught.value.response.headers["x-content-type-options"] == "nosniff"
+    assert caught.value.code is None
+
+
+def test_the_async_parameter_is_ignored_and_no_route_knows_tasks(client: openai.OpenAI, original: MockServer) -> None:
+    answer = client.images.generate(model="gpt-image-2", prompt=PROMPT, extra_query={"async": "true"})
+    assert answer.data is not None
+    assert answer.data[0].b64_json
+    assert ask(f"{original.url}/v1/images/tasks/3dad96708a77485e97ac7ef652796d7b").status == 404
+
+
+@pytest.mark.parametrize("model", ["gpt-image-2", "house-model"])
+def test_nothing_is_delivered_by_link(client: openai.OpenAI, model: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.images.generate(model=model, prompt=PROMPT, response_format="url")
+    assert (caught.value.code, caught.value.param) == ("unknown_parameter", "response_format")
+    answer = client.images.generate(model=model, prompt=PROMPT)
+    assert answer.data is not None
+    assert (answer.data[0].url, bool(answer.data[0].b64_json)) == (None, True)
+
+
+def test_a_file_must_say_what_it_is_or_have_a_name_that_does(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.images.edit(model="gpt-image-2", image=png(), prompt=PROMPT)  # bytes alone go as octet-stream
+    assert (caught.value.code, caught.value.type) == ("unsupported_file_mimetype", "invalid_request_error")
+    assert client.images.edit(model="gpt-image-2", image=("a.png", png()), prompt=PROMPT).data
+
+
+def test_a_model_of_ones_own_is_listed_and_served(client: openai.OpenAI) -> None:
+    assert "house-model" in [listed.id for listed in client.models.list()]
+    assert client.models.retrieve("house-model").id == "house-model"
+    assert client.images.edit(model="house-model", image=("a.png", png()), prompt=PROMPT).data
+
+
+def test_answers_have_the_headers_that_were_seen(original: MockServer) -> None:
+    made = generate(original, model="gpt-image-2", prompt=PROMPT)
+    refused = generate(original, model="gpt-image-2", prompt=PROMPT, key="sk-wrong")
+    for answer in (made, refused):
+        assert answer.headers["openai-version"] == "2020-10-01"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["server"] == "cloudflare"
+        assert int(answer.headers["openai-processing-ms"]) >= 0
+    assert "openai-organization" in made.headers
+    assert "openai-organization" not in refused.headers
+    assert refused.headers["www-authenticate"] == 'Bearer realm="OpenAI API"'
+
+
+def test_the_time_an_answer_took_is_told_as_it_was() -> None:
+    settings = Settings(port=0, profile=load_profile("openai"), latency=Latency(0.3, 0.3))
+    with MockServer(settings) as server:
+        for body in ({"model": "gpt-image-2", "prompt": PROMPT}, {"model": "gpt-image-2"}):
+            told = int(generate(server, **body).headers["openai-processing-ms"])
+            assert 300 <= told < 5000
