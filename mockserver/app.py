@@ -27,7 +27,7 @@ from mockserver.links import FILES
 from mockserver.pictures import Pictures
 from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
-from mockserver.response import respond
+from mockserver.response import whole
 from mockserver.routes import Routes
 from mockserver.settings import Settings
 from mockserver.stores import StateLost, state_of
@@ -168,7 +168,7 @@ class Mock:
                 f"known: {known}",
             )
         )
-        return respond(reply, request_id)
+        return whole(reply, request_id)
 
     def wishes(self, http: web.BaseRequest, operation: Operation) -> Wishes:
         """What is to happen to this request: its own wishes first, then the server's faults."""

@@ -21,7 +21,7 @@ from mockserver.journal import Entry
 from mockserver.outcomes import Outcome, accepted, finished, listed, looked_at, partials, resolve
 from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
-from mockserver.response import respond
+from mockserver.response import respond, whole
 from mockserver.stores import StateLost
 from mockserver.streaming import send_events
 from spec.contract import Contract, Operation
@@ -108,8 +108,7 @@ class Endpoint:
             )
         if answer is not None:
             return answer
-        whole = respond(reply, request_id)
-        return whole if fault is None else await fault.play(http, whole)
+        return respond(reply, request_id, http) if fault is None else await fault.play(http, whole(reply, request_id))
 
     async def _reply(
         self, request: Request, http: web.BaseRequest, request_id: str, wishes: Wishes | None

@@ -2,15 +2,72 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+import time
+from functools import lru_cache
+from http import HTTPStatus
 
+from aiohttp import HttpVersion11, web
+from aiohttp.client_exceptions import ClientConnectionResetError
+from aiohttp.http import SERVER_SOFTWARE
+
+from mockserver.links import http_date
 from mockserver.replies import Reply
 
+_AUTOMATIC = frozenset({"content-length", "content-type", "date", "server", "connection", "transfer-encoding"})
 
-def respond(reply: Reply, request_id: str) -> web.Response:
-    """A reply as aiohttp sends it; the request id is always there."""
+
+class Ready(web.StreamResponse):
+    """An answer whose bytes are ready: they leave in one piece. Only for HTTP/1.1 kept alive, with a body."""
+
+    _keep_alive = True  # for who asks whether the connection stays open
+
+    def __init__(self, data: bytes) -> None:  # not the inherited one: nothing of what it prepares is needed
+        self._data = data
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Send everything. Raises ConnectionError where nobody listens any more."""
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ClientConnectionResetError("Cannot write to closing transport")
+        transport.write(self._data)
+        await request.writer.drain()
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Everything has been sent."""
+
+
+def respond(reply: Reply, request_id: str, http: web.BaseRequest) -> web.StreamResponse:
+    """The answer to the usual request, with its request id: ready where possible, else `whole`."""
+    if reply.media and http.version == HttpVersion11 and http.keep_alive and http.method != "HEAD":
+        headers = reply.headers
+        headers.setdefault("x-request-id", request_id)
+        if _AUTOMATIC.isdisjoint(map(str.lower, headers)):
+            lines = [f"{name}: {value}" for name, value in headers.items()]
+            if "".join(lines).isprintable():  # what might be no header line at all is left to aiohttp to refuse
+                body = reply.body()
+                lines.append(
+                    f"Content-Type: {reply.media}\r\nContent-Length: {len(body)}\r\n{_ending(int(time.time()))}"
+                )
+                head = _status_line(reply.status) + "\r\n".join(lines)
+                return Ready(head.encode() + body)
+    return whole(reply, request_id)
+
+
+def whole(reply: Reply, request_id: str) -> web.Response:
+    """A reply as aiohttp sends any answer, changeable until then; the request id is always there."""
     headers = reply.headers
     headers.setdefault("x-request-id", request_id)
     if reply.media:
         headers["Content-Type"] = reply.media
     return web.Response(status=reply.status, body=reply.body(), headers=headers)
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> str:
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+    return f"HTTP/1.1 {status} {phrase}\r\n"
+
+
+@lru_cache(maxsize=4)
+def _ending(second: int) -> str:
+    return f"Date: {http_date(second)}\r\nServer: {SERVER_SOFTWARE}\r\n\r\n"

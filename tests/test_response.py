@@ -1,0 +1,97 @@
+"""An answer whose bytes are ready must be the one aiohttp would have written, and be left out where it cannot be."""
+
+import re
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import pytest
+from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
+
+from mockserver.replies import Reply
+from mockserver.response import Ready, respond
+from mockserver.runner import MockServer
+from mockserver.settings import Settings
+
+BODY = b'{"model":"dall-e-3","prompt":"a hat"}'
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MockServer]:
+    with MockServer(Settings(port=0)) as running:
+        yield running
+
+
+def exchange(port: int, lines: Sequence[str], body: bytes = BODY) -> str:
+    """Everything that comes back for one request, until the answer is whole or the connection ends."""
+    head = "\r\n".join([*lines, "Authorization: Bearer k", "Content-Type: application/json"])
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as wire:
+        wire.sendall(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        found = b""
+        while part := wire.recv(65536):
+            found += part
+            start, end, rest = found.partition(b"\r\n\r\n")
+            if end and len(rest) >= int(start.partition(b"Content-Length: ")[2].split()[0]):
+                break
+        return found.decode()
+
+
+def head_of(answer: str) -> list[str]:
+    """The head without what differs from one answer to the next."""
+    return re.sub(r"req_\w+|Date: .*|Connection: \w+|Content-Length: \d+", "", answer.partition("\r\n\r\n")[0]).split()
+
+
+def test_a_ready_answer_says_what_aiohttp_would_have_said(server: MockServer) -> None:
+    ready = exchange(server.port, ["POST /v1/images/generations HTTP/1.1", "Host: a"])
+    closing_ = exchange(server.port, ["POST /v1/images/generations HTTP/1.1", "Host: a", "Connection: close"])
+    assert sorted(head_of(ready)) == sorted(head_of(closing_))
+    assert "Connection: close" in closing_
+    assert "Connection:" not in ready
+
+
+def test_http_1_0_is_told_how_the_connection_goes_on(server: MockServer) -> None:
+    kept = exchange(server.port, ["POST /v1/images/generations HTTP/1.0", "Host: a", "Connection: keep-alive"])
+    assert kept.startswith("HTTP/1.0 200 OK")
+    assert "Connection: keep-alive" in kept
+
+
+def test_requests_sent_at_once_are_answered_in_order_on_one_connection(server: MockServer) -> None:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as wire:
+        one = (
+            "POST /v1/images/generations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n"
+            "Content-Type: application/json\r\nContent-Length: "
+        )
+        bodies = [BODY.replace(b"hat", b"hat %d" % number) for number in range(20)]
+        wire.sendall(b"".join(f"{one}{len(body)}\r\n\r\n".encode() + body for body in bodies))
+        found = b""
+        while found.count(b"HTTP/1.1 200") < 20 or not found.endswith(b"}"):
+            found += wire.recv(65536)
+    assert re.findall(rb'"revised_prompt":"a hat (\d+)"', found) == [b"%d" % number for number in range(20)]
+
+
+class Asked:
+    """As much of a request as decides how it is answered."""
+
+    def __init__(self, version: HttpVersion = HttpVersion11, keep_alive: bool = True, method: str = "POST") -> None:
+        self.version, self.keep_alive, self.method = version, keep_alive, method
+
+
+@pytest.mark.parametrize(
+    ("asked", "headers", "media"),
+    [
+        (Asked(HttpVersion10), {}, "application/json"),
+        (Asked(keep_alive=False), {}, "application/json"),
+        (Asked(method="HEAD"), {}, "application/json"),
+        (Asked(), {}, ""),
+        (Asked(), {"X-Tag": "a\r\nSet-Cookie: b"}, "application/json"),
+        (Asked(), {"X-Tag\n": "a"}, "application/json"),
+        (Asked(), {"server": "cloudflare"}, "application/json"),
+        (Asked(), {"CONNECTION": "close"}, "application/json"),
+    ],
+)
+def test_what_is_not_usual_is_left_to_aiohttp(asked: Any, headers: dict[str, str], media: str) -> None:
+    answer = respond(Reply(200, headers, media, {}), "req_1", asked)
+    usual: Any = Asked()
+    assert isinstance(answer, web.Response)
+    assert isinstance(respond(Reply(200, {}, "application/json", {}), "req_1", usual), Ready)
