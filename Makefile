@@ -4,7 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test lint types imports unit contract format bench soak clean
+NODE := tests/node/node_modules
+
+.PHONY: demo test lint types imports unit sdks contract format bench soak clean
 
 demo: $(VENV)/run.stamp  ## serve a provider that drifts, catch it, and lint the page that promised it
 	@$(BIN)/imageproof demo
@@ -24,8 +26,10 @@ types: $(VENV)/dev.stamp
 imports: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-cache
 
-unit: $(VENV)/dev.stamp
+unit: $(VENV)/dev.stamp sdks
 	$(BIN)/python -m pytest tests -n 2 --dist loadfile
+
+sdks: $(VENV)/openai-2.stamp $(NODE)/.stamp  ## the official clients that the environment does not hold already
 
 contract: $(VENV)/dev.stamp  ## the shipped contract tests against the embedded mock
 	$(BIN)/python -m pytest contract_tests -n 0 --imageproof-max-images 12
@@ -41,7 +45,7 @@ soak: $(VENV)/dev.stamp  ## resident memory over a million different requests
 	$(BIN)/python benchmarks/throughput.py --memory 1000000
 
 clean:
-	rm -rf $(VENV) build dist reports .hypothesis .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf $(VENV) $(NODE) build dist reports .hypothesis .mypy_cache .ruff_cache .pytest_cache *.egg-info
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -55,3 +59,14 @@ $(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/dev.stamp: $(VENV)/run.stamp
 	$(INSTALL) '.[dev]'
 	@touch $@
+
+$(VENV)/openai-2.stamp: $(VENV)/bin/python tests/older-openai.txt
+	@rm -rf $(VENV)/openai-2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/openai-2 \
+	  --requirement tests/older-openai.txt && touch $@ || \
+	  echo "make: openai 2.x could not be installed (see above); its tests are skipped"
+
+$(NODE)/.stamp: tests/node/package.json tests/node/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "make: no npm here; the tests of the Node client are skipped"; \
+	elif npm --prefix tests/node ci --ignore-scripts --loglevel=error --no-audit --no-fund >/dev/null; then touch $@; \
+	else echo "make: the Node client could not be installed (see above); its tests are skipped"; fi

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import time
@@ -13,6 +12,7 @@ from aiohttp import web
 
 from mockserver.admission import Admission, check_admission
 from mockserver.artist import Artist
+from mockserver.caller import waits
 from mockserver.clock import Clock
 from mockserver.configuration import FIELDS
 from mockserver.control import Control
@@ -177,16 +177,18 @@ class Mock:
             wishes.befall(use)
         return wishes
 
-    async def prepare(self, reply: Reply, http: web.BaseRequest, wishes: Wishes | None) -> None:
-        """Say what a browser wants to hear and which wishes were met, and wait as long as an answer takes."""
+    async def prepare(self, reply: Reply, http: web.BaseRequest, wishes: Wishes | None) -> bool:
+        """Say what a browser wants to hear and which wishes were met, and wait as long as an answer takes.
+
+        Whether the caller waited, too.
+        """
         if self.cors is not None:
             reply.headers.update(self.cors.headers(http))
         if wishes is not None and wishes.applied:
             reply.headers["Preference-Applied"] = ", ".join(wishes.applied)
         if wishes is not None and wishes.delay is not None:
-            await asyncio.sleep(wishes.delay)
-        elif self.latency:
-            await asyncio.sleep(self.settings.latency.draw(self._random))
+            return await waits(http, wishes.delay)
+        return not self.latency or await waits(http, self.settings.latency.draw(self._random))
 
 
 def _nearness(contract: Contract, path: str) -> int:

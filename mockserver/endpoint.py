@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("imageproof.mock")
 RETRY_AFTER_SECONDS = 1
+LEFT = "the caller went away before the answer"
 FAILED = Refusal("internal", facts={"reason": "the mock failed; its log says why"})
 
 
@@ -81,13 +82,13 @@ class Endpoint:
             reply = self._refuse(FAILED, request_id)
         if mock.plan.ids:
             reply = mock.plan.reply(reply, operation)
-        if wishes is not None or mock.latency or mock.cors is not None:
-            await mock.prepare(reply, http, wishes)
+        prepared = wishes is not None or mock.latency or mock.cors is not None
+        left = prepared and not await mock.prepare(reply, http, wishes)
         reply.took(time.perf_counter() - began)
-        fault = None if wishes is None else wishes.fault
-        detail = str(violation) if violation else ""
+        status, detail = (0, LEFT) if left else (reply.status, str(violation) if violation else "")
+        fault = None if wishes is None or left else wishes.fault
         answer: web.StreamResponse | None = None
-        if reply.streams and fault is None:
+        if reply.streams and fault is None and not left:
             answer, sent = await send_events(http, reply, mock.settings.event_interval)
             detail = sent
         if era == mock.era:
@@ -98,7 +99,7 @@ class Endpoint:
                     http.method,
                     http.raw_path,
                     operation.id,
-                    reply.status if fault is None else fault.status(reply.status),
+                    status if fault is None else fault.status(status),
                     time.perf_counter() - began,
                     reply.problem,
                     detail,

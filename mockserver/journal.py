@@ -12,7 +12,7 @@ from sys import getsizeof
 class Entry:
     """One request and its answer; `seconds` is how long it took, `problem` the contract's word for a refusal.
 
-    `status` is what the caller saw: 0 where a fault let nothing through.
+    `status` is what the caller saw: 0 where a fault let nothing through, or the caller did not wait for it.
     """
 
     request_id: str

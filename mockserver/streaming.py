@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
 
+from mockserver.caller import gone, waits
 from mockserver.replies import Reply
 from spec.events import frame
 
@@ -18,8 +17,8 @@ async def send_events(http: web.BaseRequest, reply: Reply, interval: float) -> t
         await response.prepare(http)
         for event in reply.value:
             if interval and sent:
-                await asyncio.sleep(interval)
-            if http.transport is None or http.transport.is_closing():
+                await waits(http, interval)
+            if gone(http):
                 break  # gone: nothing of what follows would be noticed by anybody
             await response.write(frame(event))
             sent += 1

@@ -10,17 +10,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
 from html import escape
-from math import ceil
 from typing import Any
 
 from aiohttp import web
 
+from mockserver.caller import TICK, gone, waits
 from mockserver.error_pages import error_page, reason_of
 from mockserver.faults import fault, number, one_of, share, text, time
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 _FLUSH_SECONDS = 0.05  # what was sent before a reset has to be on its way by then
-_TICK = 0.1
 
 
 class _Nothing(web.StreamResponse):
@@ -56,11 +55,7 @@ async def empty(http: web.BaseRequest, _: web.StreamResponse, __: Mapping[str, A
 @fault("hang", silent=True, time=time(60.0))
 async def hang(http: web.BaseRequest, _: web.StreamResponse, told: Mapping[str, Any]) -> web.StreamResponse:
     """Nothing comes for a time, then the connection is closed."""
-    ticks = ceil(told["time"] / _TICK)
-    for _tick in range(ticks):
-        if _gone(http):
-            break
-        await asyncio.sleep(told["time"] / ticks)
+    await waits(http, told["time"])
     return _close(http)
 
 
@@ -92,9 +87,9 @@ async def dribble(http: web.BaseRequest, answer: web.StreamResponse, told: Mappi
     """The body comes a few bytes at a time: `speed` bytes per second."""
     head, body = _message(http, answer)
     _send(http, head)
-    step = max(1, int(told["speed"] * _TICK))
+    step = max(1, int(told["speed"] * TICK))
     for start in range(0, len(body), step):
-        if _gone(http):
+        if gone(http):
             break
         part = body[start : start + step]
         _send(http, part)
@@ -109,7 +104,7 @@ async def slow_headers(
     """The header lines come one by one, with a pause before each."""
     head, body = _message(http, answer)
     for line in head.splitlines(keepends=True):
-        if _gone(http):
+        if gone(http):
             break
         await asyncio.sleep(told["pause"])
         _send(http, line)
@@ -158,12 +153,8 @@ def _message(http: web.BaseRequest, answer: web.StreamResponse, *, chunked: bool
     return head, b"" if http.method == "HEAD" else body
 
 
-def _gone(http: web.BaseRequest) -> bool:
-    return http.transport is None or http.transport.is_closing()
-
-
 def _send(http: web.BaseRequest, data: bytes) -> None:
-    if not _gone(http) and http.transport is not None:
+    if not gone(http) and http.transport is not None:
         http.transport.write(data)
 
 

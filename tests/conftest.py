@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
 
 from mockserver.runner import MockServer
+
+if TYPE_CHECKING:
+    from official import Sdk
 
 pytest_plugins = "pytester"
 
@@ -90,3 +93,26 @@ def opened(data: bytes) -> Image.Image:
 def mock(imageproof_mock: MockServer) -> MockServer:
     """The session's mock, as fresh as a new one."""
     return imageproof_mock
+
+
+@pytest.fixture(scope="session", params=["plain", "asynchronous"])
+def flavour(request: pytest.FixtureRequest) -> str:
+    """Each kind of the official client in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def _sdk(flavour: str, _imageproof_server: MockServer) -> Iterator[Sdk]:
+    """Made once: a client of its own takes longer than most of what it asks."""
+    from official import Sdk
+
+    sdk = Sdk(flavour, _imageproof_server.base_url)
+    yield sdk
+    sdk.close()
+
+
+@pytest.fixture
+def sdk(_sdk: Sdk, imageproof_mock: MockServer) -> Sdk:
+    """The official client, led to the session's mock, which has seen nothing yet."""
+    assert imageproof_mock.journal == []
+    return _sdk
