@@ -45,7 +45,7 @@ class Defect:
 
 @dataclass(frozen=True, repr=False)
 class Case:
-    """One request. `authorization` holds KEY where the caller's key goes; None sends no header."""
+    """One request. `credential` is the key it is sent with, KEY stands for the caller's; None sends none."""
 
     contract: Contract
     operation: Operation
@@ -53,7 +53,7 @@ class Case:
     media: str | None = None
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
-    authorization: str | None = f"Bearer {KEY}"
+    credential: str | None = KEY
     defect: Defect | None = None
 
     def __repr__(self) -> str:
@@ -73,12 +73,13 @@ class Case:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that matter, lower case."""
+        """The headers that matter, lower case; the key as the contract says it is sent."""
         headers = {"accept": "application/json"}
         if self.media is not None:
             headers["content-type"] = self.media
-        if self.authorization is not None:
-            headers["authorization"] = self.authorization
+        if self.credential is not None and self.operation.schemes:
+            scheme = self.operation.schemes[0]
+            headers[scheme.header.lower()] = scheme.text(self.credential)
         return headers
 
     @cached_property
@@ -112,7 +113,7 @@ class Case:
             tuple(self.query.items()),
             self.body,
             self.media,
-            self.authorization,
+            self.credential,
         )
 
     @property

@@ -48,7 +48,7 @@ def _defective(draw: st.DrawFn, valid: st.SearchStrategy[Case]) -> Case | None:
 
 def labelled(case: Case) -> Case | None:
     """The case with its defect named by the contract; None when it is valid or breaks several parameters at once."""
-    if case.authorization is not None and WRONG_KEY in case.authorization:
+    if case.credential == WRONG_KEY:
         problem, reason = case.contract.problem("invalid-credentials"), "the key is wrong"
         code = problem.fields.get("error-code")
         return replace(case, defect=Defect("invalid-credentials", "", reason, problem.status, code))
@@ -77,8 +77,8 @@ def _compiled(operation: Operation, media: str) -> Any:
 
 def breaches(case: Case) -> frozenset[Any]:
     """The places of the contract a case breaks, by the compiled validator: many times faster than its explanation."""
-    if case.authorization is None or WRONG_KEY in case.authorization:
-        return frozenset({("authorization", case.authorization)})
+    if case.credential in (None, WRONG_KEY):
+        return frozenset({("credential", case.credential)})
     request, found = case.request, set(_broken_parameters(case))
     if not case.operation.body:
         return frozenset(found)
@@ -107,8 +107,8 @@ def _broken_parameters(case: Case) -> Iterator[Any]:
 def mutants(case: Case) -> Iterator[Case]:
     """Everything that can be done to a valid case to break it at one place."""
     if case.operation.secured:
-        yield replace(case, authorization=None)
-        yield replace(case, authorization=f"Bearer {WRONG_KEY}")
+        yield replace(case, credential=None)
+        yield replace(case, credential=WRONG_KEY)
     yield from _broken_queries(case)
     if not case.body:
         return

@@ -180,7 +180,7 @@ class Provider:
     def _check_entry(self, exchange: Exchange) -> None:
         """Raises CouldNotLook when the caller is not let in: the key is refused, the quota is used up."""
         case, status = exchange.case, exchange.response.status
-        if case.authorization is None or KEY not in case.authorization:
+        if case.credential != KEY:
             return
         said = exchange.error("error-message") or exchange.response.body[:200].decode("utf-8", "replace")
         if status == 401 and (case.defect is None or not self._let_in):

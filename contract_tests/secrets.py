@@ -10,9 +10,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "<key>"
-_SENSITIVE = frozenset(
-    {"authorization", "cookie", "set-cookie", "api-key", "x-api-key", "mj-api-secret", "proxy-authorization"}
-)
+#: headers that carry a secret whatever it is called: `Authorization`, `Set-Cookie`, `X-Api-Key`, `X-Goog-Api-Key` ...
+_SENSITIVE = re.compile(r"(.*[-_])?(authorization|cookie|api-?key|key|token|secret)", re.IGNORECASE)
 _SHORTEST = 6  # a shorter "key" would be found everywhere
 
 
@@ -48,7 +47,7 @@ class Redactor:
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Headers of an answer to keep: sensitive ones masked whole."""
         return {
-            self._masked(name): MASK if name.lower() in _SENSITIVE else self.text(value)
+            self._masked(name): MASK if _SENSITIVE.fullmatch(name) else self.text(value)
             for name, value in headers.items()
         }
 

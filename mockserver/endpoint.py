@@ -16,7 +16,7 @@ from aiohttp import web
 
 from mockserver.forced import Forcible
 from mockserver.given import Unusable, open_all
-from mockserver.intake import Asked, Intake, key_of
+from mockserver.intake import Asked, Intake
 from mockserver.journal import Entry
 from mockserver.outcomes import Outcome, accepted, finished, listed, looked_at, partials, resolve
 from mockserver.preferences import Wishes
@@ -115,7 +115,7 @@ class Endpoint:
         self, request: Request, http: web.BaseRequest, request_id: str, wishes: Wishes | None
     ) -> tuple[Reply, Violation | None]:
         operation, mock = self._operation, self._mock
-        token = key_of(request)
+        token = operation.key(request.headers)
         refusal, violation = self._turned_away(token), None
         if refusal is None and not self._intake.accepts(request, token):
             violation = (await asyncio.to_thread(self._intake.check.explain, request))[0]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from spec.validation import bearer_token
+from spec.security import BEARER
 
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -32,7 +32,7 @@ class Guard:
     def check(self, http: web.BaseRequest) -> None:
         """Raises Denied."""
         if self.token is not None:
-            given = bearer_token(http.headers.get("authorization")) or ""
+            given = BEARER.key(http.headers) or ""
             if not hmac.compare_digest(given.encode("utf-8", "replace"), self.token.encode()):
                 raise Denied(
                     401,

@@ -13,7 +13,7 @@ from spec.inputs import Input, Inputs
 from spec.language import INPUT_ROLES
 from spec.messages import Request, Undecodable
 from spec.roles import Reader
-from spec.validation import RequestCheck, bearer_token
+from spec.validation import RequestCheck
 
 
 @dataclass(slots=True)
@@ -92,8 +92,3 @@ async def _invite_body(http: web.BaseRequest, max_body: int) -> None:
     if http.version >= HttpVersion11 and http.headers["expect"].lower() == "100-continue":
         await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         http.writer.output_size = 0  # the answer proper has not begun
-
-
-def key_of(request: Request) -> str | None:
-    """The caller's key."""
-    return bearer_token(request.headers.get("authorization"))

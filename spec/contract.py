@@ -20,6 +20,7 @@ from spec.documents import check_openapi, follow, load_yaml, locate, read_text, 
 from spec.errors import DocumentError
 from spec.language import Schema, escape, walk
 from spec.messages import decode, media_type
+from spec.security import Scheme, key_in, schemes_of
 from spec.shapes import fits
 from spec.soundness import METHODS, check_words
 from spec.tokens import Tokens
@@ -102,9 +103,18 @@ class Operation:
     body_required: bool
     answers: Mapping[str, Answer]
     links: tuple[Link, ...]
-    secured: bool
+    schemes: tuple[Scheme, ...]
     optional_because: str | None
     formats: FormatChecks = field(repr=False)
+
+    @property
+    def secured(self) -> bool:
+        """Whether it needs a key."""
+        return bool(self.schemes)
+
+    def key(self, headers: Mapping[str, str]) -> str | None:
+        """The caller's key, sent in one of the ways the contract knows; None when there is none."""
+        return key_in(self.schemes, headers)
 
     @property
     def label(self) -> str:
@@ -310,7 +320,6 @@ def _operation(
         for status, given in raw["responses"].items()
         for name, link in given.get("links", {}).items()
     )
-    secured = bool(raw.get("security", document.get("security", ())))
     return Operation(
         raw["operationId"],
         family,
@@ -323,7 +332,7 @@ def _operation(
         request.get("required", False),
         answers,
         links,
-        secured,
+        schemes_of(document, raw, file, pointer),
         raw.get("x-optional"),
         formats,
     )

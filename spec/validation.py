@@ -34,12 +34,6 @@ from spec.units import inward
 from spec.violations import Violation, from_schema_error, quoted_list
 
 
-def bearer_token(authorization: str | None) -> str | None:
-    """The key of an `Authorization: Bearer KEY` header; None when there is none."""
-    scheme, _, token = (authorization or "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
-
-
 def cast(parameter: Parameter, text: str) -> Any:
     """A parameter's text as the JSON value its schema speaks of; the text itself where it does not fit."""
     types = types_of(parameter.schema)
@@ -69,7 +63,7 @@ class RequestCheck:
 
     def accepts(self, request: Request) -> bool:
         """Whether the request keeps the contract. `request.value` must be the decoded body."""
-        return self.accepts_from(request, bearer_token(request.headers.get("authorization")))
+        return self.accepts_from(request, self.operation.key(request.headers))
 
     def accepts_from(self, request: Request, token: str | None) -> bool:
         """The same, for whoever has read the caller's key already."""
@@ -109,8 +103,8 @@ class RequestCheck:
         found.update(dict.fromkeys(self._parameter_violations(request)))
         if not found and not self.accepts(request):
             found.update(dict.fromkeys(self._body_violations(request)))
-        if self.operation.secured and bearer_token(request.headers.get("authorization")) is None:
-            found[_NO_KEY] = None  # openapi-core is content with an empty key
+        if self.operation.secured and self.operation.key(request.headers) is None:
+            found[_no_key(self.operation)] = None  # openapi-core is content with an empty key
         ranks = self._order.get(request.media, {})
         return sorted(found, key=lambda violation: _rank(violation, ranks))
 
@@ -164,7 +158,11 @@ def parameter_text(parameter: Parameter, request: Request) -> str | None:
             return None
 
 
-_NO_KEY = Violation("missing-credentials", "security", "Authorization", "no bearer key was given")
+@cache
+def _no_key(operation: Operation) -> Violation:
+    first = operation.schemes[0]
+    kind = f"{first.word.lower()} key" if first.word else "key"
+    return Violation("missing-credentials", "security", first.header, f"no {kind} was given")
 
 
 @cache
@@ -251,7 +249,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _violations_of(error: Exception, operation: Operation, request: Request) -> Iterator[Violation]:
     causes = list(_causes(error))
     if isinstance(error, SecurityValidationError):
-        yield _NO_KEY
+        yield _no_key(operation)
         return
     if isinstance(error, ParameterValidationError):
         return  # openapi-core turns texts into values in its own way; see RequestCheck

@@ -71,7 +71,7 @@ def asking(told: Mapping[str, Any], **query: str) -> Case:
 
 
 def asking_wrongly(told: Mapping[str, Any], **changes: Any) -> Case:
-    """A request with one defect, labelled by the contract; `authorization` is the only change."""
+    """A request with one defect, labelled by the contract; `credential` is the only change."""
     case = labelled(replace(json_case(IMAGES, CREATE, told), **changes))
     assert case is not None, f"not one defect: {told}"
     return case

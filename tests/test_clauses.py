@@ -244,17 +244,17 @@ def base64_of_the_url_alphabet() -> Exchange:
 
 @breaks("auth.enforced", "200")
 def pictures_without_a_key() -> Exchange:
-    return exchange(asking_wrongly(CHEAP, authorization=None), pictures(drawn()))
+    return exchange(asking_wrongly(CHEAP, credential=None), pictures(drawn()))
 
 
 @breaks("auth.enforced", "200")
 def pictures_for_a_wrong_key() -> Exchange:
-    return exchange(asking_wrongly(CHEAP, authorization=f"Bearer {WRONG_KEY}"), pictures(drawn()))
+    return exchange(asking_wrongly(CHEAP, credential=WRONG_KEY), pictures(drawn()))
 
 
 @breaks("auth.enforced", "403")
 def a_missing_key_forbidden() -> Exchange:
-    return refused(asking_wrongly(CHEAP, authorization=None), status=403)
+    return refused(asking_wrongly(CHEAP, credential=None), status=403)
 
 
 @breaks("refusal.refused", "200, as if nothing were wrong")
@@ -674,12 +674,12 @@ def a_refusal_in_other_words() -> Exchange:
 
 @faithful
 def a_missing_key_refused() -> Exchange:
-    return refused(asking_wrongly(CHEAP, authorization=None), status=401)
+    return refused(asking_wrongly(CHEAP, credential=None), status=401)
 
 
 @faithful
 def a_wrong_key_refused() -> Exchange:
-    return refused(asking_wrongly(CHEAP, authorization=f"Bearer {WRONG_KEY}"), status=401)
+    return refused(asking_wrongly(CHEAP, credential=WRONG_KEY), status=401)
 
 
 @faithful

@@ -47,7 +47,7 @@ def test_every_defect_breaks_one_parameter_and_carries_the_contracts_word_for_it
     problem = IMAGES.problem(found.problem)
     assert (found.status, found.code) == (problem.status, problem.fields.get("error-code"))
     if found.problem == "invalid-credentials":
-        assert WRONG_KEY in (case.authorization or "")
+        assert WRONG_KEY in (case.credential or "")
         assert request_check(IMAGES, CREATE).accepts(case.request)
         return
     violations = request_check(IMAGES, CREATE).explain(case.request)
@@ -249,7 +249,7 @@ def test_what_cannot_cost_anything_comes_first_and_many_pictures_last() -> None:
 
 def test_only_the_cases_about_the_key_do_without_it() -> None:
     for case in PLANNED:
-        assert (KEY in (case.authorization or "")) == (
+        assert (KEY in (case.credential or "")) == (
             defect(case).problem not in ("missing-credentials", "invalid-credentials")
         )
 

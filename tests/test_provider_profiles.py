@@ -105,3 +105,64 @@ def test_the_time_an_answer_took_is_told_as_it_was() -> None:
         for body in ({"model": "gpt-image-2", "prompt": PROMPT}, {"model": "gpt-image-2"}):
             told = int(generate(server, **body).headers["openai-processing-ms"])
             assert 300 <= told < 5000
+
+
+# --- by deployment ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def azure() -> Iterator[MockServer]:
+    """A resource whose deployments are called as their models, and one as its owner likes."""
+    settings = Settings(port=0, profile=load_profile("azure"), models=("my-deployment",), api_key="sk-right")
+    with MockServer(settings) as server:
+        yield server
+
+
+def by_deployment(server: MockServer, key: str = "sk-right") -> openai.AzureOpenAI:
+    """The official client of a resource."""
+    return openai.AzureOpenAI(azure_endpoint=server.url, api_version="2025-04-01-preview", api_key=key, max_retries=0)
+
+
+@pytest.mark.parametrize("deployment", ["gpt-image-2", "my-deployment"])
+def test_a_deployment_draws_and_edits(azure: MockServer, deployment: str) -> None:
+    with by_deployment(azure) as client:
+        for answer in (
+            client.images.generate(model=deployment, prompt=PROMPT),
+            client.images.edit(model=deployment, image=("a.png", png()), prompt=PROMPT),
+        ):
+            assert answer.data is not None
+            assert answer.data[0].b64_json
+    paths = {entry.path.partition("?")[0] for entry in azure.journal}
+    assert f"/openai/deployments/{deployment}/images/generations" in paths
+
+
+def test_the_v1_route_names_the_deployment_in_the_body(azure: MockServer) -> None:
+    with openai.OpenAI(base_url=f"{azure.url}/openai/v1", api_key="sk-right", max_retries=0) as client:
+        assert client.images.generate(model="my-deployment", prompt=PROMPT).data
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.images.generate(model="my-deployment", prompt=PROMPT, response_format="url")
+    assert caught.value.code == "unknown_parameter"
+
+
+def test_refusals_have_a_code_and_a_message(azure: MockServer) -> None:
+    with by_deployment(azure, key="sk-else") as client, pytest.raises(openai.AuthenticationError) as wrong:
+        client.images.generate(model="gpt-image-2", prompt=PROMPT)
+    with by_deployment(azure) as client, pytest.raises(openai.NotFoundError) as unknown:
+        client.images.generate(model="nobodys", prompt=PROMPT)
+    for caught, code in ((wrong, "401"), (unknown, "DeploymentNotFound")):
+        assert set(caught.value.response.json()["error"]) == {"code", "message"}
+        assert caught.value.code == code
+    path = f"{azure.url}/openai/deployments/gpt-image-2/images/generations"
+    assert ask(path, {"prompt": PROMPT}, key="sk-right").status == 400  # without an api-version
+    assert ask(f"{azure.url}/v1/images/generations", {}, key="sk-right").error["code"] == "404"
+
+
+def test_the_content_filter_says_which_it_was(azure: MockServer) -> None:
+    with by_deployment(azure) as client, pytest.raises(openai.BadRequestError) as caught:
+        client.images.generate(
+            model="gpt-image-2", prompt=PROMPT, extra_headers={"Prefer": "problem=moderation-blocked"}
+        )
+    error = caught.value.response.json()["error"]
+    assert (error["code"], error["type"]) == ("content_policy_violation", "invalid_request_error")
+    assert error["inner_error"]["code"] == "ResponsibleAIPolicyViolation"
+    assert error["inner_error"]["content_filter_results"]["hate"] == {"filtered": False, "severity": "safe"}

@@ -195,7 +195,9 @@ def test_every_authorization_gets_one_verdict(authorization: str | None, operati
     case = json_case(IMAGES, CREATE, {"model": "gpt-image-2", "prompt": "x"})
     if operation is TASK:
         case = Case(IMAGES, TASK, path_parameters={"task_id": "t"})
-    accepted = verdict(replace(case, authorization=authorization).request, IMAGES, operation)
+    request = replace(case, credential=None).request
+    headers = {} if authorization is None else {"authorization": authorization}
+    accepted = verdict(replace(request, headers={**request.headers, **headers}), IMAGES, operation)
     token = (authorization or "").strip()
     assert accepted == (token.lower().startswith("bearer ") and bool(token[7:].strip()))
 
@@ -373,7 +375,7 @@ REQUESTS = [
     json_case(IMAGES, CREATE, {"model": "gpt-image-2", "prompt": "x", "n": 2, "size": "1024x640"}),
     json_case(IMAGES, CREATE, {"model": "dall-e-2", "prompt": "x"}, query={"async": "true"}),
     labelled(json_case(IMAGES, CREATE, {"model": "dall-e-2", "prompt": "x", "n": 0})),
-    labelled(replace(json_case(IMAGES, CREATE, {"model": "dall-e-2", "prompt": "x"}), authorization=None)),
+    labelled(replace(json_case(IMAGES, CREATE, {"model": "dall-e-2", "prompt": "x"}), credential=None)),
     unknown_task(IMAGES, TASK),
 ]
 

@@ -7,7 +7,8 @@ import pytest
 
 from spec.contract import Problem, load_contract
 from spec.messages import Request
-from spec.validation import RequestCheck, bearer_token
+from spec.security import BEARER
+from spec.validation import RequestCheck
 from spec.violations import Violation, param_name, quoted_list, type_name
 
 IMAGES = load_contract("images")
@@ -269,8 +270,8 @@ def test_the_query_says_its_roles_in_our_words() -> None:
         (None, None),
     ],
 )
-def test_bearer_token(header: str | None, token: str | None) -> None:
-    assert bearer_token(header) == token
+def test_bearer_key(header: str | None, token: str | None) -> None:
+    assert BEARER.key({} if header is None else {"authorization": header}) == token
 
 
 @pytest.mark.parametrize(

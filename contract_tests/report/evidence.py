@@ -11,6 +11,7 @@ from contract_tests.exchange import Exchange
 
 _SHORT_TEXT = 160
 _SHORT_LIST = 4
+_KEY_GOES_HERE = re.compile(r"(\w+ )?\$\w+")
 _LONGEST_ARGUMENT = 100_000  # bytes; Linux takes 128 KiB for one argument of a command
 #: controls, lone surrogates, and what turns the direction of text or takes no room
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
@@ -27,7 +28,7 @@ def curl(exchange: Exchange) -> str:
     parts = ["curl", "-g", "-sS", "-i", "-X", exchange.case.operation.method.upper(), shlex.quote(exchange.url)]
     for name, value in exchange.sent_headers.items():
         # The key stands as $VARIABLE: double quotes let the caller's shell fill it in.
-        parts += ["-H", f'"{name}: {value}"' if value.startswith("Bearer $") else shlex.quote(f"{name}: {value}")]
+        parts += ["-H", f'"{name}: {value}"' if _KEY_GOES_HERE.fullmatch(value) else shlex.quote(f"{name}: {value}")]
     if body and exchange.case.media is None:
         parts += ["-H", "'content-type:'"]  # or curl names one of its own
     if not body:
