@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 
 NODE := tests/node/node_modules
 
-.PHONY: demo test lint types imports unit sdks contract format bench soak clean
+.PHONY: demo test lint types imports unit sdks contract format bench soak fuzz clean
 
 demo: $(VENV)/run.stamp  ## serve a provider that drifts, catch it, and lint the page that promised it
 	@$(BIN)/imageproof demo
@@ -43,6 +43,9 @@ bench: $(VENV)/dev.stamp  ## requests per second as a ratio to a bare aiohttp ha
 
 soak: $(VENV)/dev.stamp  ## resident memory over a million different requests
 	$(BIN)/python benchmarks/throughput.py --memory 1000000
+
+fuzz: $(VENV)/dev.stamp  ## hostile connections for three minutes: counts per kind, and the seed
+	$(BIN)/python tests/siege.py
 
 clean:
 	rm -rf $(VENV) $(NODE) build dist reports .hypothesis .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -173,10 +173,14 @@ _CALLS: list[tuple[str, str, Call, bool]] = [
 async def _body(http: web.BaseRequest) -> dict[str, Any]:
     """The JSON object of a call. Raises Wrong."""
     data = b""
-    async for part in http.content.iter_any():
-        data += part
-        if len(data) > _MAX_BODY:
-            raise Wrong("the body is too large", "body", f"at most {_MAX_BODY} bytes", 413)
+    try:
+        async for part in http.content.iter_any():
+            data += part
+            if len(data) > _MAX_BODY:
+                raise Wrong("the body is too large", "body", f"at most {_MAX_BODY} bytes", 413)
+    except (web.RequestPayloadError, ConnectionError):
+        reason = "the body broke off, or it is not encoded as Content-Encoding says"
+        raise Wrong(reason, "body", "a whole body, encoded as it says") from None
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -15,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from aiohttp import web
+from aiohttp import web, web_protocol
 from aiohttp.http_exceptions import HttpProcessingError
 
 from mockserver.app import Mock
@@ -34,14 +35,39 @@ _CLIENT_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 
 def _briefly(record: logging.LogRecord) -> bool:
     """One line for what a client got wrong on the wire, where aiohttp logs a traceback."""
-    if record.exc_info and isinstance(record.exc_info[1], _CLIENT_ERRORS):
-        told = " ".join(str(record.exc_info[1]).split())
-        record.msg, record.args = "%s: %s", (record.getMessage(), told)
+    if record.exc_info and isinstance(error := record.exc_info[1], _CLIENT_ERRORS):
+        told = _unquoted(getattr(error, "message", "") or str(error))
+        record.msg, record.args = "a client got HTTP wrong: %s", (told,)
         record.exc_info = record.exc_text = None
     return True
 
 
+_PREFIX = re.compile(r"\d+, message:\s*")
+
+
+def _unquoted(message: str) -> str:
+    """What was wrong, without what aiohttp quotes behind a colon: it may be a header with somebody's key."""
+    return _PREFIX.sub("", message).partition(":")[0].strip() or "it cannot be read"
+
+
 wire_log.addFilter(_briefly)
+
+
+class _Connection(web_protocol.RequestHandler):
+    """One connection. What is no HTTP is answered without being quoted."""
+
+    def handle_error(
+        self, request: Any, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """A page of text; it also says so in the log."""
+        return super().handle_error(request, status, exc, _unquoted(message or "") + "\n")
+
+
+class _Server(web.Server):
+    """aiohttp's server, with connections of our own."""
+
+    def __call__(self) -> _Connection:
+        return _Connection(self, loop=self._loop, **self._kwargs)
 
 
 class CannotListen(Exception):
@@ -70,7 +96,7 @@ def http_runner(mock: Mock) -> web.ServerRunner:
     def request(*parts: Any) -> web.BaseRequest:
         return web.BaseRequest(*parts, loop=loop, client_max_size=max_body)  # type: ignore[misc]
 
-    server = web.Server(mock.handle, request_factory=request, access_log=None, logger=wire_log)
+    server = _Server(mock.handle, request_factory=request, access_log=None, logger=wire_log)
     return web.ServerRunner(server, handle_signals=False, shutdown_timeout=DRAIN_SECONDS)
 
 
