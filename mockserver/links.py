@@ -35,12 +35,12 @@ class Links:
     """Writes links and reads those that were written with the same secret (up to 64 bytes)."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        self._signing = blake2b(digest_size=16, key=secret)
 
     def write(self, packed: bytes, suffix: str, expires: float | None) -> tuple[str, str]:
         """The path of a picture, and the digest under which its order must be kept: empty where the link holds it."""
         digest = "" if len(packed) <= SHORT else digest_of(packed)
-        order = _DIGEST + digest if digest else base64.urlsafe_b64encode(packed).decode().rstrip("=")
+        order = _DIGEST + digest if digest else base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
         query = f"o={order}" if expires is None else f"se={_moment(int(expires))}&o={order}"
         return f"{FILES}{self._name(query, suffix)}?{query}", digest
 
@@ -59,8 +59,9 @@ class Links:
             return None
 
     def _name(self, query: str, suffix: str) -> str:
-        signed = f"{suffix}?{query}".encode()
-        return f"{blake2b(signed, digest_size=16, key=self._secret).hexdigest()}.{suffix}"
+        signing = self._signing.copy()
+        signing.update(f"{suffix}?{query}".encode())
+        return f"{signing.hexdigest()}.{suffix}"
 
 
 def digest_of(packed: bytes) -> str:

@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from mockserver.artist import MIME_TYPES, Artist, Picture
 from mockserver.links import Links
-from mockserver.packing import blobs_of, pack, unpack
+from mockserver.packing import blobs_of, pack, pack_plain, unpack
 from mockserver.stores import BlobStore
 
 _told = attrgetter(*(field.name for field in fields(Picture)))
@@ -43,7 +43,7 @@ class Pictures:
     def promise(self, picture: Picture, at: float) -> str:
         """The path under which a picture made at that moment can be fetched; the same for the same ones."""
         blobs: dict[str, bytes] = {}
-        packed = pack(list(_told(picture)), blobs)
+        packed = pack_plain(_told(picture)) if picture.base is None else pack(list(_told(picture)), blobs)
         expires = None if self._url_seconds is None else at + self._url_seconds
         path, digest = self._links.write(packed, picture.format, expires)
         if digest:

@@ -199,9 +199,9 @@ class _AnswerWriter:
         writers = {name: Writer(header["schema"]) for name, header in answer.headers.items()}
         self._request_ids = [name for name, writer in writers.items() if "request-id" in writer.roles]
         self.timed = [name for name, writer in writers.items() if "processing-ms" in writer.roles]
-        self._headers = [
-            (name, writer) for name, writer in writers.items() if name not in (*self._request_ids, *self.timed)
-        ]
+        self._same = {name: str(writer.constant) for name, writer in writers.items() if writer.constant is not None}
+        known = (*self._request_ids, *self.timed, *self._same)
+        self._headers = [(name, writer) for name, writer in writers.items() if name not in known]
         self._media, schema = next(iter(answer.content.items()), ("", {}))
         self._body = Writer(schema) if self._media else None
         self._event = Writer(answer.events) if answer.events else None
@@ -214,7 +214,9 @@ class _AnswerWriter:
 
     def headers(self, source: Source, asked: Mapping[str, Any], request_id: str) -> dict[str, str]:
         """The documented headers that can be filled."""
-        headers = dict.fromkeys(self._request_ids, request_id)
+        headers = self._same.copy()
+        for name in self._request_ids:
+            headers[name] = request_id
         for name, writer in self._headers:
             try:
                 headers[name] = str(writer.write(source, asked))

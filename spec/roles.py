@@ -209,6 +209,8 @@ class Writer:
         self._schema = schema
         parts = [found for _, found in walk(schema)]
         self.roles = frozenset(found["x-role"] for found in parts if "x-role" in found)
+        #: what is written whatever comes of a request, None where that depends
+        self.constant = None if {"x-role", "x-when"} & schema.keys() else schema.get("const")
         self._conditions = tuple({role: None for found in parts for role in found.get("x-when", ())})
         self._specialised: dict[tuple[Any, ...], _Write] = {}
 

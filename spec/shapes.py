@@ -17,6 +17,7 @@ from spec.language import Schema, types_of
 T = TypeVar("T")
 
 _MEMO_LIMIT = 4096
+_MEMO_TEXT = 256  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Shape:
     properties: Mapping[str, Schema]
     required: frozenset[str]
     closed: bool
+    schema: Schema
+    """All of it, as one schema without conditionals."""
 
     def forbids(self, name: str) -> bool:
         """Whether the property may not be present at all."""
@@ -121,6 +124,7 @@ class ShapeIndex(Generic[T]):
         self._schema = schema
         self._derive = derive
         self.discriminators = discriminators(schema)
+        self._absent = [_ABSENT] * len(self.discriminators)
         self._memo: dict[tuple[Any, ...], T] = {}
         self._fixed: T | None = None if self.discriminators else derive(shape_of(schema, {}))
 
@@ -128,7 +132,7 @@ class ShapeIndex(Generic[T]):
         """What was derived from the shape that holds for this object."""
         if self._fixed is not None:
             return self._fixed
-        values = [value.get(name, _ABSENT) for name in self.discriminators]
+        values = tuple(map(value.get, self.discriminators, self._absent))
         key = (*values, *map(type, values))  # in JSON true is not 1
         try:
             return self._memo[key]
@@ -136,6 +140,8 @@ class ShapeIndex(Generic[T]):
             derived = self._derive(shape_of(self._schema, value))
         except TypeError:  # an unhashable value where a word belongs: a broken message, not worth remembering
             return self._derive(shape_of(self._schema, value))
+        if any(isinstance(value, str | bytes) and len(value) > _MEMO_TEXT for value in values):
+            return derived  # no word a rule looks for is that long, and memory is limited
         if len(self._memo) >= _MEMO_LIMIT:
             self._memo.clear()
         self._memo[key] = derived
@@ -149,7 +155,7 @@ def shape_of(schema: Schema, value: Mapping[str, Any]) -> Shape:
     """The shape of `value`'s object schema, given the properties it has so far."""
     flat = _flatten(schema, value)
     return Shape(
-        flat.get("properties", {}), frozenset(flat.get("required", ())), flat.get("additionalProperties") is False
+        flat.get("properties", {}), frozenset(flat.get("required", ())), flat.get("additionalProperties") is False, flat
     )
 
 

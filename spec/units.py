@@ -205,7 +205,11 @@ def size_rule_reason(rule: Mapping[str, float], text: str) -> str | None:
     return None
 
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+:\S++")
+#: a scheme, a colon and no spaces, said so that every engine of patterns takes it for the same
+URI_PATTERN = (
+    "^[A-Za-z][A-Za-z0-9+.\\-]*:[^\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+$"
+)
+_URI = re.compile(URI_PATTERN)
 
 
 def _is_uri(value: Any) -> bool:
@@ -224,6 +228,8 @@ def _of_text(check: Callable[[str], bool]) -> Callable[[Any], bool]:
     return lambda value: not isinstance(value, str) or check(value)
 
 
+#: formats that a validator can check by itself, by a pattern that says the same as the function
+FORMAT_PATTERNS = {"uri": URI_PATTERN}
 #: formats both validators check with the same function, so that they cannot disagree
 FORMAT_CHECKS: dict[str, Callable[[Any], bool]] = {"uri": _is_uri, "date-time": _of_text(_is_moment)}
 

@@ -8,7 +8,7 @@ property test holds them to it (`tests/test_verdicts.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -30,7 +30,8 @@ from spec import forms
 from spec.contract import Answer, Contract, Operation, Parameter, roles_in
 from spec.language import Schema, types_of
 from spec.messages import Request, Response, Undecodable, decode, is_json
-from spec.units import inward
+from spec.shapes import Shape, ShapeIndex, is_object
+from spec.units import FORMAT_PATTERNS, inward
 from spec.violations import Violation, from_schema_error, quoted_list
 
 
@@ -47,13 +48,56 @@ def cast(parameter: Parameter, text: str) -> Any:
         return text
 
 
+def verdict(operation: Operation, schema: Schema) -> Callable[[Any], bool]:
+    """A schema as a yes-or-no question, asked without calling back into Python where a pattern can do it."""
+    is_valid: Callable[[Any], bool] = operation.compile(_with_patterns(schema)).is_valid
+    return is_valid
+
+
+def _with_patterns(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_with_patterns(item) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    found = {key: _with_patterns(value) for key, value in node.items()}
+    pattern = FORMAT_PATTERNS.get(found["format"]) if isinstance(found.get("format"), str) else None
+    if pattern is not None:
+        del found["format"]
+        found["allOf"] = [*found.get("allOf", ()), {"pattern": pattern}]
+    return found
+
+
+class BodyVerdict:
+    """Whether a body keeps its schema, asked of the shape that holds for it: without conditionals, it is short.
+
+    A property test holds it to the verdict of the whole schema.
+    """
+
+    def __init__(self, operation: Operation, schema: Schema) -> None:
+        self._operation = operation
+        self._known: dict[bytes, Callable[[Any], bool]] = {}
+        self._by_shape = ShapeIndex(schema, self._of) if is_object(schema) else None
+        self._whole = verdict(operation, schema)
+
+    def _of(self, shape: Shape) -> Callable[[Any], bool]:
+        # Many values make one shape, such as every text where one word is looked for.
+        content = orjson.dumps(shape.schema)
+        if content not in self._known:
+            self._known[content] = verdict(self._operation, shape.schema)
+        return self._known[content]
+
+    def __call__(self, value: Any) -> bool:
+        """Yes or no."""
+        return (self._whole if self._by_shape is None or type(value) is not dict else self._by_shape(value))(value)
+
+
 class RequestCheck:
     """Judges requests to one operation."""
 
     def __init__(self, contract: Contract, operation: Operation) -> None:
         self._contract = contract
         self.operation = operation
-        self._bodies = {media: operation.compile(schema).is_valid for media, schema in operation.body.items()}
+        self._bodies = {media: BodyVerdict(operation, schema) for media, schema in operation.body.items()}
         self._parameters = [
             (parameter, operation.compile(parameter.schema).is_valid) for parameter in operation.parameters
         ]
@@ -301,17 +345,18 @@ class ResponseCheck:
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self._compiled: dict[int, tuple[Mapping[str, Any], Any]] = {}
+        self._verdicts: dict[int, tuple[Mapping[str, Any], Callable[[Any], bool]]] = {}
 
     def conforms(self, answer: Answer, media: str, value: Any) -> bool:
         """Whether a body keeps this documented answer's schema; headers are the caller's business."""
         schema = answer.content.get(media)
         if schema is None:
             return not answer.content and value is None
-        return bool(self._validator(schema).is_valid(value))
+        return self._verdict(schema)(value)
 
     def conforms_event(self, answer: Answer, media: str, event: Any) -> bool:
         """Whether one item of a sequence keeps this documented answer's item schema."""
-        return bool(self._validator(answer.items[media]).is_valid(event))
+        return self._verdict(answer.items[media])(event)
 
     def violations(self, response: Response, expected: frozenset[str] = frozenset()) -> list[Violation]:
         """Everything in which a whole answer breaks the contract: status, headers, media type, schema.
@@ -388,6 +433,12 @@ class ResponseCheck:
         nearest = min((found for found in told if found), key=len, default=[])
         prefix = "".join(f"/{part}" for part in path)
         return [replace(found, pointer=prefix + found.pointer) for found in nearest]
+
+    def _verdict(self, schema: Mapping[str, Any]) -> Callable[[Any], bool]:
+        known = self._verdicts.get(id(schema))
+        if known is None:
+            known = self._verdicts[id(schema)] = (schema, verdict(self.operation, schema))
+        return known[1]
 
     def _validator(self, schema: Mapping[str, Any]) -> Any:
         known = self._compiled.get(id(schema))

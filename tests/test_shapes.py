@@ -146,7 +146,7 @@ def test_not_anything_forbids_a_property() -> None:
 
 
 def test_open_shape_forbids_no_unknown_key() -> None:
-    assert not Shape({}, frozenset(), closed=False).forbids("anything")
+    assert not Shape({}, frozenset(), closed=False, schema={}).forbids("anything")
 
 
 def test_model_decides_the_bounds_and_the_defaults() -> None:
@@ -270,3 +270,12 @@ def test_requests_drawn_here_are_of_both_kinds() -> None:
 
     collect()
     assert verdicts == {True, False}
+
+
+def test_shapes_of_long_texts_are_told_but_not_remembered() -> None:
+    schema = {"type": "object", "if": {"properties": {"a": {"const": "x"}}}, "then": {"required": ["b"]}}
+    index = ShapeIndex(schema, lambda shape: shape.required)
+    assert index({"a": "x"}) == {"b"}
+    before = len(index._memo)
+    assert index({"a": "x" * 1000}) == frozenset()
+    assert len(index._memo) == before

@@ -1,13 +1,15 @@
+import re
 import time
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spec.contract import load_contract
 from spec.language import REQUEST_ROLES, RESPONSE_ROLES, STATES, TERMINAL_STATES, walk
-from spec.units import FORMAT_CHECKS, inward, outward, size_rule_format, size_rule_reason
+from spec.units import FORMAT_CHECKS, FORMAT_PATTERNS, inward, outward, size_rule_format, size_rule_reason
 
 FEW = settings(max_examples=40, deadline=None)
 TIMES = ("created", "task-submitted", "task-started", "task-finished")
@@ -286,3 +288,15 @@ def test_checked_formats_judge_texts_only(name: str, good: list[str], bad: list[
     assert [text for text in good if not check(text)] == []
     assert [text for text in bad if check(text)] == []
     assert all(map(check, [None, 5, True, ["x"], {"x": 1}]))
+
+
+@given(
+    st.from_regex(r"[a-z]?[a-z0-9+.\-]{0,3}:?.{0,4}") | st.text(max_size=8) | st.text(" \t\n\x1c\x85\ufeff:ab\u2028")
+)
+@example("a:")
+@example("a:\ufeff")
+@example("a:b\n")
+@example("a:b\x1f")
+def test_a_format_and_its_pattern_say_the_same(text: str) -> None:
+    said = jsonschema_rs.Draft202012Validator({"pattern": FORMAT_PATTERNS["uri"]}).is_valid(text)
+    assert said == FORMAT_CHECKS["uri"](text) == (re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:\S+", text) is not None)
