@@ -63,13 +63,13 @@ def chat_completion(reply: Reply, operation: Operation, _: DriftUse) -> Reply:
         "choices": [{"index": 0, "message": words, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 9, "completion_tokens": 12, "total_tokens": 21},
     }
-    return replace(reply, value=value)
+    return _told_as_json(reply, value)
 
 
 @answers("empty-object-200")
 def empty_object(reply: Reply, operation: Operation, _: DriftUse) -> Reply:
     """`{}` instead of pictures."""
-    return replace(reply, value={}) if _delivers(reply, operation) else reply
+    return _told_as_json(reply, {}) if _delivers(reply, operation) else reply
 
 
 @answers("data-url-inside-b64-json")
@@ -97,6 +97,11 @@ def _delivers(reply: Reply, operation: Operation) -> bool:
         and "prompt" in operation.request_roles
         and bool(operation.response_roles & IMAGE_ROLES)
     )
+
+
+def _told_as_json(reply: Reply, value: Any) -> Reply:
+    """Another body; who does not speak of pictures has no stream of them either."""
+    return replace(reply, media="application/json", value=value)
 
 
 def _put(value: Any, meaning: Meaning, new: Any) -> None:
