@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
+from spec import forms
 from spec.contract import Contract, Operation
-from spec.messages import Request, Undecodable, decode
+from spec.inputs import Inputs
+from spec.language import IMAGE_ROLES
+from spec.messages import Request, Undecodable, is_json
 from spec.roles import Reader
 from spec.validation import request_check
 
@@ -21,6 +25,7 @@ KEY = "{key}"
 WRONG_KEY = "sk-wrong-imageproof-0000000000000000"
 #: problems with the key, not with what is asked
 CREDENTIALS = ("missing-credentials", "invalid-credentials")
+_LONGEST_WORD = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Case:
         )
         if self.body:
             try:
-                request.value = decode(self.body, request.media)
+                request.value = self.operation.decode(self.body, self.media or "")
             except Undecodable:
                 request.value = None
         return request
@@ -118,13 +123,18 @@ class Case:
 
     @property
     def label(self) -> str:
-        """A short name for test ids and tables."""
+        """A short name for test ids and tables; the kind of body where there are several."""
+        kind = f" ({self.request.media})" if len(self.operation.body) > 1 and self.media is not None else ""
         if self.defect is not None:
-            return self.defect.label
+            return self.defect.label + kind
         told = self.request.value if isinstance(self.request.value, dict) else {}
-        words = [f"{name}={value}" for name, value in told.items() if name != "prompt" and isinstance(value, str | int)]
+        words = [f"{name}={value}" for name, value in told.items() if name != "prompt" and _is_short(value)]
         words += [f"{name}={value}" for name, value in self.query.items()]
-        return ", ".join(words) or "plain"
+        return (", ".join(words) or "plain") + kind
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, int) or (isinstance(value, str) and len(value) <= _LONGEST_WORD)
 
 
 @cache
@@ -132,19 +142,47 @@ def _reader(operation: Operation, media: str) -> Reader:
     return Reader(operation.body[media])
 
 
+@cache
+def inputs(operation: Operation, media: str) -> Inputs:
+    """Finds the pictures that bodies of this kind give."""
+    return Inputs(operation.body[media])
+
+
 def json_case(contract: Contract, operation: Operation, value: Any, **more: Any) -> Case:
     """A case whose body is JSON."""
     return Case(contract, operation, orjson.dumps(value), "application/json", **more)
 
 
+def case_of(contract: Contract, operation: Operation, media: str, value: Any, **more: Any) -> Case:
+    """A case whose body is a value in one of the operation's media types: JSON, or a form."""
+    if is_json(media):
+        return Case(contract, operation, orjson.dumps(value), media, **more)
+    parts = forms.parts_of(value)
+    # The boundary follows from the content, so that the same value is the same bytes.
+    boundary = f"imageproof-{sha256(forms.joined(parts, '')).hexdigest()[:24]}"
+    return Case(contract, operation, forms.joined(parts, boundary), f"{media}; boundary={boundary}", **more)
+
+
+def with_value(case: Case, value: Any) -> Case:
+    """The same request with another value in its body."""
+    told = case_of(case.contract, case.operation, case.request.media, value)
+    return replace(case, body=told.body, media=told.media)
+
+
+def makes_pictures(operation: Operation) -> bool:
+    """Whether a request makes pictures, at once or as a task: from a prompt, or from other pictures."""
+    told = operation.response_roles & (IMAGE_ROLES | {"task-id"})
+    return bool(told and operation.request_roles & {"prompt", "input-image"})
+
+
 def expected_images(case: Case) -> int:
     """How many pictures a case costs where the contract is kept."""
-    return 0 if case.defect is not None or "prompt" not in case.asked else most_images(case)
+    return 0 if case.defect is not None else most_images(case)
 
 
 def most_images(case: Case) -> int:
-    """How many pictures a case could cost where the contract is not kept."""
-    if not {"prompt", "count"} & case.asked.keys():
+    """How many pictures a case could cost where the contract is not kept; none for a body nobody can read."""
+    if not makes_pictures(case.operation) or not case.asked.keys() & {"prompt", "count", "input-image"}:
         return 0
     told = case.asked.get("count", 1)
     return max(told, 1) if isinstance(told, int) and not isinstance(told, bool) else 1

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from contract_tests.cases import Case
+from contract_tests.cases import Case, makes_pictures
 from contract_tests.seen import Seen
+from contract_tests.streams import Event, read
+from spec.events import MEDIA_TYPE as EVENT_STREAM
 from spec.language import IMAGE_ROLES, STATES
 from spec.messages import Response
 from spec.roles import Meaning, Reader
@@ -21,7 +23,7 @@ class Exchange:
     """One request and its answer. `sent_headers` are redacted; `at` is Unix seconds, `seconds` how long it took.
 
     `asked` is what the answer has to deliver: for a poll that is what the submit asked. `pictures` are filled in by the
-    provider, `polls` too where the answer was a task.
+    provider, `unfinished` too where they came in a stream, and `polls` where the answer was a task.
     """
 
     case: Case
@@ -34,6 +36,7 @@ class Exchange:
     parent: Exchange | None = None
     polls: list[Exchange] = field(default_factory=list)
     pictures: Sequence[Seen] = ()
+    unfinished: Sequence[Seen] = ()
     gave_up: str = ""
 
     @cached_property
@@ -52,14 +55,43 @@ class Exchange:
         expected = frozenset({"task-id"}) if self.wants_task else IMAGE_ROLES
         return _check(self.case).violations(self.response, expected)
 
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is an event stream."""
+        return self.succeeded and self.response.media == EVENT_STREAM
+
+    @property
+    def wants_stream(self) -> bool:
+        """Whether an event stream is what this request asked for."""
+        return self.case.operation.success.events is not None and self.asked.get("stream") is True
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """The events of a stream, each with what it is and what it means; empty where the answer is none."""
+        schema = self.case.operation.success.events
+        return read(self.response.body, schema, _check(self.case)) if self.streams and schema is not None else []
+
+    def events_of(self, kind: str) -> list[Event]:
+        """The events of a kind: partial, completed, failure or other."""
+        return [event for event in self.events if event.kind == kind]
+
+    @property
+    def failed_midway(self) -> bool:
+        """Whether a stream says that the request has failed after all."""
+        return bool(self.events_of("failure"))
+
     @cached_property
     def meanings(self) -> list[Meaning]:
-        """Every meaning in the answer, read with the schema of a success."""
+        """Every meaning in the answer, read with the schema of a success; of a stream, in its finished picture."""
+        if self.events:
+            return [meaning for event in self.events_of("completed") for meaning in event.meanings]
         return list(self._read(self.case.operation.success.content.values()))
 
     @cached_property
     def error_meanings(self) -> list[Meaning]:
-        """Every meaning in the answer, read with the schemas of documented errors."""
+        """Every meaning in the answer, read with the schemas of documented errors; of a stream, in its failures."""
+        if self.events:
+            return [meaning for event in self.events_of("failure") for meaning in event.meanings]
         schemas = [
             schema
             for status, answer in self.case.operation.answers.items()
@@ -88,6 +120,8 @@ class Exchange:
     def is_error_body(self) -> bool:
         """Whether the body is a documented error and no documented success, whatever the status."""
         operation, value = self.case.operation, self.response.value
+        if self.streams:
+            return False
         if any(meaning.role in IMAGE_ROLES or meaning.role.startswith("task-") for meaning in self.meanings):
             return False
         check = _check(self.case)
@@ -107,6 +141,11 @@ class Exchange:
     def image_meanings(self) -> list[Meaning]:
         """The meanings that stand for pictures, in the order they appear."""
         return [meaning for meaning in self.meanings if meaning.role in IMAGE_ROLES]
+
+    @property
+    def unfinished_meanings(self) -> list[Meaning]:
+        """The meanings that stand for unfinished pictures of a stream."""
+        return [m for event in self.events_of("partial") for m in event.meanings if m.role in IMAGE_ROLES]
 
     @property
     def pictures_delivered(self) -> int:
@@ -147,7 +186,7 @@ class Exchange:
             return False
         if "task-status" in self.case.operation.response_roles:
             return self.state == "succeeded"
-        return not self.wants_task and "prompt" in self.asked
+        return not self.wants_task and not self.failed_midway and makes_pictures(self.case.operation)
 
 
 def place_of(pointer: str) -> str:

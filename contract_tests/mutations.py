@@ -11,15 +11,27 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import orjson
 from hypothesis import strategies as st
 
-from contract_tests.cases import WRONG_KEY, Case, Defect
-from contract_tests.strategies import cases, pinned_values
+from contract_tests.cases import WRONG_KEY, Case, Defect, inputs, with_value
+from contract_tests.pictures import (
+    Picture,
+    as_value,
+    bytes_given,
+    instead,
+    measured,
+    possible,
+    spoiled,
+    takes_picture,
+)
+from contract_tests.strategies import alternatives, cases, pinned_values, replaced
 from spec.contract import Contract, Operation
+from spec.forms import FILE, File
+from spec.inputs import Input, broken, reason_against, violation
 from spec.language import Schema
+from spec.messages import is_json
 from spec.shapes import is_object, shape_of
-from spec.validation import cast, parameter_text, request_check
+from spec.validation import cast, parameter_text, request_check, undecodable_reason
 from spec.violations import Violation
 
 _OTHER_TYPES: dict[str, Any] = {
@@ -32,6 +44,8 @@ _OTHER_TYPES: dict[str, Any] = {
 }
 _UNKNOWN_KEY = "imageproof_unknown"
 _NO_SUCH_VALUE = "imageproof-no-such-value"
+_NO_SUCH_MEDIA = "application/x-imageproof"
+_MOST_BYTES = 100_000  # a limit above is not broken: nobody's line shall carry megabytes to be refused
 
 
 def defects(contract: Contract, operation: Operation) -> st.SearchStrategy[Case]:
@@ -53,6 +67,7 @@ def labelled(case: Case) -> Case | None:
         code = problem.fields.get("error-code")
         return replace(case, defect=Defect("invalid-credentials", "", reason, problem.status, code))
     violations = request_check(case.contract, case.operation).explain(case.request)
+    violations = violations or [found for found, _ in unfit_pictures(case)]
     if len({(violation.location, violation.param) for violation in violations}) != 1:
         return None
     first = violations[0]
@@ -64,8 +79,10 @@ def labelled(case: Case) -> Case | None:
 def _rule(violation: Violation) -> str:
     """The rule that is broken, whatever value breaks it: `maximum 10`."""
     facts = violation.facts
-    if violation.keyword == "x-size-rule":
+    if violation.keyword in ("x-size-rule", "x-picture"):
         return f"{violation.keyword} {violation.reason}"
+    if violation.keyword == "enum" and facts.get("value") == "":
+        return "enum of no text at all"
     limit = facts.get("limit", facts.get("allowed", facts.get("expected") if violation.keyword == "type" else ""))
     return f"{violation.keyword} {limit}".strip()
 
@@ -85,13 +102,42 @@ def breaches(case: Case) -> frozenset[Any]:
     if request.media not in case.operation.body:
         return frozenset({*found, ("media-type", bool(request.body))})
     if request.value is None:
-        return frozenset({*found, ("body", bool(request.body), b"NaN" in request.body)})
+        # JSON says where it breaks off, which is another place each time; what matters is that it does.
+        why = b"NaN" in request.body if is_json(request.media) else undecodable_reason(case.operation, request)
+        return frozenset({*found, (request.media, bool(request.body), why)})
     for error in _compiled(case.operation, request.media).iter_errors(request.value):
         place = tuple(error.schema_path)
         # A size rule is one keyword with several reasons; `required` and `additionalProperties` name no parameter.
         detail = error.message if place[-1] in ("format", "required", "additionalProperties") else ""
-        found.add((place, detail))
+        found.add((place, detail or error.instance == ""))
+    if not found:
+        found.update((one.param, field) for one, field in unfit_pictures(case))
     return frozenset(found)
+
+
+def unfit_pictures(case: Case) -> Iterator[tuple[Violation, str]]:
+    """The pictures in a body that break the contract's rules for them, each with the field of the rule it breaks.
+
+    Pictures that only the provider can see (a link, the name of a file) are taken as they should be.
+    """
+    if not isinstance(case.request.value, dict):
+        return
+    first: dict[str, Picture] = {}
+    for one in inputs(case.operation, case.request.media)(case.request.value):
+        data = bytes_given(one.value)
+        if data is None:
+            continue
+        picture = measured(data)
+        if picture is None:
+            yield broken(one, "these bytes are no picture"), "decodes"
+        elif found := violation(one, picture, first):
+            yield found, _broken_field(one, picture, first)
+        else:
+            first.setdefault(one.role, picture)
+
+
+def _broken_field(one: Input, picture: Picture, first: Mapping[str, Picture]) -> str:
+    return next(field for field in one.rule if reason_against({field: one.rule[field]}, picture, first))
 
 
 def _broken_parameters(case: Case) -> Iterator[Any]:
@@ -109,17 +155,47 @@ def mutants(case: Case) -> Iterator[Case]:
     if case.operation.secured:
         yield replace(case, credential=None)
         yield replace(case, credential=WRONG_KEY)
+    yield from _broken_paths(case)
     yield from _broken_queries(case)
     if not case.body:
         return
     yield replace(case, media="text/plain")
     yield replace(case, body=b"")
+    yield from _broken_json(case) if is_json(case.request.media) else _broken_form(case)
+    value, schema = case.request.value, case.operation.body[case.request.media]
+    if isinstance(value, dict):
+        yield from (with_value(case, broken_value) for broken_value in _broken_objects(schema, value))
+        yield from (with_value(case, broken_value) for broken_value in _broken_pictures(case))
+
+
+def _broken_json(case: Case) -> Iterator[Case]:
     yield replace(case, body=case.body[:-1])
     yield replace(case, body=case.body.replace(b"{", b'{"n":NaN,', 1))
     yield replace(case, body=b"[1, 2]")
-    if isinstance(case.request.value, dict):
-        for value in _broken_objects(case.operation.body[case.request.media], case.request.value):
-            yield replace(case, body=orjson.dumps(value))
+
+
+def _broken_form(case: Case) -> Iterator[Case]:
+    yield replace(case, body=case.body[: len(case.body) * 2 // 3])
+    yield replace(case, media=case.request.media)  # without its boundary
+    for name, inner in case.operation.body[case.request.media].get("properties", {}).items():
+        if "enum" in inner:
+            yield with_value(case, {**case.request.value, name: ""})  # how browsers send what was not filled in
+
+
+def _broken_pictures(case: Case) -> Iterator[Any]:
+    """Bodies with one picture that is none, or that breaks one field of its rule."""
+    for one in inputs(case.operation, case.request.media)(case.request.value):
+        picture = measured(bytes_given(one.value) or b"")
+        for data in spoiled(picture, one.rule).values() if picture is not None else ():
+            yield replaced(case.request.value, one.param, instead(one.value, data))
+
+
+def _broken_paths(case: Case) -> Iterator[Case]:
+    for parameter in case.operation.parameters:
+        if parameter.location == "path":
+            for value in _broken_values(parameter.schema, None):
+                if isinstance(value, str) and value.isprintable() and value:  # or it is another path
+                    yield replace(case, path_parameters={**case.path_parameters, parameter.name: value})
 
 
 def _broken_queries(case: Case) -> Iterator[Case]:
@@ -138,13 +214,17 @@ def _broken_objects(schema: Schema, value: dict[str, Any]) -> Iterator[dict[str,
         yield {key: inner for key, inner in value.items() if key != name}
     if shape.closed:
         yield {**value, _UNKNOWN_KEY: 1}
+    if either := alternatives(schema):
+        names = frozenset().union(*either)
+        yield {key: inner for key, inner in value.items() if key not in names}
+        yield {**value, **{name: sample(shape.properties[name]) for name in sorted(names - value.keys())}}
     for name, inner in shape.properties.items():
         if shape.forbids(name):
             yield {**value, name: sample(_without_not(schema, name))}
             continue
         elsewhere = [other for other in pinned_values(schema, name) if other not in inner.get("enum", [other])]
-        for broken in (*_broken_values(inner, value.get(name)), *elsewhere):
-            yield {**value, name: broken}
+        for other in (*_broken_values(inner, value.get(name)), *elsewhere):
+            yield {**value, name: other}
 
 
 def _without_not(schema: Schema, name: str) -> Schema:
@@ -155,6 +235,8 @@ def _without_not(schema: Schema, name: str) -> Schema:
 
 def sample(schema: Schema) -> Any:
     """One value that keeps a property's schema, with everything in it that can be; the same one each time."""
+    if takes_picture(schema):
+        return as_value(possible(schema)[0], schema)
     if "const" in schema:
         return schema["const"]
     listed = [value for value in schema.get("enum", ()) if value is not None]
@@ -171,8 +253,10 @@ def sample(schema: Schema) -> Any:
         case "array":
             return [sample(schema["items"])] * max(schema.get("minItems", 1), 1)
         case "object":
-            shape = shape_of(schema, {})
-            return {name: sample(inner) for name, inner in shape.properties.items() if not shape.forbids(name)}
+            shape, either = shape_of(schema, {}), alternatives(schema)
+            others = frozenset().union(*either[1:]) - either[0] if either else frozenset()
+            left = [name for name in shape.properties if not shape.forbids(name) and name not in others]
+            return {name: sample(shape.properties[name]) for name in left}
     return "x" * max(schema.get("minLength", 1), 1)
 
 
@@ -183,12 +267,14 @@ def _types(schema: Schema) -> list[str]:
 
 def _broken_values(schema: Schema, value: Any) -> Iterator[Any]:
     """Values that break one constraint of a property each; `value` is what it has now."""
+    if FILE in schema:
+        yield from _broken_files(schema, value)
+        return
     named, types = schema.get("type", ()), _types(schema)
     if types and "null" not in named:
         yield None
     yield from (_OTHER_TYPES[kind] for kind in types[:1])
-    if "integer" in types:
-        yield 1.5
+    yield from (1.5, "two") if "integer" in types else ()
     if "enum" in schema or "const" in schema:
         yield from _unlisted(schema, types)
     for keyword, breaks in _BREAKS.items():
@@ -199,9 +285,22 @@ def _broken_values(schema: Schema, value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         yield from _broken_objects(schema, value)
     elif isinstance(value, list) and "items" in schema:
-        yield from ([*value[:-1], broken] for broken in _broken_values(schema["items"], value[-1] if value else None))
-        if "maxItems" in schema:
-            yield (value or [sample(schema["items"])]) * (schema["maxItems"] + 1)
+        yield from _broken_lists(schema, value)
+
+
+def _broken_lists(schema: Schema, value: list[Any]) -> Iterator[list[Any]]:
+    """A list whose last item is broken, and one that is too long."""
+    last = value[-1] if value else None
+    yield from ([*value[:-1], other] for other in _broken_values(schema["items"], last))
+    if "maxItems" in schema:
+        yield (value or [sample(schema["items"])]) * (schema["maxItems"] + 1)
+
+
+def _broken_files(schema: Schema, value: Any) -> Iterator[Any]:
+    """A text where a file belongs, and a file that calls itself something else."""
+    file = value if isinstance(value, File) else sample(schema)
+    yield "none"
+    yield File(file.data, file["filename"], _NO_SUCH_MEDIA)
 
 
 def _unlisted(schema: Schema, types: list[str]) -> Iterator[Any]:
@@ -238,7 +337,7 @@ _BREAKS: dict[str, Callable[[Any], Iterable[Any]]] = {
     "minimum": lambda limit: [limit - 1],
     "maximum": lambda limit: [limit + 1],
     "minLength": lambda limit: ["x" * (limit - 1)] if limit else [],
-    "maxLength": lambda limit: ["x" * (limit + 1)],
+    "maxLength": lambda limit: ["x" * (limit + 1)] if limit < _MOST_BYTES else [],
     "minItems": lambda limit: [[]] if limit else [],
     "pattern": lambda _: ["\u0000"],
     "x-size-rule": _sizes_out_of,

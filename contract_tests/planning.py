@@ -8,7 +8,7 @@ size with format ...), with as few pictures as possible.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from contract_tests import backend
 from contract_tests.cases import CREDENTIALS, Case, most_images
 from contract_tests.mutations import breaches, labelled, mutants, sample
-from contract_tests.strategies import at_default, body_plan, boundary_sizes, cases, pinned_values, pixels
+from contract_tests.strategies import Allowed, at_default, body_plan, boundary_sizes, cases, pinned_values, pixels
 from spec.contract import Contract, Operation
 from spec.language import Schema, walk
 from spec.shapes import discriminators, is_object, shape_of
@@ -26,7 +26,8 @@ from spec.units import parse_size, size_text
 _PER_MODEL = 5  # cases drawn of each to choose from
 _TRIES = 3  # of one constraint, where something else is broken with it
 _COVERED_ROLES = ("model", "size", "quality", "output-format", "background", "delivery", "count", "style")
-_CENTRAL_ROLES = frozenset({"output-format", "background", "delivery", "count", "aspect"})
+_CENTRAL_ROLES = frozenset({"output-format", "background", "delivery", "count", "aspect", "body"})
+_PARTIALS = (2, 0, 3)  # unfinished pictures asked for in streams
 
 
 def collect(strategies: Sequence[st.SearchStrategy[Case]], rounds: int, seed_: int) -> list[Case]:
@@ -53,26 +54,30 @@ def collect(strategies: Sequence[st.SearchStrategy[Case]], rounds: int, seed_: i
 
 
 def refusals(contract: Contract, operation: Operation, seed_: int) -> list[Case]:
-    """One case for every constraint of the contract on requests to this operation, what could cost least first."""
+    """One case for every constraint of the contract on requests to this operation, what could cost least first.
+
+    A constraint that bodies of several media types share is broken in the first of them.
+    """
     found: dict[Any, Case] = {}
-    tries: dict[Any, int] = {}
-    for valid in _to_be_broken(contract, operation, seed_):
-        for mutant in mutants(valid):
-            broken = breaches(mutant)
-            if not broken or tries.get(broken, 0) >= _TRIES:
-                continue
-            case = labelled(mutant)
-            tries[broken] = tries.get(broken, 0) + 1 if case is None else _TRIES
-            if case is not None and case.defect is not None:
-                found.setdefault((case.defect.problem, case.defect.param, case.defect.rule or broken), case)
+    for media in operation.body or (None,):
+        tries: dict[Any, int] = {}
+        for valid in _to_be_broken(contract, operation, media, seed_):
+            for mutant in mutants(valid):
+                broken = breaches(mutant)
+                if not broken or tries.get(broken, 0) >= _TRIES:
+                    continue
+                case = labelled(mutant)
+                tries[broken] = tries.get(broken, 0) + 1 if case is None else _TRIES
+                if case is not None and case.defect is not None:
+                    found.setdefault((case.defect.problem, case.defect.param, case.defect.rule or broken), case)
     return sorted(found.values(), key=_could_cost)
 
 
-def _to_be_broken(contract: Contract, operation: Operation, seed_: int) -> list[Case]:
+def _to_be_broken(contract: Contract, operation: Operation, media: str | None, seed_: int) -> list[Case]:
     """Valid cases that between them reach every rule of the body: each model, deciding value and inner object."""
-    if not operation.body:
+    if media is None:
         return collect([cases(contract, operation)], 1, seed_)
-    schema = next(iter(operation.body.values()))
+    schema = operation.body[media]
     pins: list[dict[str, Any]] = [{}]
     for name in (*_names_of_role(schema, "model"), *discriminators(schema)):
         listed = pinned_values(schema, name) or [sample(schema["properties"][name])]
@@ -82,9 +87,9 @@ def _to_be_broken(contract: Contract, operation: Operation, seed_: int) -> list[
         for name, inner in schema.get("properties", {}).items()
         if is_object(inner) or "items" in inner
     ]
-    plan = body_plan(operation)
-    found = collect([cases(contract, operation, pin, least=True) for pin in pins if plan.possible(pin)], 1, seed_)
-    return sorted(found, key=lambda case: len(case.body))
+    plan = body_plan(operation, media)
+    reached = [cases(contract, operation, pin, least=True, media=media) for pin in pins if plan.possible(pin)]
+    return sorted(collect(reached, 1, seed_), key=lambda case: len(case.body))
 
 
 def _could_cost(case: Case) -> tuple[float, str, str]:
@@ -106,32 +111,70 @@ def coverage(
     """
     if not operation.body:
         return collect([cases(contract, operation)], 1, seed_)
-    schema = next(iter(operation.body.values()))
     allowed = at_default(operation, unavailable)
-    each: list[dict[str, Any]] = [{}]
-    for name in _names_of_role(schema, "model"):
-        listed = tuple(models) or tuple(pinned_values(schema, name))
-        if listed:
-            each, allowed = [{name: model} for model in listed], (*allowed, (name, listed))
-    plan = body_plan(operation, allowed)
+    drafts = [_draft(contract, operation, media, seed_, tuple(models), allowed) for media in operation.body]
+    first, plain, candidates = (list(chain.from_iterable(parts)) for parts in zip(*drafts, strict=True))
+    if not plain:  # none of the models asked for can do it
+        return []
+    begin = {case.key: case for case in (min(first or plain, key=_cost), min(plain, key=_cost))}  # may be the same
+    return _greedy(list(begin.values()), candidates)
+
+
+def _draft(
+    contract: Contract, operation: Operation, media: str, seed_: int, models: tuple[str, ...], allowed: Allowed
+) -> tuple[list[Case], list[Case], list[Case]]:
+    """Cases of one media type to choose from: the customary ones, the shortest ones, and all."""
+    schema = operation.body[media]
+    each, allowed = _each_model(schema, models, allowed)
+    plan = body_plan(operation, media, allowed)
     each = [pin for pin in each if plan.possible(pin)]
     pairs = ({**model, **pin} for pin in _pins(schema) for model in each)
-    pins = [pin for pin in (*_size_pins(schema), *pairs) if plan.possible(pin)]
-    plain = collect([cases(contract, operation, pin, True, allowed) for pin in each], 1, seed_)
-    candidates = [
-        *plain,
-        *collect([cases(contract, operation, pin, True, allowed) for pin in pins], 1, seed_),
-        *collect([cases(contract, operation, pin, False, allowed) for pin in each], _PER_MODEL, seed_),
-    ]
+    # Any model may show a size; but one left out is the provider's own choice, perhaps none of those asked for.
+    sized = ({**model, **pin} for pin in _size_pins(schema) for model in (each if models else [{}]))
+    pins = [pin for pin in (*sized, *pairs) if plan.possible(pin)]
     customary = [pin for pin in (_customary(schema, pin) for pin in each) if plan.possible(pin)]
-    first = collect([cases(contract, operation, pin, True, allowed) for pin in customary], 1, seed_) or plain
-    begin = {case.key: case for case in (min(first, key=_cost), min(plain, key=_cost))}  # may be one and the same
-    return _greedy(list(begin.values()), candidates)
+
+    def drawn(pins: Iterable[dict[str, Any]], least: bool = True, rounds: int = 1) -> list[Case]:
+        return collect([cases(contract, operation, pin, least, allowed, media) for pin in pins], rounds, seed_)
+
+    plain = drawn(each)
+    return drawn(customary), plain, [*plain, *drawn(pins), *drawn(each, False, _PER_MODEL)]
+
+
+def _each_model(schema: Schema, models: tuple[str, ...], allowed: Allowed) -> tuple[list[dict[str, Any]], Allowed]:
+    """One pin per model that may be asked for, and what is allowed then."""
+    each: list[dict[str, Any]] = [{}]
+    for name in _names_of_role(schema, "model"):
+        listed = models or tuple(pinned_values(schema, name))
+        if listed:
+            each, allowed = [{name: model} for model in listed], (*allowed, (name, listed))
+    return each, allowed
+
+
+def streamed(contract: Contract, operation: Operation, seed_: int, models: Iterable[str] = ()) -> list[Case]:
+    """Valid requests for event streams: one small picture each, with and without unfinished ones on the way."""
+    found: list[Case] = []
+    for media, schema in operation.body.items():
+        each, allowed = _each_model(schema, tuple(models), ())
+        plan = body_plan(operation, media, allowed)
+        wanted = [
+            _customary(schema, {**pin, **_said(schema, "stream", True), **_said(schema, "partial-count", partials)})
+            for partials in _PARTIALS
+            for pin in each
+        ]
+        pins = [pin for pin in wanted if plan.possible(pin)]
+        found += collect([cases(contract, operation, pin, True, allowed, media) for pin in pins], 1, seed_)
+    found = [case for case in found if case.asked.get("stream") is True]
+    return _greedy([min(found, key=_cost)], found) if found else []
+
+
+def _said(schema: Schema, role: str, value: Any) -> dict[str, Any]:
+    return dict.fromkeys(_names_of_role(schema, role), value)
 
 
 def _customary(schema: Schema, pin: dict[str, Any]) -> dict[str, Any]:
     """One small picture, count and size said: accepted even where they are demanded, and its pixels can be judged."""
-    told = {**pin, **dict.fromkeys(_names_of_role(schema, "count"), 1)}
+    told = {**pin, **_said(schema, "count", 1)}
     for name in _names_of_role(schema, "size"):
         listed = [parse_size(text) for text in shape_of(schema, told).properties[name].get("enum", ()) if text]
         fixed = [size for size in listed if isinstance(size, tuple)] or [(1024, 1024)]
@@ -177,6 +220,10 @@ def _greedy(chosen: list[Case], candidates: list[Case]) -> list[Case]:
 def shows(case: Case) -> frozenset[Any]:
     """What a case shows: each asked value, and each pair of them."""
     told = [(role, case.asked[role]) for role in _COVERED_ROLES if case.asked.get(role) is not None]
+    if len(case.operation.body) > 1:
+        told.append(("body", case.request.media))
+    if case.asked.get("stream") is True:
+        told.append(("partial-count", case.asked.get("partial-count")))
     size = case.asked.get("size")
     aspect = []
     if isinstance(size, tuple):

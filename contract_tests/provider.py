@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any, Self, TypeVar
@@ -24,9 +24,11 @@ from contract_tests.cases import KEY, Case, expected_images, most_images
 from contract_tests.exchange import Exchange
 from contract_tests.secrets import Redactor
 from contract_tests.seen import Seen, decode_base64, look, unreachable
+from spec import events
 from spec.contract import Contract, Operation
 from spec.language import TERMINAL_STATES
 from spec.messages import Response, Undecodable, decode, is_json, media_type
+from spec.roles import Meaning
 
 T = TypeVar("T")
 _LARGEST_ANSWER = 256 * 1024 * 1024
@@ -216,6 +218,8 @@ class Provider:
                 value = decode(body, "application/json")
             except Undecodable:
                 value = None
+        elif response.media == events.MEDIA_TYPE:
+            value = events.parse(body).events
         response.value = self.redact.value(value)
         full = str(URL(url).with_query(dict(case.query))) if case.query else url
         exchange = Exchange(
@@ -228,13 +232,17 @@ class Provider:
             self.ledger.requests,
             parent,
         )
-        if exchange.succeeded and exchange.image_meanings:
-            # The link as it came: where it repeats the key, the redacted one leads nowhere.
-            exchange.pictures = [
-                self._redacted(self._look(meaning.role, meaning.pointer, _at(value, meaning.pointer) or meaning.raw))
-                for meaning in exchange.image_meanings
-            ]
+        if exchange.succeeded:
+            exchange.pictures = self._look_at_all(exchange.image_meanings, value)
+            exchange.unfinished = self._look_at_all(exchange.unfinished_meanings, value)
         return exchange
+
+    def _look_at_all(self, found: Iterable[Meaning], value: Any) -> list[Seen]:
+        # The link as it came: where it repeats the key, the redacted one leads nowhere.
+        return [
+            self._redacted(self._look(meaning.role, meaning.pointer, _at(value, meaning.pointer) or meaning.raw))
+            for meaning in found
+        ]
 
     async def _request(
         self,
@@ -329,7 +337,10 @@ class Provider:
         return None
 
     def lacks(self, contract: Contract, operation: Operation) -> bool:
-        """Whether an optional operation is absent: it answers as a path nobody has does. Costs nothing."""
+        """Whether an optional operation is absent: it answers as a path nobody has does.
+
+        A request without a body asks for nothing, so it costs nothing; who delivers all the same is counted.
+        """
         if operation.optional_because is None:
             return False
         name = (contract.name, operation.id)
@@ -340,10 +351,13 @@ class Provider:
             probe = Case(contract, operation, path_parameters=parameters)
             nowhere = Case(contract, replace(operation, path="/v1/imageproof/no-such-path"))
             try:
-                there, not_there = (self._send(case, None).response for case in (probe, nowhere))
+                answers = [self._send(case, None) for case in (probe, nowhere)]
             except CouldNotLook as error:
                 self._silence.append(str(error))
                 raise
+            for answer in answers:
+                self.ledger.charge(answer.pictures_delivered if answer.succeeded else 0)
+            there, not_there = (answer.response for answer in answers)
             nothing = there.status in (404, 405, 501) or there.media == "text/html"  # a gateway's own web page
             known = self._absent[name] = nothing and _signature(there) == _signature(not_there)
         return known
@@ -373,7 +387,9 @@ class _Memo:
 
 
 def _bytes_of(exchange: Exchange) -> int:
-    return 2 * len(exchange.response.body) + sum(len(picture.data) for picture in exchange.pictures)
+    return 2 * len(exchange.response.body) + sum(
+        len(picture.data) for picture in (*exchange.pictures, *exchange.unfinished)
+    )
 
 
 def _signature(response: Response) -> tuple[int, Any]:

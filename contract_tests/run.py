@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract_tests.budget import BudgetSpent, Ledger
-from contract_tests.cases import Case
+from contract_tests.cases import Case, makes_pictures
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
 from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
@@ -140,26 +140,30 @@ def unlisted(contracts: Iterable[Contract], models: Iterable[str]) -> tuple[str,
     return tuple(model for model in models if listed and model not in listed)
 
 
-def unavailable_roles(operation: Operation) -> frozenset[str]:
-    """Roles a case must leave at their default because the contract documents no answer for them."""
-    media = operation.success.content
-    return frozenset() if "text/event-stream" in media else frozenset({"stream", "partial-count"})
-
-
 def delivers(operation: Operation) -> bool:
-    """Whether the operation can answer a prompt with its pictures."""
-    return "prompt" in operation.request_roles and bool(operation.response_roles & IMAGE_ROLES)
+    """Whether the operation can answer with the pictures it makes."""
+    return makes_pictures(operation) and bool(operation.response_roles & IMAGE_ROLES)
+
+
+def streams(operation: Operation) -> bool:
+    """Whether the operation can answer with events when asked to."""
+    return delivers(operation) and "stream" in operation.request_roles and operation.success.events is not None
 
 
 def submits(operation: Operation) -> bool:
-    """Whether the operation can answer a prompt with a task: when asked to, or always."""
+    """Whether the operation can answer with a task: when asked to, or always."""
     asked_to = "async" in operation.request_roles or not operation.response_roles & IMAGE_ROLES
-    return asked_to and "prompt" in operation.request_roles and "task-id" in operation.response_roles
+    return asked_to and makes_pictures(operation) and "task-id" in operation.response_roles
 
 
 def looks_up(operation: Operation) -> bool:
     """Whether the operation asks about a task by its id."""
     return "task-id" in operation.request_roles
+
+
+def tells_models(operation: Operation) -> bool:
+    """Whether the operation tells which models there are, or of one of them."""
+    return "listed-model" in operation.response_roles
 
 
 def operations_of(contracts: Iterable[Contract]) -> list[tuple[Contract, Operation]]:

@@ -16,10 +16,15 @@ from typing import Any
 import jsonschema_rs
 from hypothesis import strategies as st
 
-from contract_tests.cases import Case, json_case
+from contract_tests.cases import Case, case_of, inputs
+from contract_tests.pictures import Picture, as_value, bytes_given, instead, measured, possible, resized, takes_picture
+from contract_tests.pictures import drawn as picture_bytes
 from spec.contract import Contract, Operation, Parameter
+from spec.forms import FILE
+from spec.forms import MEDIA_TYPE as FORM
 from spec.language import EXTENSIONS, Schema, types_of
-from spec.shapes import Shape, ShapeIndex, is_object, merge
+from spec.messages import is_json
+from spec.shapes import Shape, ShapeIndex, condition, is_object, merge
 from spec.units import parse_size, size_rule_reason
 
 PROMPTS = (
@@ -36,7 +41,7 @@ _LINKS = ("https://example.com/picture.png", "https://example.com/a/b.webp?size=
 #: property of a body -> the only values it may have, as a hashable
 Allowed = tuple[tuple[str, tuple[Any, ...]], ...]
 _NOTES = {"title", "description", "default", "examples", "deprecated", "contentEncoding", "contentMediaType"}
-_ANYWHERE = _NOTES | EXTENSIONS | {"type", "enum", "const", "anyOf", "oneOf", "allOf"}
+_ANYWHERE = _NOTES | EXTENSIONS | {FILE, "type", "enum", "const", "anyOf", "oneOf", "allOf"}
 #: JSON type -> the keywords its strategy keeps
 _KEPT: dict[str, frozenset[str]] = {
     "null": frozenset(),
@@ -48,11 +53,14 @@ _KEPT: dict[str, frozenset[str]] = {
     "object": frozenset({"properties", "required", "additionalProperties", "if", "then", "else"}),
 }
 _PATTERN_AND = ("minLength", "maxLength", "format")
+_MOST_PICTURES = 3  # in one list: more would only be more bytes
 
 
 def values(schema: Schema) -> st.SearchStrategy[Any]:
     """Values that keep `schema`. Raises NotImplementedError for a schema no strategy is written for."""
     schema = _flat(schema)
+    if takes_picture(schema):
+        return st.sampled_from([as_value(picture, schema) for picture in possible(schema)])
     types = _types(schema)
     _refuse_unknown(schema, types)
     if "const" in schema:
@@ -126,10 +134,18 @@ def _of_type(name: str, schema: Schema) -> st.SearchStrategy[Any]:
             return _strings(schema)
         case "array":
             least = schema.get("minItems", 0)
-            return st.lists(values(schema["items"]), min_size=least, max_size=schema.get("maxItems", least + 4))
+            most = schema.get("maxItems", least + 4)
+            if holds_picture(schema["items"]):
+                most = min(most, max(least, _MOST_PICTURES))
+            return st.lists(values(schema["items"]), min_size=least, max_size=most)
         case "object":
             return objects(schema)
     raise NotImplementedError(f"no strategy for type {name!r}")
+
+
+def holds_picture(schema: Schema) -> bool:
+    """Whether a value of this schema is a picture or an object with one in it."""
+    return takes_picture(schema) or any(map(holds_picture, schema.get("properties", {}).values()))
 
 
 def _strings(schema: Schema) -> st.SearchStrategy[str]:
@@ -220,10 +236,20 @@ class ObjectPlan:
         self._domains = {name: domain for name in self.deciding if (domain := _domain(schema, name)) is not None}
         self._may_begin = compiled(_without_required(schema)).is_valid
         self._completes: dict[tuple[Any, ...], bool] = {}
+        self._alternatives, self._holds_picture = alternatives(schema), holds_picture(schema)
 
     def possible(self, fixed: Mapping[str, Any]) -> bool:
         """Whether there is any object with these properties."""
         return self.can_be_completed(fixed, {})
+
+    def alternative(self, draw: st.DrawFn, drawn: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
+        """Of alternatives that demand one property or another: what one demands, and what only the others do."""
+        if not self._alternatives:
+            return frozenset(), frozenset()
+        begun = [names for names in self._alternatives if names & drawn.keys()]
+        # Of two names for one picture the first: nobody but the provider knows the names of its files.
+        chosen = draw(st.sampled_from(begun or self._alternatives[: 1 if self._holds_picture else None]))
+        return chosen, frozenset().union(*self._alternatives) - chosen
 
     def shape(self, drawn: Mapping[str, Any]) -> Shape:
         """The shape that holds for what is drawn so far."""
@@ -262,6 +288,13 @@ class ObjectPlan:
         return bool(self._may_begin({**known, **present}))
 
 
+def alternatives(schema: Schema) -> list[frozenset[str]]:
+    """The sets of properties of which an object has to have one."""
+    then = schema["then"] if "then" in schema and condition(schema["if"])({}) else {}
+    branches = [branch for part in (schema, then) for key in ("oneOf", "anyOf") for branch in part.get(key, ())]
+    return [frozenset(branch["required"]) for branch in branches if "required" in branch]
+
+
 def _domain(schema: Schema, name: str) -> list[Any] | None:
     """ABSENT where that is possible, then every value of a property; None where they cannot be listed."""
     inner = schema["properties"][name]
@@ -277,6 +310,9 @@ def _domain(schema: Schema, name: str) -> list[Any] | None:
 def _without_required(schema: Schema) -> dict[str, Any]:
     """`schema` for an object that is not finished: what is missing may still come."""
     lenient = {key: value for key, value in schema.items() if key != "required"}
+    for key in ("oneOf", "anyOf"):
+        if key in lenient and all(branch.keys() == {"required"} for branch in lenient[key]):
+            del lenient[key]
     if "allOf" in lenient:
         lenient["allOf"] = [_without_required(part) for part in lenient["allOf"]]
     for key in ("then", "else"):
@@ -301,11 +337,12 @@ def _draw_object(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[
             if value is not ABSENT:
                 drawn[name] = value
     shape = plan.shape(drawn)
+    required, left_out = plan.alternative(draw, drawn)
     for name in shape.properties:
-        if name in drawn or name in plan.deciding or shape.forbids(name):
+        if name in drawn or name in plan.deciding or name in left_out or shape.forbids(name):
             continue
         strategy = plan.strategy(drawn, name)
-        if strategy is not None and (name in shape.required or (not least and draw(st.booleans()))):
+        if strategy is not None and (name in shape.required | required or (not least and draw(st.booleans()))):
             drawn[name] = draw(strategy)
     return {name: drawn[name] for name in shape.properties if name in drawn}
 
@@ -319,7 +356,10 @@ def _deciding_value(draw: st.DrawFn, plan: ObjectPlan, drawn: dict[str, Any], na
         shape = plan.shape(drawn)
         strategy = None if shape.forbids(name) else plan.strategy(drawn, name)
         wanted = strategy is not None and (name in shape.required or (not least and draw(st.booleans())))
-        return draw(strategy) if strategy is not None and wanted else ABSENT
+        value = draw(strategy) if strategy is not None and wanted else ABSENT
+        decided = {other: drawn.get(other, ABSENT) for other in plan.deciding[: plan.deciding.index(name)]}
+        fits = value is ABSENT or plan.can_be_completed({**drawn, name: value}, decided)
+        return value if fits or name in shape.required else ABSENT
     may_be_absent, present = ABSENT in choices, [value for value in choices if value is not ABSENT]
     if not present or (may_be_absent and (least or draw(st.booleans()))):
         return ABSENT
@@ -327,23 +367,25 @@ def _deciding_value(draw: st.DrawFn, plan: ObjectPlan, drawn: dict[str, Any], na
 
 
 @lru_cache(maxsize=64)
-def body_plan(operation: Operation, allowed: Allowed = ()) -> ObjectPlan:
-    """How bodies of an operation are drawn. Raises NotImplementedError for a body that is not JSON."""
-    media, schema = next(iter(operation.body.items()))
-    if media != "application/json":
+def body_plan(operation: Operation, media: str, allowed: Allowed = ()) -> ObjectPlan:
+    """How bodies of an operation in one of its media types are drawn. Raises NotImplementedError for other types."""
+    if not is_json(media) and media != FORM:
         raise NotImplementedError(f"no strategy for bodies of type {media}: contract_tests/strategies.py")
-    narrowed = {name: {"enum": list(listed)} for name, listed in allowed}
+    schema = operation.body[media]
+    known = schema.get("properties", {})
+    narrowed = {name: {"enum": list(listed)} for name, listed in allowed if name in known}
     return ObjectPlan(merge(schema, {"properties": narrowed}) if narrowed else schema, operation.compile)
 
 
 def at_default(operation: Operation, roles: frozenset[str]) -> Allowed:
     """Properties of these roles may only have their default."""
-    return tuple(
-        (name, (inner["default"],))
+    found = {
+        name: (inner["default"],)
         for schema in operation.body.values()
         for name, inner in schema.get("properties", {}).items()
         if inner.get("x-role") in roles and "default" in inner
-    )
+    }
+    return tuple(found.items())
 
 
 def cases(
@@ -352,29 +394,63 @@ def cases(
     fixed: Mapping[str, Any] | None = None,
     least: bool = False,
     allowed: Allowed = (),
+    media: str | None = None,
 ) -> st.SearchStrategy[Case]:
-    """Valid requests to an operation; nothing at all where none has what is `fixed`.
+    """Valid requests to an operation, in any of its media types or in one; nothing where none has what is `fixed`.
 
     `fixed` are properties of the body that are given, `allowed` the values others may have; with `least` only what is
-    required is drawn.
+    required is drawn. Raises NotImplementedError for a media type nobody can write.
     """
-    plan = body_plan(operation, allowed) if operation.body else None
-    if plan is not None and not plan.possible(fixed or {}):
-        return st.nothing()
     texts = {
         location: {p.name: _texts(p) for p in operation.parameters if p.location == location and p.required}
         for location in ("path", "query")
     }
+    kinds = [media] if media is not None else list(operation.body)
+    plans = {kind: body_plan(operation, kind, allowed) for kind in kinds}
+    plans = {kind: plan for kind, plan in plans.items() if plan.possible(fixed or {})}
+    if kinds and not plans:
+        return st.nothing()
 
     @st.composite
     def case(draw: st.DrawFn) -> Case:
         path, query = ({name: draw(text) for name, text in texts[location].items()} for location in texts)
-        if plan is None:
+        if not plans:
             return Case(contract, operation, path_parameters=path, query=query)
-        value = _draw_object(draw, plan, least, fixed or {})
-        return json_case(contract, operation, value, path_parameters=path, query=query)
+        kind = draw(st.sampled_from(list(plans))) if len(plans) > 1 else next(iter(plans))
+        value = matched(operation, kind, _draw_object(draw, plans[kind], least, fixed or {}))
+        return case_of(contract, operation, kind, value, path_parameters=path, query=query)
 
     return case()
+
+
+def matched(operation: Operation, media: str, value: dict[str, Any]) -> dict[str, Any]:
+    """The same body with every picture that must be of another's size in that size."""
+    first: dict[str, Picture] = {}
+    for one in inputs(operation, media)(value):
+        data = bytes_given(one.value)
+        picture = measured(data) if data is not None else None
+        if picture is None:  # a link or a name: only its owner knows
+            continue
+        other = first.get(one.rule.get("like", ""))
+        fit = picture if other is None else resized(picture, other)
+        if fit != picture:
+            value = replaced(value, one.param, instead(one.value, picture_bytes(fit)))
+        first.setdefault(one.role, fit)
+    return value
+
+
+def replaced(value: Any, param: str, part: Any) -> Any:
+    """A copy of a body with the part exchanged that a parameter names (`images[0].image_url`)."""
+    steps = [int(step) if step.isdecimal() else step for step in re.findall(r"[^.\[\]]+", param)]
+
+    def at(node: Any, left: list[Any]) -> Any:
+        if not left:
+            return part
+        if isinstance(node, list):
+            return [at(inner, left[1:]) if index == left[0] else inner for index, inner in enumerate(node)]
+        return {name: at(inner, left[1:]) if name == left[0] else inner for name, inner in node.items()}
+
+    return at(value, steps)
 
 
 def _texts(parameter: Parameter) -> st.SearchStrategy[str]:

@@ -2,86 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
-import orjson
-
-from contract_tests.cases import Case, expected_images
+from contract_tests.cases import Case, expected_images, most_images, with_value
 from contract_tests.mutations import unknown_task
-from contract_tests.planning import coverage, refusals
-from contract_tests.run import Run, delivers, looks_up, operations_of, submits, unavailable_roles
+from contract_tests.planning import coverage, refusals, streamed
+from contract_tests.run import Run, delivers, looks_up, operations_of, streams, submits, tells_models
 from spec.contract import Contract, Operation
 from spec.units import outward
 
-_MOST_TASKS = 2
-_SHARE_OF_TASKS = 3  # one picture in so many
+_MOST_TASKS = 2  # where tasks are another way to the same pictures
+_MOST_STREAMS = 4
+_ONLY_IN_STREAMS = frozenset({"stream", "partial-count"})
 
 
 def cases_of(kind: str, run: Run) -> list[Case]:
-    """The cases of a kind: refusals, lookups, pictures or tasks."""
+    """The cases of a kind: refusals, lookups, pictures, streams or tasks."""
+    if kind in _FREE:
+        return _FREE[kind](run)
+    return [case for slot in _allotted(run) if slot.kind == kind for case in slot.chosen]
+
+
+# --- what costs nothing ----------------------------------------------------------------------------------------------
+
+
+def _refusals(run: Run) -> list[Case]:
+    """Of every operation first what cannot cost anything, then the rest operation by operation."""
+    found = [case for contract, operation in operations_of(run.contracts)
+             for case in refusals(contract, operation, run.options.seed)]  # fmt: skip
+    return sorted(found, key=lambda case: most_images(case) > 0)
+
+
+def _lookups(run: Run) -> list[Case]:
     found = []
     for contract, operation in operations_of(run.contracts):
-        found += _KINDS[kind](contract, operation, run)
+        if looks_up(operation):
+            found.append(unknown_task(contract, operation))
+        if tells_models(operation):
+            found.append(_known_model(contract, operation, run.options.models))
     return found
 
 
-def _refusals(contract: Contract, operation: Operation, run: Run) -> list[Case]:
-    return refusals(contract, operation, run.options.seed)
+def _known_model(contract: Contract, operation: Operation, models: tuple[str, ...]) -> Case:
+    """A question for the models, or for one that is likely to be there: asked for, or not about to be shut down."""
+    lasting = [model.name for model in contract.models if model.shutdown is None]
+    named = [*models, *lasting, *(model.name for model in contract.models)][0]
+    path = {p.name: named for p in operation.parameters if p.location == "path" and p.role == "listed-model"}
+    return Case(contract, operation, path_parameters=path)
 
 
-def _lookups(contract: Contract, operation: Operation, _: Run) -> list[Case]:
-    return [unknown_task(contract, operation)] if looks_up(operation) else []
+_FREE: dict[str, Callable[[Run], list[Case]]] = {"refusals": _refusals, "lookups": _lookups}
 
 
-def _pictures(contract: Contract, operation: Operation, run: Run) -> list[Case]:
-    if not delivers(operation):
-        return []
-    planned = _planned(contract, operation, run.options.seed, run.options.models)
+# --- what is paid for ------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class _Slot:
+    """One way to pictures of one operation. `weight`: how much of the money it is worth, next to the others."""
+
+    kind: str
+    operation: Operation
+    weight: float
+    planned: list[Case]
+    chosen: list[Case] = field(default_factory=list)
+
+    @property
+    def next(self) -> Case | None:
+        """The first case that is not chosen yet."""
+        return self.planned[len(self.chosen)] if len(self.chosen) < len(self.planned) else None
+
+    @property
+    def claim(self) -> float:
+        """What the next picture is worth (highest averages, as seats are given to parties)."""
+        case = self.next
+        return self.weight / (sum(map(expected_images, self.chosen)) + max(expected_images(case), 1)) if case else 0.0
+
+
+def _allotted(run: Run) -> list[_Slot]:
+    """Every slot with its cases chosen so that all together fit the budget; what is left out is noted."""
+    slots = list(_slots(run))
     most = run.provider.ledger.most_images
-    return planned if most is None else _affordable(planned, most - _for_tasks(run, most), run)
+    if most is None:
+        for slot in slots:
+            slot.chosen = slot.planned
+        return slots
+    _allot(slots, most)
+    for slot in slots:
+        if left := len(slot.planned) - len(slot.chosen):
+            place = f"{slot.operation.id}: {left} more cases of {slot.kind}"
+            reason = f"at most {most} picture{'s' if most != 1 else ''} may be made (--max-images)"
+            run.findings.not_tested[place] = reason
+    return slots
 
 
-def _tasks(contract: Contract, operation: Operation, run: Run) -> list[Case]:
-    if not submits(operation):
-        return []
-    planned = _planned(contract, operation, run.options.seed, run.options.models)
-    most = run.provider.ledger.most_images
-    if not delivers(operation):  # there is no other way to a picture
-        return planned if most is None else _affordable(planned, most, run)
-    cheapest = sorted(planned, key=expected_images)[:_MOST_TASKS]
-    submitted = [_as_task(case) for case in cheapest]
-    return submitted if most is None else _affordable(submitted, _for_tasks(run, most), run)
+def _allot(slots: list[_Slot], most: int) -> None:
+    """Give each picture of the budget to the slot with the highest claim; one that cannot afford its next is done."""
+    able = list(slots)
+    while able:
+        slot = max(able, key=lambda one: one.claim)
+        images = expected_images(slot.next) if slot.next is not None else most + 1
+        if images > most:
+            able.remove(slot)
+        else:
+            most -= images
+            slot.chosen.append(slot.planned[len(slot.chosen)])
+
+
+def _slots(run: Run) -> Iterator[_Slot]:
+    """Pictures, streams and tasks of every operation: what comes first in its document is worth most."""
+    weights = {"pictures": count(0), "streams": count(0), "tasks": count(0)}
+
+    def slot(kind: str, operation: Operation, planned: list[Case]) -> _Slot:
+        return _Slot(kind, operation, _WEIGHTS[kind] / 2 ** next(weights[kind]), planned)
+
+    seed, models = run.options.seed, run.options.models
+    for contract, operation in operations_of(run.contracts):
+        planned = _planned(contract, operation, seed, models) if delivers(operation) or submits(operation) else []
+        if delivers(operation):
+            yield slot("pictures", operation, planned)
+        if streams(operation):
+            yield slot("streams", operation, _streamed(contract, operation, seed, models)[:_MOST_STREAMS])
+        if submits(operation) and delivers(operation):
+            cheapest = sorted(planned, key=expected_images)[:_MOST_TASKS]
+            yield slot("tasks", operation, [_as_task(case) for case in cheapest])
+        elif submits(operation):  # there is no other way to a picture
+            yield slot("tasks", operation, planned)
+
+
+_WEIGHTS = {"pictures": 8.0, "streams": 2.5, "tasks": 2.5}
 
 
 @lru_cache(maxsize=32)
 def _planned(contract: Contract, operation: Operation, seed: int, models: tuple[str, ...]) -> list[Case]:
-    return coverage(contract, operation, seed, models, unavailable_roles(operation))
+    return coverage(contract, operation, seed, models, _ONLY_IN_STREAMS)
 
 
-def _for_tasks(run: Run, most: int) -> int:
-    """How many of the pictures are kept for tasks, where tasks are another way to the same pictures."""
-    both = any(submits(operation) and delivers(operation) for _, operation in operations_of(run.contracts))
-    return min(_MOST_TASKS, most // _SHARE_OF_TASKS) if both else 0
-
-
-def _affordable(planned: Iterable[Case], most: int, run: Run) -> list[Case]:
-    """The cases that fit into `most` pictures, in order; what is left out is noted."""
-    chosen: list[Case] = []
-    left_out: list[Case] = []
-    for case in planned:
-        images = expected_images(case)
-        fits = images <= most and not left_out
-        most -= images if fits else 0
-        (chosen if fits else left_out).append(case)
-    if left_out:
-        cap = run.provider.ledger.most_images
-        kind = "tasks" if left_out[0].asked.get("async") is True else "pictures"
-        place = f"{left_out[0].operation.id}: {len(left_out)} more cases of {kind}"
-        run.findings.not_tested[place] = f"at most {cap} picture{'s' if cap != 1 else ''} may be made (--max-images)"
-    return chosen
+@lru_cache(maxsize=32)
+def _streamed(contract: Contract, operation: Operation, seed: int, models: tuple[str, ...]) -> list[Case]:
+    return streamed(contract, operation, seed, models)
 
 
 def _as_task(case: Case) -> Case:
@@ -93,17 +156,9 @@ def _as_task(case: Case) -> Case:
     for name, inner in case.operation.body[case.request.media].get("properties", {}).items():
         if inner.get("x-role") == "async":
             value[name] = _word_for_true(inner)
-    return replace(case, body=orjson.dumps(value))
+    return with_value(case, value)
 
 
 def _word_for_true(schema: Any) -> Any:
     convert = outward("async", schema)
     return convert(True) if convert else True
-
-
-_KINDS: dict[str, Callable[[Contract, Operation, Run], list[Case]]] = {
-    "refusals": _refusals,
-    "lookups": _lookups,
-    "pictures": _pictures,
-    "tasks": _tasks,
-}

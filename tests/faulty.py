@@ -18,6 +18,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled, unknown_task
 from contract_tests.seen import Seen, decode_base64, look, unreachable
 from mockserver.artist import Artist, Picture
+from spec import events
 from spec.messages import Response, Undecodable, decode, media_type
 from spec.profiles import PLAIN
 
@@ -129,7 +130,7 @@ def exchange(
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     response = Response(status, headers, raw)
     try:
-        response.value = decode(raw, "application/json")
+        response.value = decode(raw, events.MEDIA_TYPE if response.media == events.MEDIA_TYPE else "application/json")
     except Undecodable:
         response.value = None
     found = Exchange(case, "https://api.example" + case.path, case.headers, response, NOW, seconds, 1, parent)
@@ -137,6 +138,7 @@ def exchange(
         found.pictures = [
             _seen(meaning.role, meaning.pointer, meaning.raw, targets or {}) for meaning in found.image_meanings
         ]
+        found.unfinished = [_seen(m.role, m.pointer, m.raw, {}) for m in found.unfinished_meanings]
     return found
 
 
@@ -150,6 +152,41 @@ def _seen(role: str, pointer: str, raw: Any, targets: Mapping[str, Target]) -> S
     if target.problem:
         return unreachable(role, pointer, raw, target.problem)
     return look(role, pointer, raw, target.data, media_type(target.media))
+
+
+# --- streams ----------------------------------------------------------------------------------------
+
+STREAMED: dict[str, Any] = {**GPT, "stream": True, "partial_images": 2}
+STREAM_HEADERS = {**HEADERS, "content-type": "text/event-stream"}
+TOKENS = {"input_tokens": 11, "output_tokens": 272, "total_tokens": 283}
+
+
+def event(kind: str, data: bytes, **more: Any) -> dict[str, Any]:
+    """One event with a picture."""
+    name = f"image_generation.{kind}"
+    told = {"size": "1024x640", "quality": "low", "background": "opaque", "output_format": "png", **more}
+    return {"event": name, "data": {"type": name, "b64_json": in_base64(data), "created_at": int(NOW), **told}}
+
+
+def partial(index: int, **more: Any) -> dict[str, Any]:
+    """An unfinished picture."""
+    return event("partial_image", drawn(1024, 640, index=index), **{"partial_image_index": index, **more})
+
+
+def finished(**more: Any) -> dict[str, Any]:
+    """The finished picture."""
+    return event("completed", drawn(1024, 640), **{"usage": TOKENS, **more})
+
+
+def failing(message: str = "Out of paint") -> dict[str, Any]:
+    """A failure on the way."""
+    return {"event": "error", "data": {"type": "error", **error("image_generation_failed", None, message)}}
+
+
+def stream(*told: Mapping[str, Any] | bytes, asked: Mapping[str, Any] = STREAMED) -> Exchange:
+    """A stream that was asked for; an event, or bytes as they came."""
+    body = b"".join(one if isinstance(one, bytes) else events.frame(one) for one in told)
+    return exchange(asking(asked), body, headers=STREAM_HEADERS)
 
 
 # --- tasks ------------------------------------------------------------------------------------------

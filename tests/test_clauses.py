@@ -18,7 +18,9 @@ from faulty import (
     NOW,
     QUEUED,
     RUNNING,
+    STREAMED,
     TASK_ID,
+    TOKENS,
     Poll,
     Target,
     asking,
@@ -29,11 +31,16 @@ from faulty import (
     done,
     drawn,
     error,
+    event,
     exchange,
+    failing,
+    finished,
     in_base64,
     links,
+    partial,
     pictures,
     refusal,
+    stream,
     task,
     whole,
 )
@@ -42,11 +49,11 @@ from contract_tests.cases import WRONG_KEY, Case
 from contract_tests.clauses import CONFORMS, Broken, catalogue
 from contract_tests.clauses.registry import LEVELS, clause
 from contract_tests.exchange import Exchange
+from spec.events import frame
 
 Build = Callable[[], Exchange]
 WIDE = (1024, 640)
 TOO_MANY = {**CHEAP, "n": 99}
-TOKENS = {"input_tokens": 11, "output_tokens": 272, "total_tokens": 283}
 ECHOED = {"background": "opaque", "output_format": "png", "quality": "low", "size": "1024x640", "usage": TOKENS}
 
 
@@ -460,6 +467,131 @@ def another_format_named() -> Exchange:
     return exchange(asking(GPT), pictures(drawn(*WIDE), output_format="jpeg"))
 
 
+# --- streams ----------------------------------------------------------------------------------------
+
+
+@breaks("stream.content-type", "application/json")
+def plain_json_for_a_stream() -> Exchange:
+    return exchange(asking(STREAMED), pictures(drawn(*WIDE), **ECHOED))
+
+
+@breaks("error.in-success", "200 with an error body: Out of paint", also=("wire.schema", "images.count"))
+def an_error_for_a_stream() -> Exchange:
+    return exchange(asking(STREAMED), error(None, None, "Out of paint"))
+
+
+@breaks("stream.content-type", "text/event-stream")
+def a_stream_nobody_asked_for() -> Exchange:
+    return stream(finished(), asked=GPT)
+
+
+@breaks("wire.content-type", "text/plain", also=("stream.content-type", "images.count"))
+def events_called_text() -> Exchange:
+    told = stream(finished())
+    return exchange(told.case, told.response.body, headers={**HEADERS, "content-type": "text/plain"})
+
+
+@breaks("stream.framing", "at the end, and none", also=("stream.completed", "images.count"))
+def a_last_event_that_is_never_ended() -> Exchange:
+    return stream(partial(0), frame(finished())[:-1])
+
+
+@breaks("stream.framing", "'[DONE]'", also=("wire.schema",))
+def done_behind_the_last_event() -> Exchange:
+    return stream(partial(0), finished(), b"data: [DONE]\n\n")
+
+
+@breaks("stream.framing", "none", also=("images.count",))
+def a_stream_of_nothing() -> Exchange:
+    return stream(b": waiting\n\n")
+
+
+@breaks("stream.framing", "'{", also=("stream.completed", "wire.schema", "images.count"))
+def json_cut_off_in_an_event() -> Exchange:
+    return stream(partial(0), frame(finished()).rstrip()[:-1] + b"\n\n")
+
+
+@breaks("stream.completed", "0 in 2 events", also=("images.count",))
+def a_stream_without_its_picture() -> Exchange:
+    return stream(partial(0), partial(1))
+
+
+@breaks("stream.completed", "2 in 2 events", also=("images.count", "images.distinct"))
+def a_picture_finished_twice() -> Exchange:
+    return stream(finished(), finished())
+
+
+@breaks("stream.completed", "1 unfinished behind it")
+def an_unfinished_picture_behind_the_finished_one() -> Exchange:
+    return stream(finished(), partial(0))
+
+
+@breaks("stream.partials", "1, 0")
+def unfinished_pictures_out_of_order() -> Exchange:
+    return stream(partial(1), partial(0), finished())
+
+
+@breaks("stream.partials", "1, 2")
+def unfinished_pictures_counted_from_one() -> Exchange:
+    return stream(partial(1), partial(2), finished())
+
+
+@breaks("stream.partials", "None", also=("wire.schema",))
+def an_unfinished_picture_without_its_number() -> Exchange:
+    nameless = partial(0)
+    del nameless["data"]["partial_image_index"]
+    return stream(nameless, finished())
+
+
+@breaks("stream.partials", "3")
+def more_unfinished_pictures_than_asked_for() -> Exchange:
+    return stream(partial(0), partial(1), partial(2), finished())
+
+
+@breaks("stream.partial-pictures", "256x160")
+def a_small_unfinished_picture() -> Exchange:
+    return stream(event("partial_image", drawn(256, 160), partial_image_index=0), finished())
+
+
+@breaks("stream.partial-pictures", "starts with")
+def an_unfinished_picture_that_is_none() -> Exchange:
+    return stream(event("partial_image", b"no picture", partial_image_index=0), finished())
+
+
+@breaks("wire.schema", "2 events: body data.type")
+def an_event_of_another_name_than_its_type() -> Exchange:
+    odd = partial(0)
+    odd["data"]["type"] = "image_edit.partial_image"
+    return stream(odd, finished())
+
+
+@breaks("wire.accepted", "200, and then an error: Out of paint")
+def a_stream_that_fails_on_the_way() -> Exchange:
+    return stream(partial(0), failing())
+
+
+@breaks("images.size", "640x1024", also=("echo.size",))
+def a_streamed_picture_of_another_size() -> Exchange:
+    return stream(event("completed", drawn(640, 1024), usage=TOKENS))
+
+
+@breaks("images.format", "webp", also=("echo.format",))
+def a_streamed_picture_of_another_format() -> Exchange:
+    return stream(event("completed", drawn(*WIDE, format_="webp"), usage=TOKENS))
+
+
+@breaks("usage.sums", "300 = 11 + 272")
+def streamed_usage_that_does_not_add_up() -> Exchange:
+    return stream(finished(usage={**TOKENS, "total_tokens": 300}))
+
+
+@breaks("images.b64-clean", "data:image/png;base64,")
+def a_data_url_in_an_event() -> Exchange:
+    told = finished()
+    told["data"]["b64_json"] = "data:image/png;base64," + told["data"]["b64_json"]
+    return stream(told)
+
+
 # --- tasks ------------------------------------------------------------------------------------------
 
 
@@ -705,6 +837,26 @@ def another_missing_parameter_blamed_first() -> Exchange:
 
 
 @faithful
+def a_stream_with_all_that_was_asked_for() -> Exchange:
+    return stream(partial(0), partial(1), finished())
+
+
+@faithful
+def a_stream_with_fewer_unfinished_pictures_than_asked_for() -> Exchange:
+    return stream(finished())
+
+
+@faithful
+def a_stream_with_comments_and_other_line_ends() -> Exchange:
+    return stream(b": hello\r\n\r\n", frame(partial(0)).replace(b"\n", b"\r\n"), b": still here\n", finished())
+
+
+@faithful
+def a_task_for_a_streaming_request() -> Exchange:
+    return exchange(asking(STREAMED, **{"async": "true"}), {"task_id": TASK_ID})
+
+
+@faithful
 def a_plain_task() -> Exchange:
     return task(QUEUED, RUNNING, RUNNING, done())
 
@@ -802,6 +954,13 @@ SILENT = {
     "the code where the key is at fault": ("error.code", a_missing_key_refused),
     "the parameter of an error without one": ("error.param", an_unknown_task_refused),
     "the schema of an undocumented success": ("wire.schema", pictures_with_201),
+    "the finished picture of a stream that failed": ("stream.completed", a_stream_that_fails_on_the_way),
+    "the count of a stream that failed": ("images.count", a_stream_that_fails_on_the_way),
+    "whether events come where none were asked": ("stream.content-type", plain_pictures),
+    "unfinished pictures where none came": (
+        "stream.partial-pictures",
+        a_stream_with_fewer_unfinished_pictures_than_asked_for,
+    ),
     "whether a single picture is different": ("images.distinct", a_plain_link),
     "whether a key is demanded where it is given": ("auth.enforced", plain_pictures),
 }

@@ -1,11 +1,13 @@
 """Requests with one thing wrong: each breaks one parameter, is named by the contract, and nothing is left out."""
 
+import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from PIL import Image
 
 from contract_tests.cases import KEY, WRONG_KEY, Case, Defect, json_case, most_images
 from contract_tests.mutations import breaches, defects, labelled, mutants, sample, unknown_task
@@ -13,7 +15,8 @@ from contract_tests.planning import collect, refusals
 from contract_tests.strategies import cases
 from spec.contract import parse_contract
 from spec.documents import SPEC, load_yaml
-from spec.language import KEYWORD_PROBLEMS
+from spec.forms import split
+from spec.language import KEYWORD_PROBLEMS, walk
 from spec.profiles import PLAIN, load_profile, profile_names
 from spec.units import size_rule_reason
 from spec.validation import request_check
@@ -175,9 +178,9 @@ def test_everything_around_a_body_is_broken_once() -> None:
 
 
 def test_every_reason_of_the_size_rule_is_given() -> None:
-    rule = next(part["then"]["properties"]["size"]["x-size-rule"] for part in BODY["allOf"] if "2" in str(part["if"])
-                and "x-size-rule" in part["then"].get("properties", {}).get("size", {}))  # fmt: skip
-    sizes = [case.request.value["size"] for case in PLANNED if defect(case).problem == "bad-size"]
+    rule = next(part["x-size-rule"] for _, part in walk(BODY) if "max-edge" in part.get("x-size-rule", {}))
+    values = [case.request.value for case in PLANNED if defect(case).problem == "bad-size"]
+    sizes = [value["size"] for value in values if value.get("output_format") != "gif"]  # which has rules of its own
     reasons = {size_rule_reason(rule, size) for size in sizes}
     assert None not in reasons
     assert len(reasons) == len(sizes) == len(rule) + 1, "each field, and what is no size at all"
@@ -226,6 +229,111 @@ def test_an_unknown_task_is_a_well_formed_request() -> None:
     assert request_check(IMAGES, TASK).accepts(case.request)
     assert defect(case).status == 400
     assert most_images(case) == 0
+
+
+# --- forms and pictures -----------------------------------------------------------------------------
+
+EDIT = IMAGES.operation("editImage")
+EDITS = refusals(IMAGES, EDIT, 0)
+VARIATIONS = refusals(IMAGES, IMAGES.operation("createImageVariation"), 0)
+
+
+def the(found: list[Case], param: str, problem: str, rule: str = "") -> Case:
+    """The one planned case with this defect."""
+    [case] = [
+        case
+        for case in found
+        if (defect(case).param, defect(case).problem) == (param, problem) and rule in defect(case).rule
+    ]
+    return case
+
+
+def text_of(case: Case, name: str) -> bytes:
+    [part] = [part for part in split(case.body, case.media or "") if part.name == name]
+    assert part.filename is None
+    return part.data
+
+
+def test_every_constraint_of_a_form_is_broken_once() -> None:
+    form = EDIT.body["multipart/form-data"]
+    wanted = {  # what a form cannot say: another type of text, null, an empty list; and what would carry megabytes
+        (param, problem, rule)
+        for param, problem, rule in constraints(form)
+        if not (problem == "wrong-type" and rule == "type") and rule != "minItems 1" and "x-file" not in param
+    }
+    broken = {(defect(case).param, defect(case).problem, rule) for case in EDITS for rule in rules_of(case)}
+    missed = {entry for entry in wanted - broken if ".media" not in entry[0] and ".bytes" not in entry[0]}
+    assert not {entry for entry in missed if "imageproof_unknown" not in entry[0]}
+    assert {param for param, *_ in broken if "unknown" in param} >= {"imageproof_unknown", "svg[imageproof_unknown]"}
+
+
+def test_forms_are_broken_as_forms() -> None:
+    malformed = [case for case in EDITS if defect(case).problem == "malformed-body"]
+    assert {defect(case).reason for case in malformed if "multipart" in case.label} >= {
+        "it is empty", "its Content-Type names no boundary",
+    }  # fmt: skip
+    assert any("no whole form" in defect(case).reason for case in malformed)
+    assert text_of(the(EDITS, "n", "wrong-type"), "n") == b"1.5"
+    assert text_of(the(EDITS, "quality", "not-allowed", "no text"), "quality") == b""
+    assert text_of(the(EDITS, "image[0]", "wrong-type"), "image") == b"none"
+    assert the(EDITS, "image[0]", "unsupported-file").body.count(b"application/x-imageproof") == 1
+    assert the(EDITS, "image", "too-many", "maxItems 16").body.count(b"filename=") == 17
+    assert the(EDITS, "image", "missing-parameter").body.count(b"filename=") == 0
+    assert the(VARIATIONS, "image", "missing-parameter")
+
+
+@pytest.mark.parametrize(
+    ("param", "problem", "broken"),
+    [
+        ("image[0]", "invalid-image", {"no picture", "it is gif", "square"}),
+        ("images[0].image_url", "invalid-image", {"no picture", "it is gif"}),
+        ("mask", "invalid-mask", {"no picture", "it is gif", "alpha channel", "128x128, and must be 256x256"}),
+        ("mask.image_url", "invalid-mask", {"no picture", "it is gif", "alpha channel", "must be 256x256"}),
+        ("markup", "invalid-mask", {"no picture", "it is gif", "transparent pixels", "must be 256x256"}),
+    ],
+)
+def test_every_rule_for_a_picture_is_broken_once(param: str, problem: str, broken: set[str]) -> None:
+    found = [case for case in EDITS if (defect(case).param, defect(case).problem) == (param, problem)]
+    assert all(request_check(IMAGES, EDIT).accepts(case.request) for case in found), "but for the picture it is right"
+    assert len(found) == len(broken)
+    for words in broken:
+        assert [case for case in found if words in defect(case).reason], words
+
+
+def test_a_square_is_demanded_of_the_model_that_needs_one() -> None:
+    case = the(EDITS, "image[0]", "invalid-image", "square")
+    assert case.request.value["model"] == "dall-e-2"
+    given = Image.open(io.BytesIO(case.request.value["image"][0].data))
+    assert given.width != given.height
+
+
+def test_what_both_kinds_of_body_share_is_broken_in_one_of_them() -> None:
+    named = [(defect(case).param, defect(case).problem, defect(case).rule) for case in EDITS]
+    assert {entry[1] for entry in named if named.count(entry) > 1} == {"malformed-body"}
+    kinds = [case.request.media for case in EDITS]
+    assert kinds.count("application/json") > 30
+    assert kinds.count("multipart/form-data") > 80
+    assert the(EDITS, "images", "missing-parameter").request.media == "application/json"
+    assert {defect(case).problem for case in EDITS if defect(case).rule == "oneOf"} == {"invalid-request"}
+
+
+def test_refusals_are_small() -> None:
+    assert max(len(case.body) for case in (*EDITS, *VARIATIONS)) < 100_000
+    assert sum(len(case.body) for case in (*EDITS, *VARIATIONS)) < 1_000_000
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+          suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])  # fmt: skip
+@given(defects(IMAGES, EDIT))
+def test_every_drawn_defect_of_a_form_is_named(case: Case) -> None:
+    assert breaches(case)
+    assert defect(case).status == IMAGES.problem(defect(case).problem).status
+
+
+def test_an_unknown_model_is_asked_for_by_its_path() -> None:
+    found = refusals(IMAGES, IMAGES.operation("getModel"), 0)
+    case = the(found, "model", "unknown-model-id")
+    assert (case.path, defect(case).status) == ("/v1/models/imageproof-no-such-value", 404)
 
 
 # --- their order ------------------------------------------------------------------------------------

@@ -355,6 +355,74 @@ def test_the_task_route_is_found_where_it_is_and_missed_where_it_is_not(mock: Mo
         assert provider.ledger.requests == asked  # known by now
 
 
+@pytest.mark.parametrize("name", ["editImage", "createImageVariation", "listModels", "getModel"])
+def test_an_optional_operation_is_found_or_missed_without_costing_a_picture(mock: MockServer, name: str) -> None:
+    with asking(mock.url) as provider:
+        assert not provider.lacks(IMAGES, IMAGES.operation(name))
+        assert provider.ledger.images == 0
+    nowhere = Told({"error": {"message": "Invalid URL", "type": "x", "param": None, "code": None}}, 404)
+    with listening(lambda _: nowhere) as server, asking(server.url) as provider:
+        assert provider.lacks(IMAGES, IMAGES.operation(name))
+        assert all(not asked.body for asked in server.asked)
+    assert len(server.asked) == 2
+
+
+def test_an_operation_that_is_not_there_is_said_once_and_not_sent_to() -> None:
+    refusal = Told({"error": {"message": "No.", "type": "x", "param": None, "code": None}}, 404)
+    with listening(lambda _: refusal) as server:
+        run = open_run(Options(server.url, max_images=8))
+        try:
+            edit = IMAGES.operation("editImage")
+            first, *again = (run.absent(IMAGES, edit) for _ in range(3))
+            assert first.startswith("this provider has no POST /v1/images/edits")
+            assert again == [first, first]
+            assert list(run.findings.not_tested) == ["editImage"]
+        finally:
+            run.close()
+    assert len(server.asked) == 2
+
+
+def test_who_makes_pictures_of_nothing_is_paid_for_them() -> None:
+    with listening(lambda _: links("http://127.0.0.1:9/a.png")) as server, asking(server.url) as provider:
+        assert not provider.lacks(IMAGES, IMAGES.operation("editImage"))
+        assert provider.ledger.images == 2  # the path nobody has delivers, too
+
+
+# --- streams ----------------------------------------------------------------------------------------
+
+
+def test_a_stream_is_read_event_by_event_and_its_pictures_are_looked_at(mock: MockServer) -> None:
+    case = json_case(
+        IMAGES,
+        CREATE,
+        {"model": "gpt-image-2", "prompt": "A fox", "size": "1024x640", "stream": True, "partial_images": 2},
+    )
+    with asking(mock.url, 1) as provider:
+        exchange = provider.send(case)
+        assert provider.ledger.images == 1
+    assert exchange.streams
+    assert exchange.wants_stream
+    assert [event.kind for event in exchange.events][-1] == "completed"
+    assert len(exchange.unfinished) == len(exchange.events_of("partial")) <= 2
+    assert [(picture.width, picture.height, picture.problem) for picture in exchange.pictures] == [(1024, 640, "")]
+    assert exchange.said("size") == (1024, 640)
+    assert exchange.pictures_delivered == 1
+    assert exchange.response.value == [event.value for event in exchange.events]
+
+
+def test_a_stream_that_fails_is_a_failure_though_its_status_is_200() -> None:
+    failure = {"type": "error", "error": {"message": "Out of paint", "type": "x", "param": None, "code": "y"}}
+    body = f"event: error\ndata: {json.dumps(failure)}\n\n".encode()
+    answer = Told(body, headers={"content-type": "text/event-stream"})
+    case = json_case(IMAGES, CREATE, {"model": "gpt-image-2", "prompt": "A fox", "stream": True})
+    with listening(lambda _: answer) as server, asking(server.url) as provider:
+        exchange = provider.send(case)
+    assert exchange.failed_midway
+    assert exchange.error("error-message") == "Out of paint"
+    assert not exchange.owes_pictures
+    assert provider.ledger.images == 1, "what was asked for may have been made, and billed"
+
+
 # --- tasks ------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ Level = Literal["MUST", "SHOULD", "MAY"]
 #: a time that is to be "now" may differ by this much
 PLAUSIBLE_SECONDS = 24 * 3600
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
-_MODULES = ("wire", "refusals", "images", "tasks")
+_MODULES = ("wire", "refusals", "images", "streams", "tasks")
 
 
 class _Conforms(Enum):

@@ -13,9 +13,11 @@ def accepted(exchange: Exchange) -> Verdict:
     status = exchange.response.status
     if exchange.case.defect is not None or status == 429 or exchange.lacks_model:
         return None
+    said = exchange.error("error-message")
+    if exchange.failed_midway:
+        return Broken("what was asked for: the request keeps the contract", f"{status}, and then an error: {said}")
     if exchange.succeeded:
         return CONFORMS
-    said = exchange.error("error-message")
     return Broken("a 2xx answer: the request keeps the contract", f"{status}{f': {said}' if said else ''}")
 
 
@@ -37,7 +39,11 @@ def content_type(exchange: Exchange) -> Verdict:
     if answer is None or not answer.content:
         return None
     found = next((v for v in exchange.violations if v.location == "media-type"), None)
-    return Broken(" or ".join(answer.content), exchange.response.media or "no Content-Type") if found else CONFORMS
+    return (
+        Broken(" or ".join([*answer.content, *answer.items]), exchange.response.media or "no Content-Type")
+        if found
+        else CONFORMS
+    )
 
 
 @clause("wire.schema", "MUST", "responses.2XX.content.*.schema")
@@ -48,17 +54,19 @@ def schema(exchange: Exchange) -> Verdict:
     found = [v for v in exchange.violations if v.location == "body"]
     if not found:
         return CONFORMS
-    value = exchange.response.value
-    told = (
-        f"an object with {', '.join(list(value)[:6]) or 'nothing in it'}"
-        if isinstance(value, dict)
-        else f"{len(exchange.response.body)} bytes"
-    )
     return Broken(
         "a body that keeps the documented schema",
-        f"{told}: {'; '.join(dict.fromkeys(map(str, found[:3])))}",
+        f"{_described(exchange)}: {'; '.join(dict.fromkeys(map(str, found[:3])))}",
         found[0].pointer,
     )
+
+
+def _described(exchange: Exchange) -> str:
+    """A body in a few words."""
+    value = exchange.response.value
+    if isinstance(value, dict):
+        return f"an object with {', '.join(list(value)[:6]) or 'nothing in it'}"
+    return f"{len(value)} events" if exchange.streams else f"{len(exchange.response.body)} bytes"
 
 
 @clause("wire.json", "MUST", "responses.*.content")

@@ -16,8 +16,9 @@ from contract_tests.report.evidence import visible
 #: kinds of cases, as a person is told of them
 STEPS = {
     "refusals": "what is wrong is refused",
-    "lookups": "what does not exist",
+    "lookups": "what is there and what not",
     "pictures": "pictures as asked",
+    "streams": "pictures in streams",
     "tasks": "tasks to their end",
 }
 _LEVEL_STYLES = {"MUST": "bold red", "SHOULD": "yellow", "MAY": "dim"}

@@ -1,4 +1,4 @@
-"""What does not exist is said not to exist. Costs nothing."""
+"""What is there is told, what does not exist is said not to exist. Costs nothing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contract_tests.verdicts import conclude
 
 
 @pytest.mark.imageproof_cases("lookups")
-def test_an_unknown_task_is_refused(imageproof_run: Run, case: Case) -> None:
-    """Ask for a task nobody submitted."""
+def test_a_question_that_costs_nothing_is_answered(imageproof_run: Run, case: Case) -> None:
+    """Ask for the models, for one of them, for a task nobody submitted."""
     if reason := imageproof_run.absent(case.contract, case.operation):
         pytest.skip(reason)
     conclude(*imageproof_run.judge(case))

@@ -1,0 +1,143 @@
+"""Pictures a case gives: small, real, and the same bytes each time. What is in a picture is measured with Pillow."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from spec.forms import FILE, File
+from spec.inputs import reason_against
+from spec.language import INPUT_ROLES, Schema
+
+_DATA_URL = re.compile(r"data:[\w/+.-]*(?:;[\w=+.-]+)*;base64,", re.ASCII)
+_EDGE = 256
+NO_PICTURE = b"imageproof: these bytes are no picture\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is in a picture; sizes are pixels. `alpha`: it could have transparent pixels, `transparent`: it has some."""
+
+    format: str = "png"
+    width: int = _EDGE
+    height: int = _EDGE
+    alpha: bool = True
+    transparent: bool = True
+
+    @property
+    def media(self) -> str:
+        """`image/png`."""
+        return f"image/{self.format}"
+
+
+#: keeps every rule that allows its format
+PLAINEST = Picture()
+#: what is given, by turns; the first that keeps a rule is what is given where nothing is drawn
+GALLERY = (
+    PLAINEST,
+    Picture(alpha=False, transparent=False),
+    Picture("jpeg", alpha=False, transparent=False),
+    Picture("webp", _EDGE, 192, alpha=False, transparent=False),
+    Picture("png", 192, _EDGE, transparent=False),
+    Picture("webp"),
+)
+
+
+@cache
+def drawn(picture: Picture) -> bytes:
+    """A picture's bytes: two gradients and a disc; a quarter of it is transparent where it is to be."""
+    size = (picture.width, picture.height)
+    ramp = Image.linear_gradient("L").resize(size)
+    image = Image.merge("RGB", (ramp, ramp.transpose(Image.Transpose.FLIP_LEFT_RIGHT), ramp.rotate(180)))
+    box = (size[0] // 4, size[1] // 4, size[0] * 3 // 4, size[1] * 3 // 4)
+    ImageDraw.Draw(image).ellipse(box, fill=(200, 60, 40))
+    if picture.alpha:
+        image.putalpha(255)
+    if picture.transparent:
+        image.paste((0, 0, 0, 0), (size[0] // 2, size[1] // 2, *size))
+    file = io.BytesIO()
+    image.save(file, picture.format.upper(), **({"lossless": True} if picture.format == "webp" else {}))
+    return file.getvalue()
+
+
+@lru_cache(maxsize=256)
+def measured(data: bytes) -> Picture | None:
+    """What is in a picture's bytes; None where they are no whole picture."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            alpha = "A" in image.getbands() or "transparency" in image.info
+            opaque = image.convert("RGBA").getchannel("A").getextrema()[0] == 255 if alpha else True
+            return Picture((image.format or "").lower(), image.width, image.height, alpha, not opaque)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def bytes_given(value: Any) -> bytes | None:
+    """The bytes of a file or a data URL; None for a link or a name, which only the provider can resolve."""
+    if isinstance(value, File):
+        return value.data
+    match = _DATA_URL.match(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    try:
+        return base64.b64decode(value[match.end() :], validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def takes_picture(schema: Schema) -> bool:
+    """Whether a value of this schema is a picture, as a file or as a text."""
+    return FILE in schema or schema.get("x-role") in INPUT_ROLES
+
+
+def possible(schema: Schema) -> list[Picture]:
+    """The pictures of the gallery that keep a schema's rule and may be called what they are; at least one."""
+    called = schema.get("properties", {}).get("media", {}).get("enum")
+    rule = schema.get("x-picture", {})
+    fit = [p for p in GALLERY if (called is None or p.media in called) and reason_against(rule, p, {}) is None]
+    return fit or [PLAINEST]
+
+
+def as_value(picture: Picture, schema: Schema) -> Any:
+    """A picture as a value of a schema: a file, or a data URL."""
+    return _wrapped(drawn(picture), picture.media, FILE in schema)
+
+
+def instead(value: Any, data: bytes) -> Any:
+    """Other bytes under the same name: the file, or the data URL, with its data exchanged."""
+    if isinstance(value, File):
+        return File(data, value["filename"], value["media"])
+    media = str(value).removeprefix("data:").partition(";")[0]
+    return _wrapped(data, media, as_file=False)
+
+
+def _wrapped(data: bytes, media: str, as_file: bool) -> Any:
+    if as_file:
+        return File(data, f"picture.{media.rpartition('/')[2]}", media)
+    return f"data:{media};base64,{base64.b64encode(data).decode()}"
+
+
+def resized(picture: Picture, other: Picture) -> Picture:
+    """The same picture in another's size."""
+    return replace(picture, width=other.width, height=other.height)
+
+
+def spoiled(picture: Picture, rule: Mapping[str, Any]) -> dict[str, bytes]:
+    """Pictures that break one field of a rule each, by that field; `decodes` is no picture at all."""
+    broken = {
+        "formats": replace(picture, format="gif", alpha=False, transparent=False),
+        "square": replace(picture, height=picture.height * 3 // 4),
+        "alpha": replace(picture, alpha=False, transparent=False),
+        "transparent": replace(picture, transparent=False),
+        "like": replace(picture, width=picture.width // 2, height=picture.height // 2),
+    }
+    return {"decodes": NO_PICTURE, **{field: drawn(broken[field]) for field in rule if rule[field]}}

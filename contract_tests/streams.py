@@ -1,0 +1,46 @@
+"""An event stream as it was answered: what each event is, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from spec.contract import roles_in
+from spec.events import parse
+from spec.language import IMAGE_ROLES, Schema
+from spec.roles import Meaning, Reader, alternatives_of
+from spec.validation import ResponseCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event. `kind` is partial, completed, failure or other; pointers of `meanings` start at the stream's list."""
+
+    kind: str
+    pointer: str
+    value: Mapping[str, Any]
+    meanings: tuple[Meaning, ...]
+
+    def said(self, role: str) -> Any:
+        """The first value of a role in this event, None when it is not said."""
+        return next((meaning.value for meaning in self.meanings if meaning.role == role), None)
+
+
+def read(body: bytes, schema: Schema, check: ResponseCheck) -> list[Event]:
+    """The events of a stream's bytes, in order, by the schema of one event."""
+    return [_event(value, f"/{index}", schema, check) for index, value in enumerate(parse(body).events)]
+
+
+def _event(value: Mapping[str, Any], pointer: str, schema: Schema, check: ResponseCheck) -> Event:
+    # By the alternative it comes nearest to, so that one with a field missing or misnamed is still what it is.
+    nearest = min(alternatives_of(schema), key=lambda one: len(list(check.schema_violations(one, value))))
+    found = tuple(replace(one, pointer=pointer + one.pointer) for one in Reader(nearest).read(value))
+    said = {meaning.role for meaning in found}
+    if "error-message" in said:
+        kind = "failure"
+    elif not said & IMAGE_ROLES:
+        kind = "other"
+    else:
+        kind = "partial" if "partial-index" in roles_in([nearest]) else "completed"
+    return Event(kind, pointer, value, found)

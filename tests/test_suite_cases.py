@@ -1,0 +1,121 @@
+"""Which cases a run is given: whatever makes pictures gets a share of the money, refusals begin with the free."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+
+from contract_tests.cases import Case, case_of, expected_images, makes_pictures, most_images
+from contract_tests.run import Options, Run, open_run
+from contract_tests.suite_cases import cases_of
+from spec.profiles import PLAIN
+from spec.validation import request_check
+
+NOWHERE = "http://127.0.0.1:9"
+IMAGES = PLAIN.contract("images")
+PAID = ("pictures", "streams", "tasks")
+
+
+@contextmanager
+def planned(most: int | None, **more: Any) -> Iterator[Run]:
+    with closing(open_run(Options(NOWHERE, max_images=most, **more))) as run:
+        yield run
+
+
+def paid(run: Run) -> dict[tuple[str, str], list[Case]]:
+    found: dict[tuple[str, str], list[Case]] = {}
+    for kind in PAID:
+        for case in cases_of(kind, run):
+            found.setdefault((kind, case.operation.id), []).append(case)
+    return found
+
+
+def test_a_dozen_pictures_show_every_way_to_a_picture() -> None:
+    with planned(12) as run:
+        found = paid(run)
+    assert set(found) == {
+        ("pictures", "createImage"), ("pictures", "editImage"), ("pictures", "createImageVariation"),
+        ("streams", "createImage"), ("tasks", "createImage"),
+    }  # fmt: skip
+    spent = {key: sum(map(expected_images, cases)) for key, cases in found.items()}
+    assert spent["pictures", "createImage"] > spent["pictures", "editImage"] >= 2
+    assert sum(spent.values()) == 12
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 5, 8, 20, 40])
+def test_no_plan_costs_more_than_the_budget_and_what_is_left_out_is_said(most: int) -> None:
+    with planned(most) as run:
+        found = paid(run)
+        cost = sum(expected_images(case) for cases in found.values() for case in cases)
+        assert cost <= most
+        assert cost >= most - 2, "and hardly anything is left over"
+        assert any(f"at most {most} picture" in reason for reason in run.findings.not_tested.values())
+    if most == 1:
+        assert set(found) == {("pictures", "createImage")}
+
+
+def test_without_a_cap_nothing_is_left_out() -> None:
+    with closing(open_run(Options(NOWHERE))) as run:
+        run.provider.ledger.most_images = None
+        found = paid(run)
+        assert not run.findings.not_tested
+    assert {kind for kind, _ in found} == set(PAID)
+    edits = found["pictures", "editImage"]
+    assert {case.request.media for case in edits} == {"multipart/form-data", "application/json"}
+    assert {case.asked.get("model") for case in edits} == {model.name for model in IMAGES.models} - {"dall-e-3"}
+
+
+def test_a_stream_is_one_picture_with_and_without_unfinished_ones() -> None:
+    with planned(400) as run:
+        streams = cases_of("streams", run)
+    assert streams
+    for case in streams:
+        assert case.asked["stream"] is True
+        assert expected_images(case) == 1
+        assert request_check(IMAGES, case.operation).accepts(case.request)
+    assert {0, 2} <= {case.asked["partial-count"] for case in streams}
+    assert streams[0].asked["partial-count"] == 2, "the first shows most"
+    with planned(400) as run:
+        assert not any(case.asked.get("stream") for kind in ("pictures", "tasks") for case in cases_of(kind, run))
+
+
+def test_a_model_that_cannot_do_it_is_not_asked_to() -> None:
+    with planned(40, models=("gpt-image-2",)) as run:
+        found = paid(run)
+        told = {case.operation.id for case in cases_of("lookups", run)}
+        assert any(case.path.endswith("/gpt-image-2") for case in cases_of("lookups", run))
+    assert ("pictures", "createImageVariation") not in found
+    assert {case.asked["model"] for cases in found.values() for case in cases} == {"gpt-image-2"}
+    assert told == {"listModels", "getModel", "getImageTask"}
+    with planned(40, models=("dall-e-2",)) as run:
+        found = paid(run)
+    assert not [key for key in found if key[0] == "streams"]
+    assert {case.request.media for case in found["pictures", "editImage"]} == {"multipart/form-data"}
+
+
+def test_what_costs_nothing_is_refused_first_then_generations_then_edits() -> None:
+    with planned(12) as run:
+        found = cases_of("refusals", run)
+    free = [case for case in found if not most_images(case)]
+    assert found[: len(free)] == free
+    order = [case.operation.id for case in found[len(free) :]]
+    assert list(dict.fromkeys(order)) == ["createImage", "editImage", "createImageVariation"]
+    assert order == sorted(order, key=["createImage", "editImage", "createImageVariation"].index)
+    assert {case.operation.id for case in free} == {operation.id for operation in IMAGES.operations}
+    assert len(found) < 300
+    assert min(Counter(case.operation.id for case in found).values()) >= 2
+
+
+def test_a_variation_costs_what_it_makes_though_nobody_says_a_word() -> None:
+    vary = IMAGES.operation("createImageVariation")
+    with planned(400) as run:
+        [first, *_] = [case for case in cases_of("pictures", run) if case.operation is vary]
+    assert makes_pictures(vary)
+    assert expected_images(first) == 1
+    value = {**first.request.value, "n": 3}
+    assert expected_images(case_of(IMAGES, vary, "multipart/form-data", value)) == 3
+    assert [makes_pictures(IMAGES.operation(name)) for name in ("listModels", "getImageTask")] == [False, False]
