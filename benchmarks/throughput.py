@@ -1,7 +1,10 @@
 """Requests per second of the mock's validated generations POST, as a ratio to a bare aiohttp handler.
 
-Both servers are processes of their own on one event loop (uvloop), loaded in turn by the same client; every prompt is
+The servers are processes of their own on one event loop (uvloop), loaded in turn by the same client; every prompt is
 another one, and every answer of the mock is validated in, validated out and journaled, and carries a picture's URL.
+The bare handler belongs to a `web.Application`, as people write them. The mock itself runs on aiohttp's low-level
+`web.Server`, which has no routes and signals to look at and is faster; a row says how much. A last row asks for the
+same picture of 1024x1024 as base64 again and again, and compares with a handler that sends as many prepared bytes.
 The client never sleeps and has its messages nearly ready, so that the server is what is measured: a slow client would
 flatter the slower server, a sleeping one charges the server for waking it. Machines are noisy, so the figure to quote
 is the median of the pairwise ratios; where other programs compete for the processor, the one by processor time.
@@ -22,7 +25,7 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import uvloop
 
@@ -49,6 +52,9 @@ async def main():
 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
     runner.run(main())
 """
+LOW = BARE.replace(
+    "runner = web.AppRunner(app, access_log=None)", "runner = web.ServerRunner(web.Server(handle, access_log=None))"
+)
 MOCK = """
 from mockserver.runner import serve
 from mockserver.settings import Settings
@@ -81,9 +87,9 @@ class Server:
         self.process.wait(10)
 
 
-def message() -> bytes:
+def message(**more: Any) -> bytes:
     """One request as it goes over the wire."""
-    body = json.dumps({**REQUEST, "prompt": f"{PROMPT} {NUMBER.decode()}"}).encode()
+    body = json.dumps({**REQUEST, "prompt": f"{PROMPT} {NUMBER.decode()}", **more}).encode()
     head = (
         "POST /v1/images/generations HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer sk-benchmark\r\n"
         f"Content-Type: application/json\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -97,7 +103,8 @@ class Client(asyncio.Protocol):
     def __init__(self, next_message: Callable[[], bytes | None], done: asyncio.Future[None]) -> None:
         self._next, self._done = next_message, done
         self._buffer = b""
-        self.answers = 0
+        self._missing = 0  # bytes of an answer that has begun
+        self.answers = self.length = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask the first time."""
@@ -113,18 +120,25 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Count a whole answer and ask again."""
+        if self._missing:
+            self._missing -= len(data)
+            if not self._missing:
+                self.answers += 1
+                self._ask()
+            return
         self._buffer += data
         head, separator, body = self._buffer.partition(b"\r\n\r\n")
         if not separator:
             return
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
-        if len(body) < length:
-            return
+        self.length = length
         if not head.startswith(b"HTTP/1.1 200"):
             self._done.set_exception(RuntimeError(self._buffer.decode(errors="replace")))
             self._transport.close()
             return
-        self._buffer = body[length:]
+        self._buffer, self._missing = b"", length - len(body)
+        if self._missing:
+            return
         self.answers += 1
         self._ask()
 
@@ -173,6 +187,23 @@ class Speed(NamedTuple):
     cost: float
 
 
+def embedded(seconds: float) -> Callable[[], bytes | None]:
+    """Requests for one and the same picture as base64 until the time is up."""
+    until, request = time.perf_counter() + seconds, message(response_format="b64_json")
+    return lambda: request if time.perf_counter() < until else None
+
+
+async def length_of(port: int, request: bytes) -> int:
+    """How many bytes the body of an answer has."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    requests = iter([request])
+    _, client = await asyncio.get_running_loop().create_connection(
+        lambda: Client(lambda: next(requests, None), done), "127.0.0.1", port
+    )
+    await done
+    return client.length
+
+
 def measured(server: Server, connections: int, next_message: Callable[[], bytes | None]) -> Speed:
     """Load a server and look at it before and after."""
     before = server.busy()
@@ -180,27 +211,54 @@ def measured(server: Server, connections: int, next_message: Callable[[], bytes 
     return Speed(answers / seconds, (server.busy() - before) / answers)
 
 
-def ratio(rounds: int, seconds: float, connections: int) -> tuple[float, float]:
-    """Measure both servers in turn, print every round, return the median ratios of rates and of processor time."""
-    servers = {"bare": Server(BARE), "mock": Server(MOCK)}
+class Row(NamedTuple):
+    """What is compared in one line of the table: names of servers, and what they are asked."""
+
+    label: str
+    server: str
+    bare: str
+    requests: Callable[[float], Callable[[], bytes | None]]
+
+
+def compare(rounds: int, seconds: float, connections: int) -> None:
+    """Measure the servers of each row in turn, round by round, and print a table of median ratios."""
     numbers = count()
-    rates, costs = [], []
+
+    def different(seconds: float) -> Callable[[], bytes | None]:
+        return for_seconds(seconds, numbers)
+
+    servers = {"application": Server(BARE), "low-level": Server(LOW), "mock": Server(MOCK)}
+    rows = [
+        Row("mock, a URL each / handler of web.Application", "mock", "application", different),
+        Row("mock, a URL each / handler of web.Server", "mock", "low-level", different),
+        Row("handler of web.Server / handler of web.Application", "low-level", "application", different),
+        Row("mock, one picture in base64 / handler of as many bytes", "mock", "bytes", embedded),
+    ]
+    found: dict[str, list[tuple[float, float]]] = {row.label: [] for row in rows}
     try:
-        for name, server in servers.items():
-            measured(server, connections, for_seconds(1, numbers))
-            print(f"warmed up: {name}")
+        size = uvloop.run(length_of(servers["mock"].port, message(response_format="b64_json")))
+        servers["bytes"] = Server(BARE.replace("async def handle", f"BODY = bytes({size})\nasync def handle"))
+        for row in rows:
+            for name in (row.server, row.bare):
+                measured(servers[name], connections, row.requests(1))
         for turn in range(rounds):
-            bare, mock = (measured(server, connections, for_seconds(seconds, numbers)) for server in servers.values())
-            rates.append(mock.rate / bare.rate)
-            costs.append(bare.cost / mock.cost)
-            print(
-                f"round {turn + 1}: bare {bare.rate:6.0f}/s {bare.cost * 1e6:4.0f} us   "
-                f"mock {mock.rate:6.0f}/s {mock.cost * 1e6:4.0f} us   ratio {rates[-1]:.2f}, by time {costs[-1]:.2f}"
-            )
+            for row in rows:
+                bare, mock = (
+                    measured(servers[name], connections, row.requests(seconds)) for name in (row.bare, row.server)
+                )
+                found[row.label].append((mock.rate / bare.rate, bare.cost / mock.cost))
+                print(
+                    f"round {turn + 1}: {row.bare} {bare.rate:6.0f}/s {bare.cost * 1e6:4.0f} us   {row.server} "
+                    f"{mock.rate:6.0f}/s {mock.cost * 1e6:4.0f} us   ratio {mock.rate / bare.rate:.2f}",
+                    flush=True,
+                )
     finally:
         for server in servers.values():
             server.stop()
-    return statistics.median(rates), statistics.median(costs)
+    print(f"\n{'median ratios of':56} requests per second   processor time")
+    for label, ratios in found.items():
+        rate, cost = (statistics.median(column) for column in zip(*ratios, strict=True))
+        print(f"{label:56} {rate:19.2f}   {cost:14.2f}")
 
 
 def memory(requests: int, connections: int) -> None:
@@ -227,8 +285,7 @@ def main() -> None:
     if options.memory:
         memory(options.memory, options.connections)
     else:
-        rate, cost = ratio(options.rounds, options.seconds, options.connections)
-        print(f"median ratio: {rate:.2f} of a bare handler's requests per second, {cost:.2f} by processor time")
+        compare(options.rounds, options.seconds, options.connections)
 
 
 if __name__ == "__main__":
