@@ -112,7 +112,7 @@ class Artist:
     def __init__(self, cache_bytes: int = 64 * 1024 * 1024) -> None:
         self._limit = cache_bytes
         self._cached_bytes = 0
-        self._pictures: OrderedDict[bytes, bytes] = OrderedDict()
+        self._pictures: OrderedDict[bytes, bytes | str] = OrderedDict()  # and their base64, under a key of its own
         self._lock = threading.Lock()
 
     @property
@@ -125,21 +125,34 @@ class Artist:
 
         Raises ValueError when the format cannot hold the size (webp: at most 16383 pixels a side, gif: 65535).
         """
-        row = _FORMATS[picture.format]
-        picture = replace(
-            picture,
-            compression=picture.compression if row.lossy else 100,
-            frame_ms=(picture.frame_ms + 5) // 10 * 10 if picture.frames > 1 else 0,
-        )
-        # The digest stands in for the picture because a prompt can be far larger than what it draws.
-        key = digest(repr(picture))
-        with self._lock:
-            if (known := self._pictures.get(key)) is not None:
-                self._pictures.move_to_end(key)
-                return known
-        drawn = row.encode(self._images(picture), picture)
+        key, picture = _named(picture)
+        known = self._recall(key)
+        if isinstance(known, bytes):
+            return known
+        drawn = _FORMATS[picture.format].encode(self._images(picture), picture)
         self._remember(key, drawn)
         return drawn
+
+    def base64(self, picture: Picture) -> str:
+        """The same as bare base64. Raises ValueError as `draw` does."""
+        key = _BASE64 + _named(picture)[0]
+        known = self._recall(key)
+        if isinstance(known, str):
+            return known
+        text = base64.b64encode(self.draw(picture)).decode()
+        self._remember(key, text)
+        return text
+
+    def has_base64(self, picture: Picture) -> bool:
+        """Whether `base64` has nothing to draw."""
+        return _BASE64 + _named(picture)[0] in self._pictures
+
+    def _recall(self, key: bytes) -> bytes | str | None:
+        with self._lock:
+            known = self._pictures.get(key)
+            if known is not None:
+                self._pictures.move_to_end(key)
+            return known
 
     def _images(self, picture: Picture) -> Iterator[Image.Image]:
         """The frames of a picture; a partial is made from the whole one, which is then at hand when it is asked for."""
@@ -154,7 +167,7 @@ class Artist:
         else:
             yield _softened(_painted(whole), picture.sharpness)
 
-    def _remember(self, key: bytes, drawn: bytes) -> None:
+    def _remember(self, key: bytes, drawn: bytes | str) -> None:
         cost = len(drawn) + self._ENTRY_BYTES
         with self._lock:
             if cost > self._limit or key in self._pictures:
@@ -164,6 +177,20 @@ class Artist:
                 self._cached_bytes -= len(oldest) + self._ENTRY_BYTES
             self._pictures[key] = drawn
             self._cached_bytes += cost
+
+
+_BASE64 = b"base64 "
+
+
+def _named(picture: Picture) -> tuple[bytes, Picture]:
+    """What a picture is remembered under, and the picture without what makes no difference to its bytes."""
+    row = _FORMATS[picture.format]
+    compression = picture.compression if row.lossy else 100
+    frame_ms = (picture.frame_ms + 5) // 10 * 10 if picture.frames > 1 else 0
+    if (compression, frame_ms) != (picture.compression, picture.frame_ms):
+        picture = replace(picture, compression=compression, frame_ms=frame_ms)
+    # The digest stands in for the picture because a prompt can be far larger than what it draws.
+    return digest(repr(picture)), picture
 
 
 def _saved(image: Image.Image, encoder: str, **options: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -69,9 +68,10 @@ class Pictures:
         return File(Picture(*unpack(packed, blobs)), order.expires)
 
     async def draw(self, pictures: Iterable[Picture]) -> None:
-        """Draw pictures in a worker thread, so that their bytes are at hand afterwards."""
+        """Draw pictures in a worker thread, so that their base64 is at hand afterwards."""
         for picture in pictures:
-            await asyncio.to_thread(self._artist.draw, picture)
+            if not self._artist.has_base64(picture):
+                await asyncio.to_thread(self._artist.base64, picture)
 
     def data(self, picture: Picture) -> bytes:
         """The bytes of a picture."""
@@ -79,7 +79,7 @@ class Pictures:
 
     def base64(self, picture: Picture) -> str:
         """The bytes of a picture as bare base64."""
-        return base64.b64encode(self._artist.draw(picture)).decode()
+        return self._artist.base64(picture)
 
 
 def mime_type(picture: Picture) -> str:

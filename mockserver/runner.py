@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import re
@@ -137,6 +138,7 @@ def serve(settings: Settings, ready: Callable[[Mock, str], Any]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
                 loop.add_signal_handler(number, drain, number)
+        keep_for_good()
         ready(mock, url_of(settings.host, port))
         try:
             await stop.wait()
@@ -146,6 +148,12 @@ def serve(settings: Settings, ready: Callable[[Mock, str], Any]) -> None:
 
     with asyncio.Runner(loop_factory=new_loop) as runner, contextlib.suppress(KeyboardInterrupt):
         runner.run(run())
+
+
+def keep_for_good() -> None:
+    """Tell the garbage collector that what was loaded so far stays: contracts and code need no looking through."""
+    gc.collect()
+    gc.freeze()
 
 
 def url_of(host: str, port: int) -> str:

@@ -15,7 +15,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.base import Worker
 
 from mockserver.app import Mock
-from mockserver.runner import DRAIN_SECONDS, CannotListen, http_runner, new_loop, url_of
+from mockserver.runner import DRAIN_SECONDS, CannotListen, http_runner, keep_for_good, new_loop, url_of
 from mockserver.settings import Settings
 from mockserver.stores import StateLost
 
@@ -43,6 +43,7 @@ class MockWorker(Worker):  # type: ignore[misc]
             loop.add_signal_handler(number, stop.set)
         while not await self._opened(mock) and not stop.is_set():
             await self._beat(stop)
+        keep_for_good()
         runner = http_runner(mock)
         await runner.setup()
         for shared in self.sockets:

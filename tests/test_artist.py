@@ -879,3 +879,15 @@ def test_partial_of_an_svg_is_an_svg_with_the_blurred_picture() -> None:
 def test_partial_of_an_animation_stands_still() -> None:
     data = draw("Snow", 160, 120, format="gif", frames=3, sharpness=0.5)
     assert len(list(shown(data))) == 1
+
+
+def test_base64_is_remembered_beside_the_picture_within_the_same_bytes() -> None:
+    artist = Artist(200_000)
+    pictures = [Picture(f"a {number}", 64, 64) for number in range(100)]
+    assert not artist.has_base64(pictures[0])
+    for picture in pictures:
+        assert base64.b64decode(artist.base64(picture)) == artist.draw(picture)
+        assert artist.base64(picture) is artist.base64(picture)
+        assert artist.cached_bytes <= 200_000
+    assert artist.has_base64(pictures[-1])
+    assert not artist.has_base64(pictures[0])
