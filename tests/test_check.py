@@ -162,6 +162,25 @@ def test_without_a_key_nobody_but_this_machine_is_asked(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_model_of_the_providers_own_can_be_checked(tmp_path: Path) -> None:
+    with MockServer(Settings(port=0, models=("house-model",), task_polls=2)) as server:
+        result = imageproof("check", server.url, "--max-images", "2", "--model", "house-model", folder=tmp_path)
+        asked = [entry.operation for entry in server.journal if entry.status == 200]
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "house-model is in no contract: taken for a model of the provider's own" in result.stdout
+    assert "createImage" in asked
+    report = report_of(tmp_path)
+    assert report["findings"] == []
+    assert report["images"] > 0
+
+
+def test_a_model_the_provider_does_not_have_is_no_pass(tmp_path: Path) -> None:
+    with MockServer(Settings(port=0, task_polls=2)) as server:
+        result = imageproof("check", server.url, "--max-images", "2", "--model", "house-model", folder=tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert report_of(tmp_path)["images"] == 0
+
+
 def test_nothing_listens(tmp_path: Path) -> None:
     result = imageproof("check", f"http://127.0.0.1:{free_port()}/v1", *CHEAP, folder=tmp_path)
     assert result.returncode == 3, result.stdout + result.stderr

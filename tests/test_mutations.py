@@ -161,11 +161,8 @@ def test_every_constraint_of_a_body_is_broken_once(name: str) -> None:
         for case in refusals(contract, operation, 0)
         for rule in rules_of(case)
     }
-    assert len(wanted) > 70
-    if {model.name for model in contract.models} >= {model.name for model in IMAGES.models}:
-        assert wanted <= broken, wanted - broken
-    else:  # rules for models this provider does not have cannot be broken
-        assert len(wanted & broken) > 60
+    assert len(wanted) > 60  # the fewest a profile has
+    assert wanted <= broken, wanted - broken
 
 
 def test_everything_around_a_body_is_broken_once() -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import openai
 import pytest
 from conftest import ask, generate
 from PIL import Image
+from rich.console import Console
 
+from contract_tests.check import check
+from contract_tests.run import Options
 from mockserver.latency import Latency
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from spec.profiles import load_profile
+from spec.profiles import load_profile, profile_names
 
 PROMPT = "A lighthouse built of books"
 
@@ -166,3 +170,18 @@ def test_the_content_filter_says_which_it_was(azure: MockServer) -> None:
     assert (error["code"], error["type"]) == ("content_policy_violation", "invalid_request_error")
     assert error["inner_error"]["code"] == "ResponsibleAIPolicyViolation"
     assert error["inner_error"]["content_filter_results"]["hate"] == {"filtered": False, "severity": "safe"}
+
+
+# --- held to their own documents ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_provider_served_is_what_its_profile_says(name: str, tmp_path: Path) -> None:
+    """Held to its own documents, only the drifts its profile lists are found, each by its name."""
+    profile = load_profile(name)
+    with MockServer(Settings(port=0, profile=profile, task_polls=2)) as server:
+        options = Options(server.url, profile=name, max_images=2, report_dir=tmp_path)
+        code = check(options, Console(file=io.StringIO(), width=100))
+        told = [entry.status for entry in server.journal]
+    assert code == (1 if profile.drifts else 0), (tmp_path / "report.json").read_text("utf-8")[:3000]
+    assert 200 in told
