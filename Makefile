@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 
 NODE := tests/node/node_modules
 
-.PHONY: demo test lint types imports unit sdks contract format bench soak fuzz clean
+.PHONY: demo test lint types imports unit sdks litellm contract format bench soak fuzz clean
 
 demo: $(VENV)/run.stamp  ## serve a provider that drifts, catch it, and lint the page that promised it
 	@$(BIN)/imageproof demo
@@ -30,6 +30,9 @@ unit: $(VENV)/dev.stamp sdks
 	$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 sdks: $(VENV)/openai-2.stamp $(NODE)/.stamp  ## the official clients that the environment does not hold already
+
+litellm: $(VENV)/dev.stamp $(VENV)/litellm.stamp  ## LiteLLM's SDK and proxy against the mock; installs 750 MB
+	$(BIN)/python -m pytest tests/gateway/check_litellm.py -n 0 --verbose
 
 contract: $(VENV)/dev.stamp  ## the shipped contract tests against the embedded mock
 	$(BIN)/python -m pytest contract_tests -n 0 --imageproof-max-images 12
@@ -73,3 +76,8 @@ $(NODE)/.stamp: tests/node/package.json tests/node/package-lock.json
 	@if ! command -v npm >/dev/null; then echo "make: no npm here; the tests of the Node client are skipped"; \
 	elif npm --prefix tests/node ci --ignore-scripts --loglevel=error --no-audit --no-fund >/dev/null; then touch $@; \
 	else echo "make: the Node client could not be installed (see above); its tests are skipped"; fi
+
+$(VENV)/litellm.stamp: $(VENV)/bin/python tests/gateway/requirements.txt
+	$(PYTHON) -m venv --clear $(VENV)/litellm
+	$(VENV)/litellm/bin/pip install --quiet --disable-pip-version-check --requirement tests/gateway/requirements.txt
+	@touch $@
