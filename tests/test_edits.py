@@ -17,6 +17,7 @@ from spec.forms import File, Part, joined, parts_of
 
 EDITS, VARIATIONS = "/v1/images/edits", "/v1/images/variations"
 BOUNDARY = "e7c1f0a5b2d94c3e"
+NEWER = "gpt-image-2.5-flare"
 USER, REQUEST = "image_generation_user_error", "invalid_request_error"
 
 
@@ -244,6 +245,7 @@ WRONG_FORMS: Mapping[str, tuple[dict[str, Any], tuple[int, Any, Any, Any]]] = {
     ),
     "url of a gpt model": ({"response_format": "url"}, (400, REQUEST, "unknown_parameter", "response_format")),
     "several in a stream": ({"stream": True, "n": 2}, (400, USER, "unsupported_parameter", "input")),
+    "the key of JSON": ({"images": picture()}, (400, REQUEST, "invalid_value", "images")),
     "mask and gif": (
         {"model": "gpt-image-2.6-flare", "mask": mask(), "output_format": "gif"},
         (400, USER, "invalid_value", "output_format"),
@@ -276,6 +278,15 @@ WRONG_JSON: Mapping[str, tuple[dict[str, Any], tuple[int, Any, Any, Any]]] = {
         (400, REQUEST, "invalid_value", "images[0]"),
     ),
     "the form's key": ({"image": "x"}, (400, REQUEST, "invalid_value", "image")),
+    "the form's key as null": ({"image": None}, (400, REQUEST, "invalid_value", "image")),
+    "mask and markup": (
+        {"model": NEWER, "mask": {"image_url": data_url(mask())}, "markup": {"image_url": data_url(mask())}},
+        (400, USER, "invalid_value", "markup"),
+    ),
+    "a markup that hides everything": (
+        {"model": NEWER, "markup": {"image_url": data_url(picture())}},
+        (400, USER, "invalid_value", "markup.image_url"),
+    ),
     "the form's key in brackets": ({"image[]": "x"}, (400, REQUEST, "invalid_value", "image[]")),
     "no base64": (
         {"images": [{"image_url": "data:image/png;base64,!!"}]},
@@ -303,6 +314,12 @@ WRONG_JSON: Mapping[str, tuple[dict[str, Any], tuple[int, Any, Any, Any]]] = {
 @pytest.mark.parametrize(("value", "expected"), WRONG_JSON.values(), ids=WRONG_JSON)
 def test_wrong_json_is_refused(mock: MockServer, value: dict[str, Any], expected: tuple[int, Any, Any, Any]) -> None:
     assert said(edit_json(mock, **value)) == expected
+
+
+def test_json_takes_markup_and_a_null_beside_a_mask(mock: MockServer) -> None:
+    link = {"image_url": data_url(mask())}
+    assert edit_json(mock, model=NEWER, markup=link).status == 200
+    assert edit_json(mock, model=NEWER, mask=link, markup=None).status == 200
 
 
 def test_null_is_as_if_it_were_not_there(mock: MockServer) -> None:

@@ -155,18 +155,18 @@ def test_model_decides_the_bounds_and_the_defaults() -> None:
     assert (dall_e_3["n"]["minimum"], dall_e_3["n"]["maximum"], gpt["n"]["maximum"]) == (1, 1, 10)
     assert (dall_e_3["response_format"]["default"], gpt["response_format"]["default"]) == ("url", "b64_json")
     assert dall_e_3["size"]["enum"] == ["1024x1024", "1792x1024", "1024x1792", None]
-    assert dall_e_3["size"]["x-problem"] == {"enum": "bad-preset-size"}
+    assert dall_e_3["size"]["x-problem"] == {"enum": "bad-legacy-size"}
     assert gpt["size"]["x-resolves"] == {"auto": "1024x1536"}
 
 
 def test_else_holds_where_the_condition_does_not() -> None:
     def compression(**request: str) -> Any:
         properties = shape_of(REQUEST, {"model": "gpt-image-2", **request}).properties
-        return properties["output_compression"].get("enum")
+        return properties["output_compression"]["minimum"]
 
-    assert compression() == [100, None]
-    assert compression(output_format="png") == [100, None]
-    assert compression(output_format="webp") is None
+    assert compression() == 100
+    assert compression(output_format="png") == 100
+    assert compression(output_format="webp") == 0
 
 
 NESTED = {
