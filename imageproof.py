@@ -143,6 +143,13 @@ def main() -> None:
     "--task-polls", type=click.IntRange(1), metavar="N", help="A task is done at its Nth poll, whatever the time."
 )
 @click.option(
+    "--callbacks",
+    type=click.Choice(["loopback", "any"]),
+    default="loopback",
+    show_default=True,
+    help="How far callbacks of tasks may go: to this machine only, or to any host.",
+)
+@click.option(
     "--url-expiry",
     type=Told("mockserver.latency:duration"),
     default="60m",
@@ -178,6 +185,7 @@ def serve(
     event_interval: float,
     task_time: float,
     task_polls: int | None,
+    callbacks: Literal["loopback", "any"],
     url_expiry: float,
     workers: int,
     redis_url: str | None,
@@ -235,6 +243,7 @@ def serve(
             event_interval=event_interval,
             task_seconds=task_time,
             task_polls=task_polls,
+            callbacks=callbacks,
             url_seconds=url_expiry or None,
             secret=secrets.token_bytes(32),
             workers=workers,

@@ -303,7 +303,7 @@ class Provider:
         return replace(seen, raw=text(seen.raw), problem=text(seen.problem), trouble=text(seen.trouble))
 
     def follow(self, exchange: Exchange) -> None:
-        """Poll the task an answer links to until it has ended; every poll is kept with the exchange."""
+        """Poll the task an answer links to until it has ended, and once more; every poll is kept with the exchange."""
         target = self._linked(exchange)
         if target is None or exchange.polls:
             return
@@ -313,7 +313,10 @@ class Provider:
             exchange.polls.append(poll)
             pause = _retry_after(poll)
             later = poll.response.status == 429 and pause is not None
-            if not later and (not poll.succeeded or poll.state in TERMINAL_STATES):
+            if not later and not poll.succeeded:
+                return
+            if not later and poll.state in TERMINAL_STATES:
+                exchange.polls.append(self._send(target, exchange))  # what has ended stays as it is
                 return
             left = until - time.monotonic()
             if left <= 0:

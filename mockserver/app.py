@@ -12,6 +12,7 @@ from aiohttp import web
 
 from mockserver.admission import Admission, check_admission
 from mockserver.artist import Artist
+from mockserver.callbacks import Callbacks
 from mockserver.caller import waits
 from mockserver.clock import Clock
 from mockserver.configuration import FIELDS
@@ -31,7 +32,7 @@ from mockserver.response import whole
 from mockserver.routes import Routes
 from mockserver.settings import Settings
 from mockserver.stores import StateLost, state_of
-from mockserver.tasks import Pace
+from mockserver.tasks import Pace, Task
 from spec.contract import Contract, Operation
 
 log = logging.getLogger("imageproof.mock")
@@ -58,11 +59,15 @@ class Mock:
         )
         self.journal = self.state.journal
         self.era = 0  # counts resets: what was asked before one is no part of the journal after it
+        self.callbacks = Callbacks(self)
         self._scribes = [(contract, Scribe(contract)) for contract in self.contracts]
         self._routes: Routes[Handler] = Routes()
+        self._endpoints: dict[tuple[str, str], Endpoint] = {}
         for contract, scribe in self._scribes:
             for operation in contract.operations:
-                self._routes.add(operation.method, operation.path, Endpoint(self, contract, scribe, operation).handle)
+                endpoint = Endpoint(self, contract, scribe, operation)
+                self._endpoints[contract.name, operation.id] = endpoint
+                self._routes.add(operation.method, operation.path, endpoint.handle)
         self._routes.add("GET", f"{FILES}{{name}}", self._file)
         for method, path, handler in Control(self).routes():
             self._routes.add(method, path, handler)
@@ -89,6 +94,7 @@ class Mock:
         """
         self.clock.reset()
         self.configure(self.started_with)
+        self.callbacks.clear()
         self.state.clear()
         self.era += 1
         self._ids = count((self.state.worker << 64) + 1)
@@ -101,6 +107,7 @@ class Mock:
 
     async def close(self) -> None:
         """End; what is left to write is written."""
+        await self.callbacks.close()
         await self.state.close()
 
     def request_id(self) -> str:
@@ -115,6 +122,12 @@ class Mock:
     def control_id(self) -> str:
         """An id for an answer under `/_imageproof/`, counted apart: looking at the mock changes nothing it answers."""
         return f"req_control_{next(self._control_ids):020x}"
+
+    def poll_of(self, task: Task) -> Endpoint | None:
+        """Where a task is asked about; None where the operation that accepted it links to nothing."""
+        contract = next(contract for contract in self.contracts if contract.name == task.order.family)
+        poll = contract.poll_of(contract.operation(task.order.operation))
+        return None if poll is None else self._endpoints[contract.name, poll.id]
 
     def knows(self, key: str) -> bool:
         """Whether a key is valid: the one that was set, or any but those made to be tried as wrong."""

@@ -12,7 +12,9 @@ from aiohttp import web
 from mockserver.configuration import FIELDS, Unreadable, changed, seconds, shown
 from mockserver.faults import catalogue, described
 from mockserver.guard import Denied
+from mockserver.tasks import Ending, Snapshot, Task
 from spec.errors import SpecError
+from spec.language import STATES, TERMINAL_STATES
 
 if TYPE_CHECKING:
     from mockserver.app import Mock
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 ROOT = "/_imageproof"
 _JOURNAL_LIMIT = 100
 _MAX_BODY = 1024 * 1024
+_PROMPT_SHOWN = 200
+_END = '{"state": "failed", "reason": "out of memory"}; state is failed or canceled, reason a text, optional'
 _BY = '{"by": 30} in seconds, or a duration such as {"by": "2m"}'
 Handler = Callable[[web.BaseRequest, Mapping[str, str]], Awaitable[web.StreamResponse]]
 Call = Callable[["Control", web.BaseRequest], Awaitable[Any]]
@@ -129,6 +133,40 @@ class Control:
         """The faults there are, with their parameters."""
         return {known.name: {"title": known.title, "written": described(known)} for known in catalogue().values()}
 
+    async def tasks(self, _: web.BaseRequest) -> Any:
+        """Every task that is kept, the oldest first; looking at them here moves none of them on."""
+        store = self._mock.state.tasks
+        found = [seen for id_ in await store.ids() if (seen := await store.peek(id_)) is not None]
+        found.sort(key=lambda seen: seen[0].submitted)
+        return {"found": len(found), "tasks": [_task(*seen) for seen in found]}
+
+    async def end_task(self, http: web.BaseRequest) -> Any:
+        """End a task that runs: `state` failed or canceled, `reason` a text."""
+        id_ = http.path.removeprefix(f"{ROOT}/tasks/")
+        given = await _body(http, _END)
+        state, reason = given.get("state"), given.get("reason", "")
+        if not set(given) <= {"state", "reason"} or state not in ("failed", "canceled") or not isinstance(reason, str):
+            raise Wrong("this is no way to end a task", "body", _END)
+        seen = await self._mock.state.tasks.peek(id_)
+        if seen is None:
+            raise Wrong(f"no task {id_!r}", "path", f"an id of GET {ROOT}/tasks", 404)
+        task, snapshot = seen
+        poll = self._mock.poll_of(task)
+        known = frozenset[str]() if poll is None else poll.operation.task_states
+        if state not in known:
+            words = ", ".join(word for word in STATES if word in known) or "none: nothing asks about it"
+            raise Wrong(f"the contract knows no task that is {state}", "/state", words, 409)
+        if snapshot.state in TERMINAL_STATES:
+            raise Wrong(f"task {id_} has {snapshot.state} already", "path", "a task that has not ended", 409)
+        await self._mock.state.tasks.end(id_, Ending(state, reason, self._mock.clock()))
+        self._mock.callbacks.wake()
+        return _task(*(await self._mock.state.tasks.peek(id_) or seen))
+
+    async def callbacks(self, _: web.BaseRequest) -> Any:
+        """What this process has told of its tasks, and what it could not tell; the newest last."""
+        told = [asdict(delivery) for delivery in self._mock.callbacks.deliveries]
+        return {"found": len(told), "deliveries": told}
+
     async def clock(self, _: web.BaseRequest) -> Any:
         """What time it is for the mock."""
         return self._time()
@@ -143,6 +181,7 @@ class Control:
             self._mock.clock.advance(seconds(given["by"]))
         except (SpecError, TypeError):
             raise Wrong(f"{given['by']!r} is no time to move on by", "/by", _BY) from None
+        self._mock.callbacks.wake()
         return self._time()
 
     def _steers_all(self) -> None:
@@ -165,12 +204,31 @@ _CALLS: list[tuple[str, str, Call, bool]] = [
     ("POST", "/reset", Control.reset, False),
     ("GET", "/journal", Control.journal, False),
     ("GET", "/faults", Control.faults, False),
+    ("GET", "/tasks", Control.tasks, False),
+    ("POST", "/tasks/{id}", Control.end_task, False),
+    ("GET", "/callbacks", Control.callbacks, False),
     ("GET", "/clock", Control.clock, False),
     ("POST", "/clock/advance", Control.advance, False),
 ]
 
 
-async def _body(http: web.BaseRequest) -> dict[str, Any]:
+def _task(task: Task, snapshot: Snapshot) -> dict[str, Any]:
+    """A task as the control API shows it; its owner's key stays here."""
+    return {
+        "id": task.id,
+        "operation": task.order.operation,
+        "state": snapshot.state,
+        "progress": snapshot.progress,
+        "reason": snapshot.reason,
+        "submitted": task.submitted,
+        "started": task.started,
+        "finished": task.finished,
+        "polls": task.polls,
+        "prompt": str(task.order.asked.get("prompt", ""))[:_PROMPT_SHOWN],
+    }
+
+
+async def _body(http: web.BaseRequest, expected: str = "") -> dict[str, Any]:
     """The JSON object of a call. Raises Wrong."""
     data = b""
     try:
@@ -184,9 +242,9 @@ async def _body(http: web.BaseRequest) -> dict[str, Any]:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise Wrong(f"the body is not JSON: {error.msg}", f"line {error.lineno}", _fields()) from None
+        raise Wrong(f"the body is not JSON: {error.msg}", f"line {error.lineno}", expected or _fields()) from None
     if not isinstance(value, dict):
-        raise Wrong(f"a {type(value).__name__} where an object belongs", "body", _fields())
+        raise Wrong(f"a {type(value).__name__} where an object belongs", "body", expected or _fields())
     return value
 
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -24,8 +25,9 @@ from mockserver.replies import Refusal, Reply, Scribe
 from mockserver.response import respond, whole
 from mockserver.stores import StateLost
 from mockserver.streaming import send_events
+from mockserver.tasks import Ending, Order, Snapshot, Task
 from spec.contract import Contract, Operation
-from spec.language import IMAGE_ROLES
+from spec.language import IMAGE_ROLES, MAKING_PROBLEMS
 from spec.messages import Request
 from spec.roles import Source
 from spec.violations import Violation
@@ -46,7 +48,7 @@ class Endpoint:
         self._mock = mock
         self._contract = contract
         self._scribe = scribe
-        self._operation = operation
+        self._operation = self.operation = operation
         self._intake = Intake(contract, operation)
         said = operation.response_roles
         self._polls_a_task = "task-id" in operation.request_roles
@@ -127,11 +129,15 @@ class Endpoint:
             violation = await self._take_pictures(request, asked)
             if violation is not None:
                 return self._refuse(Refusal.of(violation, operation), request_id), violation
+        ending: Ending | None = None
         if wishes is not None or mock.admission is not None:
             refusal = self._refused_on_demand(wishes, asked.roles, token or "")
-            if refusal is not None:
+            ending = None if refusal is None else self._failing(refusal, wishes, asked.roles, request_id)
+            if refusal is not None and ending is None:
                 return self._refuse(refusal, request_id), None
-        return await self._made(asked, token or "", f"{http.scheme}://{http.host}", request_id, wishes), None
+        base_url = f"{http.scheme}://{http.host}"
+        order = Order(token or "", asked.roles, asked.roles, base_url, self._contract.name, operation.id, ending)
+        return await self._made(asked, order, request_id, wishes), None
 
     async def _take_pictures(self, request: Request, asked: Asked) -> Violation | None:
         """Open the pictures a request gives and put them in their places; or say which of them cannot be used."""
@@ -142,26 +148,35 @@ class Endpoint:
         asked.roles.update({role: found if role == "input-image" else found[0] for role, found in given.items()})
         return None
 
-    async def _made(self, asked: Asked, token: str, base_url: str, request_id: str, wishes: Wishes | None) -> Reply:
+    async def _made(self, asked: Asked, order: Order, request_id: str, wishes: Wishes | None) -> Reply:
         """What an accepted request brings."""
         operation, mock = self._operation, self._mock
         if self._lists_models:
             named = asked.roles.get("listed-model")
             models = [model for model in self._contract.models if named in (None, model.name)]
             return self._scribe.success(operation, listed(models), asked.roles, request_id)
-        outcome, asked = await self._outcome(asked, token, base_url)
+        outcome, asked = await self._outcome(asked, order)
         if outcome is None:
             return self._refuse(Refusal("unknown-task"), request_id)
         if mock.admission is not None:
-            outcome = outcome.and_also(mock.admission.limits.standing(token))
-        if self._can_stream and asked.roles.get("stream") is True and outcome.pictures:
+            outcome = outcome.and_also(mock.admission.limits.standing(order.owner))
+        if self._can_stream and outcome.pictures and outcome.get("stream") is True:
             return await self._stream(outcome, asked, request_id, wishes)
+        return await self._written(outcome, asked, request_id)
+
+    async def _written(self, outcome: Outcome, asked: Asked, request_id: str) -> Reply:
+        """An outcome as the answer that speaks of it, once everything is there that it speaks of."""
         if self._embeds and outcome.embeds:
-            await mock.pictures.draw(outcome.pictures)
-        reply = self._scribe.success(operation, outcome, asked.roles, request_id)
-        if mock.state.unsettled:
-            await mock.state.settle()
+            await self._mock.pictures.draw(outcome.pictures)
+        reply = self._scribe.success(self._operation, outcome, asked.roles, request_id)
+        if self._mock.state.unsettled:
+            await self._mock.state.settle()
         return reply
+
+    async def told(self, task: Task, snapshot: Snapshot, request_id: str) -> Reply:
+        """What a poll would be answered that sees a task like this: what a callback tells. Raises StateLost."""
+        reply = await self._written(*self._looked_at(task, snapshot), request_id)
+        return self._mock.plan.reply(reply, self._operation)
 
     async def _stream(self, outcome: Outcome, asked: Asked, request_id: str, wishes: Wishes | None) -> Reply:
         """The events of one request: unfinished pictures, then the finished one; or a failure, where one is wished."""
@@ -201,23 +216,48 @@ class Endpoint:
         operation = None if self._contract.problem(refusal.problem).answer else self._operation
         return self._scribe.refusal(self._mock.plan.refusal(refusal), operation, request_id, RETRY_AFTER_SECONDS)
 
-    async def _outcome(self, asked: Asked, owner: str, base_url: str) -> tuple[Outcome | None, Asked]:
+    async def _outcome(self, asked: Asked, order: Order) -> tuple[Outcome | None, Asked]:
         """What comes of an accepted request; None for a task that does not exist."""
         mock = self._mock
         if self._polls_a_task:
-            found = await mock.state.tasks.look(str(asked.roles["task-id"]), owner)
-            if found is None:
-                return None, asked
-            task, snapshot = found
-            result = None
-            if snapshot.state == "succeeded":
-                result = self._finish(task.resolved, task.base_url, task.finished)
-            return looked_at(task, snapshot, result), Asked(dict(task.asked), ())
+            found = await mock.state.tasks.look(str(asked.roles["task-id"]), order.owner)
+            mock.callbacks.wake()
+            return (None, asked) if found is None else self._looked_at(*found)
         roles = mock.plan.asked(asked.roles) if mock.plan.ids else asked.roles
         resolved = resolve(roles, asked.words)
-        if self._must_be_task or (self._can_be_task and roles.get("async") is True):
-            return accepted(await mock.state.tasks.submit(owner, asked.roles, resolved, base_url)), asked
-        return self._finish(resolved, base_url), asked
+        if self._becomes_task(roles):
+            task = await mock.state.tasks.submit(order._replace(resolved=resolved))
+            if (url := asked.roles.get("callback-url")) and (poll := mock.poll_of(task)) is not None:
+                mock.callbacks.watch(task, str(url), poll)
+            return accepted(task), asked
+        return self._finish(resolved, order.base_url), asked
+
+    def _becomes_task(self, roles: Mapping[str, Any]) -> bool:
+        return self._must_be_task or (self._can_be_task and roles.get("async") is True)
+
+    def _looked_at(self, task: Task, snapshot: Snapshot) -> tuple[Outcome, Asked]:
+        """What there is to tell about a task, and what it was asked for."""
+        snapshot = self._mock.plan.snapshot(task, snapshot)
+        result = None
+        if snapshot.state == "succeeded" and snapshot.pictures:
+            result = self._finish(task.order.resolved, task.order.base_url, task.finished)
+        return looked_at(task, snapshot, result), Asked(dict(task.order.asked), ())
+
+    def _failing(
+        self, refusal: Refusal, wishes: Wishes | None, roles: Mapping[str, Any], request_id: str
+    ) -> Ending | None:
+        """How a task will fail of the problem wished for, if that is met while pictures are made; None: refused now."""
+        if wishes is None or wishes.problem != refusal.problem or refusal.problem not in MAKING_PROBLEMS:
+            return None
+        poll = self._contract.poll_of(self._operation)
+        if (
+            poll is None
+            or "failed" not in poll.task_states
+            or not self._becomes_task(self._mock.plan.asked(dict(roles)))
+        ):
+            return None
+        met = replace(refusal, problem=self._contract.problem_for(refusal.problem, roles))
+        return Ending("failed", str(self._scribe.failure(met, request_id).get("error-message") or met.problem))
 
     def _finish(self, resolved: Mapping[str, Any], base_url: str, at: float | None = None) -> Outcome:
         mock = self._mock

@@ -224,12 +224,14 @@ def accepted(task: Task) -> Outcome:
 
 def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None) -> Outcome:
     """The outcome of polling a task; `result` is there once it has succeeded."""
-    roles = {
+    roles: dict[str, Any] = {
         "task-id": task.id,
         "task-status": snapshot.state,
         "task-progress": snapshot.progress,
         "task-submitted": task.submitted,
         "task-started": task.started,
         "task-finished": task.finished,
+        "task-failure": snapshot.reason or None,
+        **snapshot.otherwise,
     }
     return Outcome(roles, {}) if result is None else result.and_also(roles)

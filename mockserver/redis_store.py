@@ -26,7 +26,7 @@ from mockserver.journal import Entry
 from mockserver.packing import blobs_of, pack, unpack
 from mockserver.settings import Settings
 from mockserver.stores import StateLost, Unusable
-from mockserver.tasks import Pace, Snapshot, Task, task_id
+from mockserver.tasks import Ending, Order, Pace, Snapshot, Task, task_id
 
 log = logging.getLogger("imageproof.mock")
 
@@ -40,8 +40,11 @@ if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return false end
 local polls = redis.call('HINCRBY', KEYS[1], 'polls', 1)
 if ARGV[3] ~= '0' and polls >= tonumber(ARGV[3]) then redis.call('HSETNX', KEYS[1], 'started', ARGV[2]) end
 if ARGV[4] ~= '0' and polls >= tonumber(ARGV[4]) then redis.call('HSETNX', KEYS[1], 'finished', ARGV[2]) end
-return {polls, redis.call('HGET', KEYS[1], 'task'), redis.call('HGET', KEYS[1], 'started'),
-        redis.call('HGET', KEYS[1], 'finished')}
+return redis.call('HMGET', KEYS[1], 'polls', 'task', 'started', 'finished', 'ending')
+"""
+# A task ended before its time, if it is still there.
+_END = """
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'ending', ARGV[1]) end
 """
 # Entries added, and the oldest dropped until the rest weighs no more than it may.
 _ADD = """
@@ -155,20 +158,21 @@ class TasksInRedis:
     def _owner(self, key: str) -> str:
         return blake2b(key.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
-    async def submit(self, owner: str, asked: Mapping[str, Any], resolved: Mapping[str, Any], base_url: str) -> Task:
+    async def submit(self, order: Order) -> Task:
         """Accept a request."""
         it, blobs = self._connection, dict[str, bytes]()
         with it.reaching():
             number = await it.redis.incr(it.key("tasks"))
-        task = Task(task_id(self._seed, number), owner, asked, resolved, base_url, self._clock())
-        packed = pack([dict(asked), dict(resolved), base_url, task.submitted], blobs)
+        task = Task(task_id(self._seed, number), order, self._clock(), ending=order.ending)
+        parts = [dict(order.asked), dict(order.resolved), order.base_url, order.family, order.operation]
+        packed = pack([task.submitted, _parts(order.ending), parts], blobs)
         if blobs:
             self._blobs.keep(blobs)
             await self._blobs.write()
         with it.reaching():
             pipe = it.redis.pipeline(transaction=True)
             key = it.key("task", task.id)
-            pipe.hset(key, mapping={"owner": self._owner(owner), "task": packed})
+            pipe.hset(key, mapping={"owner": self._owner(order.owner), "task": packed})
             pipe.expire(key, it.seconds)
             pipe.expire(it.key("tasks"), it.seconds)
             await pipe.execute()
@@ -180,17 +184,58 @@ class TasksInRedis:
         ends = [self.pace.starting_poll, self.pace.polls or 0]
         with it.reaching():
             found = await it.redis.eval(_LOOK, 1, it.key("task", id_), self._owner(owner), repr(now), *ends)
-        if found is None:
+        return None if found is None else await self._seen(id_, found, now)
+
+    async def peek(self, id_: str) -> tuple[Task, Snapshot] | None:
+        """What a look would see now, whoever asks; it is not counted. None when there is none of this id."""
+        it = self._connection
+        with it.reaching():
+            found = await cast("Awaitable[list[Any]]", it.redis.hmget(it.key("task", id_), _FIELDS))
+        if found[1] is None:
             return None
-        polls, packed, *moments = found
+        seen = await self._seen(id_, [found[0] or 1, *found[1:]], self._clock())
+        if seen is not None:
+            seen[0].polls = int(found[0] or 0)
+        return seen
+
+    async def end(self, id_: str, ending: Ending) -> None:
+        """End a task now, if there is one of this id."""
+        it = self._connection
+        with it.reaching():
+            await it.redis.eval(_END, 1, it.key("task", id_), pack(_parts(ending), {}))
+
+    async def ids(self) -> list[str]:
+        """The ids of all tasks kept."""
+        it = self._connection
+        start = it.key("task", "")
+        with it.reaching():
+            found = [key.decode() async for key in it.redis.scan_iter(it.key("task", "*"), count=1000)]
+        return sorted(key.removeprefix(start) for key in found)
+
+    async def _seen(self, id_: str, found: list[Any], now: float) -> tuple[Task, Snapshot] | None:
+        """The task that lies in Redis as these fields; None where a picture it needs has expired."""
+        polls, packed, *moments, ended = found
         started, finished = (None if moment is None else float(moment) for moment in moments)
         wanted = blobs_of(packed)
         blobs = await self._blobs.find(wanted)
         if len(blobs) < len(wanted):
             return None
-        asked, resolved, base_url, submitted = unpack(packed, blobs)
-        task = Task(id_, owner, asked, resolved, base_url, submitted, polls, started, finished)
+        submitted, doomed, (asked, resolved, base_url, family, operation) = unpack(packed, blobs)
+        order = Order("", asked, resolved, base_url, family, operation, _ending(doomed))
+        ending = order.ending if ended is None else _ending(unpack(ended, {}))
+        task = Task(id_, order, submitted, int(polls), started, finished, ending)
         return task, self.pace.look(task, now)
+
+
+_FIELDS = ["polls", "task", "started", "finished", "ending"]
+
+
+def _parts(ending: Ending | None) -> list[Any] | None:
+    return None if ending is None else [ending.state, ending.reason, ending.at]
+
+
+def _ending(parts: list[Any] | None) -> Ending | None:
+    return None if parts is None else Ending(*parts)
 
 
 _told = attrgetter(*(field.name for field in fields(Entry)))

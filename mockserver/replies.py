@@ -23,8 +23,8 @@ log = logging.getLogger("imageproof.mock")
 class Reply:
     """One answer before it is sent. `value` is the JSON body; None with `media` empty means no body.
 
-    Of an event stream `value` is the list of its events. `timed` are the headers that say, once it is known, how long
-    it took.
+    Of an event stream `value` is the list of its events, `frames` their bytes where a drift has written them. `timed`
+    are the headers that say, once it is known, how long it took.
     """
 
     status: int
@@ -33,6 +33,11 @@ class Reply:
     value: Any = None
     problem: str = ""
     timed: Sequence[str] = ()
+    frames: list[bytes] | None = None
+
+    def framed(self) -> list[bytes]:
+        """The events of a stream as bytes."""
+        return self.frames if self.frames is not None else [events.frame(event) for event in self.value]
 
     @property
     def streams(self) -> bool:

@@ -247,6 +247,7 @@ class MockServer:
 
         async def advance() -> None:
             self.mock.clock.advance(seconds)
+            self.mock.callbacks.wake()
 
         self._result_of(advance())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from mockserver.faults import FaultUse
 from mockserver.latency import Latency
@@ -10,7 +11,9 @@ from mockserver.limits import RateLimit
 from spec.drifts import DriftUse
 from spec.profiles import PLAIN, Profile
 
-__all__ = ["MEBIBYTE", "Latency", "Settings"]
+__all__ = ["MEBIBYTE", "Latency", "Reach", "Settings"]
+#: how far callbacks may go
+Reach = Literal["loopback", "any"]
 NO_LATENCY = Latency()
 MEBIBYTE = 1024 * 1024
 
@@ -25,7 +28,7 @@ class Settings:
     64 bytes) signs these links; empty, servers of equal settings hand out the same ones; with the same `redis` URL
     and secret they are one server. `rate_limits` hold per key; prompts with one of the `blocked` words are refused;
     after `quota_images` pictures no more are made. `control_token` guards the control API; `cors` is the origin whose
-    pages may call, `*` for all.
+    pages may call, `*` for all. `callbacks` says how far news of a task may go: to this machine only, or to any host.
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +49,7 @@ class Settings:
     event_interval: float = 0.0
     task_seconds: float = 3.0
     task_polls: int | None = None
+    callbacks: Reach = "loopback"
     max_body: int = 64 * MEBIBYTE
     picture_cache: int = 64 * MEBIBYTE
     blob_store: int = 128 * MEBIBYTE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from sys import getsizeof
 from typing import Any, Generic, TypeVar
@@ -43,6 +43,9 @@ class Shelf(Generic[T]):
 
     def __contains__(self, key: str) -> bool:
         return key in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._places))
 
     def __len__(self) -> int:
         return len(self._places)

@@ -7,12 +7,12 @@ answer that speaks of it is sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from mockserver.journal import Entry, Journal
 from mockserver.settings import Settings
 from mockserver.shelf import Shelf
-from mockserver.tasks import Pace, Snapshot, Task, Tasks
+from mockserver.tasks import Ending, Order, Pace, Snapshot, Task, Tasks
 
 
 class StateLost(Exception):
@@ -29,11 +29,20 @@ class TaskStore(Protocol):
     pace: Pace
     """How tasks move on, those that have been accepted, too; may be replaced at any time."""
 
-    async def submit(self, owner: str, asked: Mapping[str, Any], resolved: Mapping[str, Any], base_url: str) -> Task:
+    async def submit(self, order: Order) -> Task:
         """Accept a request."""
 
     async def look(self, id_: str, owner: str) -> tuple[Task, Snapshot] | None:
         """Poll a task; None when there is none of this id, any more, or it belongs to another key."""
+
+    async def peek(self, id_: str) -> tuple[Task, Snapshot] | None:
+        """What a look would see now, whoever asks; it is not counted. None when there is none of this id."""
+
+    async def end(self, id_: str, ending: Ending) -> None:
+        """End a task now, if there is one of this id."""
+
+    async def ids(self) -> list[str]:
+        """The ids of all tasks kept, oldest first."""
 
 
 class BlobStore(Protocol):

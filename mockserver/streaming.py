@@ -15,15 +15,15 @@ async def send_events(http: web.BaseRequest, reply: Reply, interval: float) -> t
     sent = 0
     try:
         await response.prepare(http)
-        for event in reply.value:
+        for event in reply.value if reply.frames is None else reply.frames:
             if interval and sent:
                 await waits(http, interval)
             if gone(http):
                 break  # gone: nothing of what follows would be noticed by anybody
-            await response.write(frame(event))
+            await response.write(event if isinstance(event, bytes) else frame(event))
             sent += 1
         await response.write_eof()
     except ConnectionError:
         pass
-    left = sent < len(reply.value)
-    return response, f"the caller went away after {sent} of {len(reply.value)} events" if left else ""
+    events = len(reply.value if reply.frames is None else reply.frames)
+    return response, f"the caller went away after {sent} of {events} events" if sent < events else ""

@@ -1,19 +1,43 @@
 """Tasks: requests accepted now and finished later. Knows no HTTP and no provider's words.
 
-States are the contract language's: queued, running, succeeded (failed and canceled come from drifts and control).
+States are the contract language's: queued, running, and at the end succeeded, failed or canceled.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from mockserver.shelf import Shelf
 
 _QUEUED_SHARE = 0.25  # of a task's time passes before it starts
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a task ends that does not succeed: failed or canceled, why, and when; None: once its time is up."""
+
+    state: str
+    reason: str
+    at: float | None = None
+
+
+class Order(NamedTuple):
+    """What a task is to make: roles as they were said and as they are meant, for whom, and where its links lead.
+
+    `operation` and `family` say which operation accepted it; `ending` is how making it will fail, None: it succeeds.
+    """
+
+    owner: str
+    asked: Mapping[str, Any]
+    resolved: Mapping[str, Any]
+    base_url: str
+    family: str = ""
+    operation: str = ""
+    ending: Ending | None = None
 
 
 @dataclass(slots=True)
@@ -21,22 +45,26 @@ class Task:
     """One accepted request. Times are Unix seconds; `polls` counts looks at it."""
 
     id: str
-    owner: str
-    asked: Mapping[str, Any]
-    resolved: Mapping[str, Any]
-    base_url: str
+    order: Order
     submitted: float
     polls: int = 0
     started: float | None = None
     finished: float | None = None
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a task looks like at one moment; progress is 0..100."""
+    """What a task looks like at one moment; progress is 0..100, `reason` why it failed.
+
+    Drifts only: `pictures` says whether a success has any, `otherwise` what is told instead of the truth, by role.
+    """
 
     state: str
     progress: int
+    reason: str = ""
+    pictures: bool = True
+    otherwise: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +83,10 @@ class Pace:
 
     def look(self, task: Task, now: float) -> Snapshot:
         """What a task is at its latest look; notes when it started and finished."""
+        ending = task.ending
+        if ending is not None and ending.at is not None:
+            task.finished = ending.at
+            return Snapshot(ending.state, 100, ending.reason)
         share = self._share(task, now)
         if share < _QUEUED_SHARE:
             return Snapshot("queued", 0)
@@ -64,7 +96,14 @@ class Pace:
             return Snapshot("running", max(1, min(99, int(100 * (share - _QUEUED_SHARE) / (1 - _QUEUED_SHARE)))))
         if task.finished is None:
             task.finished = max(task.started, now if self.polls else task.submitted + self.seconds)
-        return Snapshot("succeeded", 100)
+        return Snapshot("succeeded", 100) if ending is None else Snapshot(ending.state, 100, ending.reason)
+
+    def wait(self, task: Task, now: float) -> float | None:
+        """Seconds until the task's state changes if nobody does anything; None where it is looks that move it on."""
+        if self.polls:
+            return None
+        elapsed = now - task.submitted
+        return next((at - elapsed for at in (self.seconds * _QUEUED_SHARE, self.seconds) if at > elapsed), None)
 
     def _share(self, task: Task, now: float) -> float:
         if self.polls:
@@ -88,10 +127,10 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    async def submit(self, owner: str, asked: Mapping[str, Any], resolved: Mapping[str, Any], base_url: str) -> Task:
+    async def submit(self, order: Order) -> Task:
         """Accept a request."""
         self._count += 1
-        task = Task(task_id(self._seed, self._count), owner, asked, resolved, base_url, self._clock())
+        task = Task(task_id(self._seed, self._count), order, self._clock(), ending=order.ending)
         self._tasks.put(task.id, task)
         return task
 
@@ -101,10 +140,29 @@ class Tasks:
         None when there is none of this id, any more, or it belongs to another key.
         """
         task = self._tasks.get(id_)
-        if task is None or task.owner != owner:
+        if task is None or task.order.owner != owner:
             return None
         task.polls += 1
         return task, self.pace.look(task, self._clock())
+
+    async def peek(self, id_: str) -> tuple[Task, Snapshot] | None:
+        """What a look would see now, whoever asks; it is not counted. None when there is none of this id."""
+        task = self._tasks.get(id_)
+        if task is None:
+            return None
+        seen = replace(task, polls=max(1, task.polls))  # a copy: what this look notes, nobody has seen yet
+        snapshot = self.pace.look(seen, self._clock())
+        return replace(seen, polls=task.polls), snapshot
+
+    async def end(self, id_: str, ending: Ending) -> None:
+        """End a task now, if there is one of this id."""
+        task = self._tasks.get(id_)
+        if task is not None:
+            task.ending = ending
+
+    async def ids(self) -> list[str]:
+        """The ids of all tasks kept, oldest first."""
+        return list(self._tasks)
 
     def clear(self) -> None:
         """Forget every task."""

@@ -140,6 +140,12 @@ class Operation:
         """Every role a successful answer can say."""
         return roles_in(self.success.content.values())
 
+    @cached_property
+    def task_states(self) -> frozenset[str]:
+        """Every state, in our words, in which a successful answer can say a task is."""
+        parts = [part for schema in self.success.content.values() for _, part in walk(schema)]
+        return frozenset(state for part in parts for state in part.get("x-states", {}).values())
+
     def decode(self, body: bytes, content_type: str) -> Any:
         """A request body as the value its schema speaks of. Raises Undecodable."""
         media = media_type(content_type)
@@ -172,6 +178,11 @@ class Contract:
     operations: tuple[Operation, ...]
     problems: Mapping[str, Problem]
     formats: FormatChecks = field(repr=False)
+
+    def poll_of(self, operation: Operation) -> Operation | None:
+        """Where a task that an operation has accepted is asked about, by its links; None where they lead nowhere."""
+        linked = (self.operation(link.operation) for link in operation.links)
+        return next((other for other in linked if "task-id" in other.request_roles), None)
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -110,6 +110,8 @@ ROLES = {**REQUEST_ROLES, **RESPONSE_ROLES}
 #: what a task can be, in the order it may move; the last three are terminal
 STATES = ("queued", "running", "needs-input", "succeeded", "failed", "canceled")
 TERMINAL_STATES = frozenset({"succeeded", "failed", "canceled"})
+#: problems that are met while pictures are made: they fail the task of a request that became one
+MAKING_PROBLEMS = frozenset({"moderation-blocked", "internal"})
 
 #: how a request can be wrong -> whether every document must say what then happens
 PROBLEMS: dict[str, bool] = {

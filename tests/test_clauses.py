@@ -620,14 +620,39 @@ def a_task_that_goes_back() -> Exchange:
     return task(RUNNING, replace(QUEUED, progress="40%"), done())
 
 
-@breaks("task.order", "failed -> running")
+@breaks("task.order", "failed -> running", also=("task.succeeds",))
 def a_task_that_starts_again() -> Exchange:
     return task(FAILED, RUNNING)
 
 
-@breaks("task.order", "succeeded -> failed -> succeeded")
+@breaks("task.order", "succeeded -> failed -> succeeded", also=("task.succeeds",))
 def a_task_that_ends_in_two_ways() -> Exchange:
     return task(done(), replace(FAILED, progress="100%"), done())
+
+
+@breaks("task.same", "'another'")
+def a_poll_that_speaks_of_another_task() -> Exchange:
+    return task(replace(RUNNING, more=(("task_id", "another"),)), done())
+
+
+@breaks("task.reason", "https://cdn.example")
+def a_success_whose_link_stands_where_a_reason_belongs() -> Exchange:
+    return task(RUNNING, done(more=(("fail_reason", "https://cdn.example/1.png"),)))
+
+
+@breaks("task.succeeds", "failed: It was too hard.")
+def a_task_that_fails() -> Exchange:
+    return task(RUNNING, FAILED)
+
+
+@breaks("task.succeeds", "failed: It was too hard.")
+def a_task_that_fails_at_100_percent() -> Exchange:
+    return task(RUNNING, replace(FAILED, progress="100%"))
+
+
+@breaks("task.reason", "none", also=("task.succeeds",))
+def a_task_that_fails_and_does_not_say_why() -> Exchange:
+    return task(RUNNING, replace(FAILED, more=()))
 
 
 @breaks("task.ends", "no end after 1 s")
@@ -864,16 +889,6 @@ def a_plain_task() -> Exchange:
 @faithful
 def a_task_done_at_once() -> Exchange:
     return task(done(times=(int(NOW), int(NOW), int(NOW))))
-
-
-@faithful
-def a_task_that_failed() -> Exchange:
-    return task(QUEUED, RUNNING, FAILED)
-
-
-@faithful
-def a_task_that_failed_at_100_percent() -> Exchange:
-    return task(RUNNING, replace(FAILED, progress="100%"))
 
 
 @faithful

@@ -250,6 +250,66 @@ def test_time_is_moved_on_by_a_time(mock: MockServer, body: Any) -> None:
     assert call(mock, "/clock").json["offset"] == 0
 
 
+# --- tasks ------------------------------------------------------------------------------------------
+
+
+def test_tasks_are_listed_and_looking_here_moves_none_of_them_on(mock: MockServer) -> None:
+    ids = [generate(mock, "?async=true", **{**CHEAP, "prompt": f"Fox {n}"}).json["task_id"] for n in range(3)]
+    for _ in range(3):
+        listed = call(mock, "/tasks").json
+    assert (listed["found"], [task["id"] for task in listed["tasks"]]) == (3, ids)
+    assert listed["tasks"][1] | {"submitted": 0} == {
+        "id": ids[1],
+        "operation": "createImage",
+        "state": "queued",
+        "progress": 0,
+        "reason": "",
+        "submitted": 0,
+        "started": None,
+        "finished": None,
+        "polls": 0,
+        "prompt": "Fox 1",
+    }
+
+
+def test_a_task_is_made_to_fail_while_it_runs() -> None:
+    with MockServer(Settings(port=0, task_seconds=60)) as server:
+        id_ = generate(server, "?async=true", **CHEAP).json["task_id"]
+        server.advance(30)
+        answer = call(server, f"/tasks/{id_}", {"state": "failed", "reason": "out of paint"})
+        assert (answer.status, answer.json["state"], answer.json["reason"]) == (200, "failed", "out of paint")
+        looks = [ask(f"{server.url}/v1/images/tasks/{id_}").json["data"] for _ in range(2)]
+        server.advance(60)
+        looks.append(ask(f"{server.url}/v1/images/tasks/{id_}").json["data"])
+        [told] = {tuple(sorted((key, str(value)) for key, value in look.items())) for look in looks}
+        seen = dict(told)
+        assert (seen["status"], seen["fail_reason"], seen["data"]) == ("FAILURE", "out of paint", "None")
+        assert int(seen["submit_time"]) + 29 <= int(seen["finish_time"]) <= int(seen["submit_time"]) + 40
+        again = call(server, f"/tasks/{id_}", {"state": "failed"})
+        assert (again.status, again.json["error"]["message"]) == (409, f"task {id_} has failed already")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "expected"),
+    [
+        ({"state": "canceled"}, 409, "queued, running, succeeded, failed"),
+        ({"state": "succeeded"}, 400, "failed or canceled"),
+        ({"state": "failed", "reason": 1}, 400, "reason a text"),
+        ({"state": "failed", "why": "x"}, 400, "reason a text"),
+        ({}, 400, "state is failed or canceled"),
+        ([], 400, "state is failed or canceled"),
+        (b"{", 400, "state is failed or canceled"),
+    ],
+)
+def test_a_task_that_cannot_be_ended_so_goes_on(mock: MockServer, body: Any, status: int, expected: str) -> None:
+    id_ = generate(mock, "?async=true", **CHEAP).json["task_id"]
+    answer = call(mock, f"/tasks/{id_}", body, method="POST")
+    assert answer.status == status
+    assert expected in answer.json["error"]["expected"]
+    assert call(mock, "/tasks").json["tasks"][0]["state"] == "queued"
+    assert call(mock, "/tasks/none", {"state": "failed"}).status == 404
+
+
 # --- from Python ------------------------------------------------------------------------------------
 
 
@@ -287,6 +347,9 @@ CALLS = [
     ("POST", "/reset"),
     ("GET", "/journal"),
     ("GET", "/faults"),
+    ("GET", "/tasks"),
+    ("POST", "/tasks/x"),
+    ("GET", "/callbacks"),
     ("GET", "/clock"),
     ("POST", "/clock/advance"),
 ]
@@ -300,7 +363,7 @@ def test_with_a_token_nothing_goes_without_it(guarded: MockServer, method: str, 
         answer = call(guarded, path, sent, method=method, key=key and key.encode().decode("latin-1"))
         assert (answer.status, answer.json["error"]["where"]) == (401, "Authorization")
         assert b"let-me-in" not in answer.body
-    assert call(guarded, path, sent, method=method, key="let-me-in").status == 200
+    assert call(guarded, path, sent, method=method, key="let-me-in").status == (400 if "tasks/" in path else 200)
 
 
 def test_with_a_token_health_pictures_and_the_api_stay_open(guarded: MockServer) -> None:

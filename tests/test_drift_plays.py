@@ -19,6 +19,8 @@ from spec.errors import UnknownName
 
 GPT: dict[str, Any] = {"model": "gpt-image-2", "prompt": "A red fox", "size": "1024x640"}
 NOTHING = Answer(0, {}, b"")
+LOOKS = ("waiting", "started", "running", "done", "result")
+ENDED = {"done", "result"}
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,18 @@ def pictures_of(answer: Answer) -> list[Any]:
     return items
 
 
+def told_of(behaviour: Behaviour, look: str) -> Any:
+    """What a look at the task said of it."""
+    return behaviour[look].json["data"]
+
+
 def behaviour(*drifts: str) -> Behaviour:
     """How a server with these drifts behaves, with everything that differs between any two servers taken out."""
-    settings = Settings(port=0, task_polls=1, drifts=drift_uses(drifts))
+    settings = Settings(port=0, task_polls=4, drifts=drift_uses(drifts))
     with MockServer(settings, lambda: 1_700_000_000.0) as server:
         answers = {
             "submit": generate(server, "?async=true", **GPT, n=2),
-            "result": ask(f"{server.url}/v1/images/tasks/{first_task()}"),
+            **{look: ask(f"{server.url}/v1/images/tasks/{first_task()}") for look in LOOKS},
             "link": generate(server, **CHEAP),
             "pictures": generate(server, **GPT, n=2),
             "auto": generate(server, model="gpt-image-2", prompt="A red fox"),
@@ -89,6 +96,7 @@ def plain() -> Behaviour:
     """How a server without drifts behaves."""
     told = behaviour()
     assert [told[kind].status for kind in told.answers] == [
+        *[200] * 4,
         200,
         200,
         200,
@@ -101,6 +109,11 @@ def plain() -> Behaviour:
         404,
         405,
         200,
+    ]
+    assert [told_of(told, look)["status"] for look in LOOKS] == [
+        "NOT_START",
+        *["IN_PROGRESS"] * 2,
+        *["SUCCESS"] * 2,
     ]
     assert len(pictures_of(told["result"])) == len(pictures_of(told["pictures"])) == 2
     return told
@@ -154,7 +167,7 @@ def errors_with_status_200(plain: Behaviour, drifted: Behaviour) -> None:
 
 def pictures_at_once(plain: Behaviour, drifted: Behaviour) -> None:
     assert drifted["submit"] == plain["pictures"]
-    assert drifted["result"] == plain["unknown task"]
+    assert all(drifted[look] == plain["unknown task"] for look in LOOKS)
 
 
 def no_channel(_: Behaviour, drifted: Behaviour) -> None:
@@ -168,18 +181,93 @@ def no_channel(_: Behaviour, drifted: Behaviour) -> None:
     assert "无可用渠道" in answer.error["message"]
 
 
+def said(role: str, **expected: Any) -> Check:
+    """Another value at some looks, and nothing else but what follows from it."""
+
+    def check(plain: Behaviour, drifted: Behaviour) -> None:
+        for look, value in expected.items():
+            assert told_of(drifted, look)[role] == value != told_of(plain, look)[role]
+
+    return check
+
+
+def ends_as_a_failure_in_between(plain: Behaviour, drifted: Behaviour) -> None:
+    told = told_of(drifted, "done")
+    assert (told["status"], told["data"], bool(told["fail_reason"])) == ("FAILURE", None, True)
+    assert drifted["result"] == plain["result"]
+
+
+def fails_and_nobody_knows_why(_: Behaviour, drifted: Behaviour) -> None:
+    for look in ENDED:
+        told = told_of(drifted, look)
+        assert (told["status"], told["progress"], told["data"], told["fail_reason"]) == ("FAILURE", "100%", None, "")
+
+
+def nothing_in_the_box(plain: Behaviour, drifted: Behaviour) -> None:
+    for look in ENDED:
+        assert told_of(drifted, look) == {**told_of(plain, look), "data": None}
+
+
+def in_milliseconds(plain: Behaviour, drifted: Behaviour) -> None:
+    for look in LOOKS:
+        for moment in ("submit_time", "start_time", "finish_time"):
+            assert told_of(drifted, look)[moment] == told_of(plain, look)[moment] * 1000
+
+
+def another_name(plain: Behaviour, drifted: Behaviour) -> None:
+    for look in LOOKS:
+        other = told_of(drifted, look)["task_id"]
+        assert other != first_task()
+        assert {**told_of(drifted, look), "task_id": first_task()} == told_of(plain, look)
+
+
+def id_elsewhere(plain: Behaviour, drifted: Behaviour) -> None:
+    assert drifted["submit"].json == {"code": "success", "message": "", "data": plain["submit"].json["task_id"]}
+
+
+def small_letters(plain: Behaviour, drifted: Behaviour) -> None:
+    for look in LOOKS:
+        assert told_of(drifted, look)["status"] == told_of(plain, look)["status"].lower()
+
+
+def test_a_dead_link_answers_404_and_a_picture_asked_for_at_once_does_not() -> None:
+    with MockServer(Settings(port=0, task_polls=1, drifts=drift_uses(["task-result-link-dead"]))) as server:
+        task = generate(server, "?async=true", **CHEAP).json["task_id"]
+        [item] = ask(f"{server.url}/v1/images/tasks/{task}").json["data"]["data"]["data"]
+        assert ask(item["url"], key=None).status == 404
+        [item] = generate(server, **CHEAP).json["data"]
+        assert ask(item["url"], key=None).status == 200
+
+
+def nothing_without_a_link(_: Behaviour, __: Behaviour) -> None:
+    """The task of this behaviour asks for base64; the test above has one with a link."""
+
+
 EXPECTED: dict[str, tuple[set[str], Check]] = {
     "chat-shaped-200": ({"submit", "link", "pictures", "auto", "file"}, chat_instead_of_pictures),
     "empty-object-200": ({"submit", "link", "pictures", "auto", "file"}, empty_instead_of_pictures),
-    "n-ignored-single-image": ({"result", "pictures"}, one_picture),
-    "size-ignored-200-wrong-aspect": ({"result", "link", "pictures", "file"}, another_size),
-    "data-url-inside-b64-json": ({"result", "pictures", "auto"}, data_urls),
+    "n-ignored-single-image": ({*ENDED, "pictures"}, one_picture),
+    "size-ignored-200-wrong-aspect": ({*ENDED, "link", "pictures", "file"}, another_size),
+    "data-url-inside-b64-json": ({*ENDED, "pictures", "auto"}, data_urls),
     "error-object-in-200": (
         {"no model", "no prompt", "too many", "no key", "unknown task", "limited"},
         errors_with_status_200,
     ),
-    "async-ignored-returns-sync": ({"submit", "result"}, pictures_at_once),
+    "async-ignored-returns-sync": ({"submit", *LOOKS}, pictures_at_once),
     "missing-model-503": ({"no model"}, no_channel),
+    "task-stuck": ({"running", *ENDED}, said("status", done="IN_PROGRESS", result="IN_PROGRESS")),
+    "task-reverts": ({"started"}, said("status", started="NOT_START")),
+    "task-ends-twice": ({"done"}, ends_as_a_failure_in_between),
+    "progress-not-monotonic-or-stuck": ({"started", "running", *ENDED}, said("progress", running="0%", result="0%")),
+    "progress-backwards": ({"started", "running"}, said("progress", started="89%", running="45%")),
+    "progress-over-100": (ENDED, said("progress", done="150%", result="150%")),
+    "task-fails-without-reason": (ENDED, fails_and_nobody_knows_why),
+    "task-succeeds-empty": (ENDED, nothing_in_the_box),
+    "task-id-changes": (set(LOOKS), another_name),
+    "task-times-in-milliseconds": (set(LOOKS), in_milliseconds),
+    "task-result-link-dead": (set(), nothing_without_a_link),
+    "status-vocabulary-case": (set(LOOKS), small_letters),
+    "task-id-location-varies": ({"submit"}, id_elsewhere),
 }
 
 
@@ -203,7 +291,7 @@ def test_drifts_of_different_places_compose(plain: Behaviour) -> None:
     [item] = pictures_of(drifted["pictures"])
     assert item["b64_json"].startswith("data:image/png;base64,")
     assert drifted["no model"].status == 503
-    assert plain.differs(drifted) == {"result", "pictures", "auto", "no model"}
+    assert plain.differs(drifted) == {*ENDED, "pictures", "auto", "no model"}
 
 
 def test_a_drift_sees_what_another_has_made_of_an_answer() -> None:

@@ -17,6 +17,7 @@ from faulty import (
     QUEUED,
     RUNNING,
     TASK_ID,
+    Target,
     asking,
     asking_in_vain,
     asking_wrongly,
@@ -43,6 +44,9 @@ from spec.drifts import catalogue, drift
 
 Build = Callable[[], Exchange]
 NO_MODEL = {"prompt": "A red fox"}
+NO_END = "no end after 1 s"
+MILLIS = int(NOW) * 1000
+UNEXPLAINED = replace(FAILED, more=())
 OUTAGE = error("model_not_found", None)
 CHAT = {
     "id": "chatcmpl-123",
@@ -70,6 +74,15 @@ def data_url(media: str = "image/png") -> Exchange:
     return exchange(asking(CHEAP), {"created": int(NOW), "data": [item]})
 
 
+def dead_link(problem: str = "GET https://cdn.example/1.png answers 410") -> Exchange:
+    judged = task(RUNNING, done(data=links(LINK)), told=LINKED)
+    submit = replace(judged, polls=[])
+    poll = judged.polls[-1]
+    gone = exchange(poll.case, poll.response.value, targets={LINK: Target(b"", problem=problem)}, parent=submit)
+    judged.polls[-1] = gone
+    return judged
+
+
 SHOWS: dict[str, tuple[Build, ...]] = {
     "chat-shaped-200": (
         chat,
@@ -95,6 +108,39 @@ SHOWS: dict[str, tuple[Build, ...]] = {
     ),
     "async-ignored-returns-sync": (lambda: in_async(pictures(drawn())), lambda: in_async(links(LINK))),
     "missing-model-503": (lambda: exchange(asking_wrongly(NO_MODEL), OUTAGE, 503),),
+    "task-stuck": (
+        lambda: task(QUEUED, RUNNING, RUNNING, gave_up=NO_END),
+        lambda: task(QUEUED, QUEUED, gave_up=NO_END),
+    ),
+    "task-reverts": (
+        lambda: task(RUNNING, replace(QUEUED, progress="40%"), done()),
+        lambda: task(RUNNING, done(), replace(RUNNING, progress="99%"), gave_up=NO_END),
+    ),
+    "task-ends-twice": (lambda: task(done(), replace(FAILED, progress="100%")), lambda: task(FAILED, done())),
+    "progress-not-monotonic-or-stuck": (
+        lambda: task(QUEUED, replace(RUNNING, progress="0%"), done(progress="0%")),
+        lambda: task(done(progress="0%")),
+    ),
+    "progress-backwards": (lambda: task(RUNNING, replace(RUNNING, progress="30%"), done()),),
+    "progress-over-100": (
+        lambda: task(RUNNING, done(progress="101%")),
+        lambda: task(replace(RUNNING, progress="999%")),
+    ),
+    "task-fails-without-reason": (lambda: task(RUNNING, UNEXPLAINED),),
+    "task-succeeds-empty": (lambda: task(RUNNING, done(data=None)),),
+    "task-id-changes": (lambda: task(replace(RUNNING, more=(("task_id", "another"),)), done()),),
+    "task-times-in-milliseconds": (
+        lambda: task(replace(QUEUED, times=(MILLIS, 0, 0)), done(times=(MILLIS, MILLIS, MILLIS))),
+    ),
+    "task-result-link-dead": (dead_link,),
+    "status-vocabulary-case": (
+        lambda: task(replace(QUEUED, status="queued"), done(status="success"), gave_up=NO_END),
+        lambda: task(RUNNING, done(status="Success"), gave_up=NO_END),
+    ),
+    "task-id-location-varies": (
+        lambda: in_async({"code": "success", "message": "", "data": TASK_ID}),
+        lambda: in_async({"id": TASK_ID}),
+    ),
 }
 
 CORRECT: dict[str, Build] = {
@@ -102,7 +148,6 @@ CORRECT: dict[str, Build] = {
     "one link": lambda: exchange(asking(LINKED), links(LINK)),
     "pixels": lambda: exchange(asking(GPT), pictures(drawn(1024, 640), size="1024x640")),
     "task": lambda: task(QUEUED, RUNNING, done()),
-    "failed task": lambda: task(RUNNING, FAILED),
     "refusal": lambda: exchange(asking_wrongly(NO_MODEL), refusal(asking_wrongly(NO_MODEL).defect), 400),
     "unknown task": lambda: exchange(asking_in_vain(), {"code": "task_not_exist", "message": "no"}, 400),
 }
@@ -146,6 +191,38 @@ OTHERWISE: dict[str, tuple[Build, ...]] = {
         lambda: exchange(asking_wrongly(NO_MODEL), OUTAGE, 500),
         lambda: exchange(asking_wrongly({**CHEAP, "model": "none"}), OUTAGE, 503),
         lambda: exchange(asking(CHEAP), OUTAGE, 503),
+    ),
+    "task-stuck": (lambda: task(QUEUED, RUNNING, done()), lambda: task(QUEUED, RUNNING, gave_up=NO_END)),
+    "task-reverts": (lambda: task(done(), replace(FAILED, progress="100%")), lambda: task(QUEUED, RUNNING, done())),
+    "task-ends-twice": (lambda: task(done(), RUNNING, done()), lambda: task(RUNNING, FAILED, FAILED)),
+    "progress-not-monotonic-or-stuck": (
+        lambda: task(replace(RUNNING, progress="0%"), done()),
+        lambda: task(replace(RUNNING, progress="0%"), gave_up=NO_END),
+    ),
+    "progress-backwards": (lambda: task(RUNNING, done(progress="0%")),),
+    "progress-over-100": (lambda: task(RUNNING, done(progress="100")), lambda: task(done(progress="many"))),
+    "task-fails-without-reason": (lambda: task(RUNNING, FAILED), lambda: task(RUNNING, done())),
+    "task-succeeds-empty": (
+        lambda: task(RUNNING, FAILED),
+        lambda: exchange(asking(CHEAP), pictures()),
+        lambda: task(done(data=pictures(b""))),
+    ),
+    "task-id-changes": (lambda: task(replace(RUNNING, more=(("task_id", None),)), done()),),
+    "task-times-in-milliseconds": (
+        lambda: task(done(times=(int(NOW) - 100_000_000, int(NOW), int(NOW)))),
+        lambda: task(done(times=(1000, 1000, 1000))),
+    ),
+    "task-result-link-dead": (
+        lambda: exchange(asking(LINKED), links(LINK), targets={LINK: Target(b"", problem="GET answers 404")}),
+    ),
+    "status-vocabulary-case": (
+        lambda: task(RUNNING, done(status="DONE"), gave_up=NO_END),
+        lambda: task(RUNNING, done()),
+    ),
+    "task-id-location-varies": (
+        lambda: in_async({}),
+        lambda: in_async(pictures(drawn())),
+        lambda: exchange(asking(CHEAP), {"code": "success", "data": TASK_ID}),
     ),
 }
 

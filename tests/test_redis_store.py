@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
-from conftest import CHEAP, Answer, ask, generate
+from conftest import CHEAP, GENERATIONS, Answer, ask, generate
 from PIL import Image
 from redis import Redis
 from redis_server import RedisServer
@@ -20,6 +20,7 @@ from mockserver.redis_store import InRedis, shown
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from mockserver.stores import StateLost, Unusable
+from mockserver.tasks import Ending, Order
 from mockserver.uploads import Upload, opened
 
 T = TypeVar("T")
@@ -136,6 +137,25 @@ def test_polls_at_the_same_time_are_each_counted_once(settings: Settings) -> Non
     assert progress == expected
 
 
+def test_a_task_fails_and_is_made_to_fail_wherever_somebody_looks(workers: list[MockServer]) -> None:
+    one, two = workers
+    body = {"model": "dall-e-2", "prompt": "A fox", "size": "256x256"}
+    prefer = {"Prefer": "problem=internal"}
+    doomed = ask(f"{one.url}{GENERATIONS}?async=true", body, headers=prefer).json["task_id"]
+    seen = [poll(server, doomed).json["data"] for server in (one, two, one, two)]
+    assert [data["status"] for data in seen] == ["NOT_START", "IN_PROGRESS", "IN_PROGRESS", "FAILURE"]
+    assert seen[-1]["fail_reason"]
+    ended = submit(one)
+    control = f"{two.url}/_imageproof/tasks"
+    assert ask(f"{control}/{ended}", {"state": "failed", "reason": "out of paint"}).json["state"] == "failed"
+    assert {poll(server, ended).json["data"]["fail_reason"] for server in workers} == {"out of paint"}
+    listed = {task["id"]: task for task in ask(control).json["tasks"]}
+    assert {id_: task["state"] for id_, task in listed.items()} == {doomed: "failed", ended: "failed"}
+    assert ask(f"{control}/none", {"state": "failed"}).status == 404
+    assert within(one.settings, lambda state: state.tasks.end("none", Ending("failed", ""))) is None
+    assert len(ask(control).json["tasks"]) == 2, "and ending a task that is not there makes none"
+
+
 def test_request_ids_of_all_processes_are_different(workers: list[MockServer]) -> None:
     ids = [ask(f"{server.url}/v1/images/tasks/x").headers["x-request-id"] for server in workers * 3]
     assert len(set(ids)) == 6
@@ -177,13 +197,13 @@ def test_uploads_of_a_task_are_there_for_every_process(settings: Settings) -> No
     file = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(file, "PNG")
     asked = {"input-image": [opened(file.getvalue())], "size": (256, 256), "prompt": "A fox"}
-    task = within(settings, lambda state: state.tasks.submit("me", asked, asked, "http://mock"))
+    task = within(settings, lambda state: state.tasks.submit(Order("me", asked, asked, "http://mock")))
     found = within(settings, lambda state: state.tasks.look(task.id, "me"))
     assert found is not None
-    [upload] = found[0].resolved["input-image"]
+    [upload] = found[0].order.resolved["input-image"]
     assert isinstance(upload, Upload)
     assert upload.data == file.getvalue()
-    assert found[0].asked == asked
+    assert found[0].order.asked == asked
 
 
 def test_every_key_expires_and_none_holds_a_callers_key(workers: list[MockServer], redis: RedisServer) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from mockserver.stores import InMemory
-from mockserver.tasks import Pace, Snapshot, Task, Tasks
+from mockserver.tasks import Order, Pace, Snapshot, Task, Tasks
 
 FEW = settings(max_examples=40, deadline=None)
 WORDS = ("NOT_START", "IN_PROGRESS", "SUCCESS")
@@ -39,7 +39,7 @@ def tasks_kept(server: MockServer) -> int:
 
 
 def accept(store: Tasks, owner: str = "me", **roles: Any) -> Task:
-    return asyncio.run(store.submit(owner, roles, roles, ""))
+    return asyncio.run(store.submit(Order(owner, roles, roles, "")))
 
 
 def look(store: Tasks, task: Task, owner: str = "me") -> Snapshot | None:
@@ -88,6 +88,50 @@ def test_the_envelope_is_the_documented_one_in_every_state(mock: MockServer) -> 
         assert {"code": "success", "message": ""}.items() <= answer.json.items()
         data = answer.json["data"]
         assert {"task_id": task_id, "status": status, "fail_reason": ""}.items() <= data.items()
+
+
+# --- tasks that fail --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("internal", "could not be made: it was asked to fail"),
+        ("moderation-blocked", "The safety system rejected the request."),
+    ],
+)
+def test_what_is_met_while_pictures_are_made_fails_the_task_and_not_the_submit(problem: str, said: str) -> None:
+    body = {"model": "gpt-image-2", "prompt": "A fox", "size": "816x816"}
+    prefer = {"Prefer": f"problem={problem}"}
+    with MockServer(Settings(port=0, task_polls=3)) as server:
+        accepted = ask(f"{server.url}/v1/images/generations?async=true", body, headers=prefer)
+        assert (accepted.status, accepted.headers["preference-applied"]) == (200, f"problem={problem}")
+        seen = [poll(server, accepted.json["task_id"]) for _ in range(4)]
+        refused = ask(f"{server.url}/v1/images/generations", body, headers=prefer)
+    assert {answer.status for answer in seen} == {200}
+    told = [answer.json["data"] for answer in seen]
+    assert [data["status"] for data in told] == ["NOT_START", "IN_PROGRESS", "FAILURE", "FAILURE"]
+    assert [data["fail_reason"] == "" for data in told] == [True, True, False, False]
+    assert said in told[-1]["fail_reason"]
+    assert (told[-1]["progress"], told[-1]["data"]) == ("100%", None)
+    assert told[-1]["finish_time"] >= told[-1]["start_time"] > 0
+    assert refused.status >= 400, "asked for at once, it is refused at once"
+
+
+@pytest.mark.parametrize("prefer", ["problem=rate-limited", "problem=invalid-request", "code=500"])
+def test_a_problem_of_the_request_itself_refuses_the_submit(mock: MockServer, prefer: str) -> None:
+    body = {"model": "dall-e-2", "prompt": "A fox", "size": "256x256"}
+    answer = ask(f"{mock.url}/v1/images/generations?async=true", body, headers={"Prefer": prefer})
+    assert answer.status >= 400
+
+
+def test_the_words_for_a_failure_are_those_of_the_model(mock: MockServer) -> None:
+    prefer = {"Prefer": "problem=moderation-blocked"}
+    body = {"model": "dall-e-3", "prompt": "A fox", "size": "1024x1024"}
+    at_once = ask(f"{mock.url}/v1/images/generations", body, headers={"Prefer": "problem=content-policy-violation"})
+    task_id = ask(f"{mock.url}/v1/images/generations?async=true", body, headers=prefer).json["task_id"]
+    last = [poll(mock, task_id) for _ in range(3)][-1]
+    assert last.json["data"]["fail_reason"] == at_once.error["message"]
 
 
 def test_counted_polls_move_a_task_whatever_the_time() -> None:
@@ -221,7 +265,7 @@ def test_heavy_use_stays_within_the_bytes_granted_and_keeps_the_newest(steps: li
         kept = [look(store, task) is not None for task in made]
         assert kept == sorted(kept), "an older task outlived a newer one"
         assert kept[-1]
-        assert sum(2 * len(task.asked["upload"]) for task, here in zip(made, kept, strict=True) if here) <= limit
+        assert sum(2 * len(task.order.asked["upload"]) for task, here in zip(made, kept, strict=True) if here) <= limit
         if polled:
             look(store, made[0])
     assert len(store) == sum(look(store, task) is not None for task in made)

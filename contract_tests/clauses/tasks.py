@@ -70,6 +70,43 @@ def ends(exchange: Exchange) -> Verdict:
     return CONFORMS
 
 
+@clause("task.same", "MUST", "x-role: task-id")
+def same(exchange: Exchange) -> Verdict:
+    """A poll speaks of the task it was asked about."""
+    submitted = exchange.parent.said("task-id") if exchange.parent else None
+    told = next((meaning for meaning in exchange.meanings if meaning.role == "task-id"), None)
+    if submitted is None or told is None or not exchange.succeeded:
+        return None
+    return CONFORMS if told.value == submitted else Broken(f"{submitted!r}", f"{told.value!r}", told.pointer)
+
+
+@clause("task.succeeds", "MUST", "x-states")
+def succeeds(exchange: Exchange) -> Verdict:
+    """The task of a request that keeps the contract comes to its pictures."""
+    if exchange.parent is None or exchange.state not in TERMINAL_STATES or exchange.case.defect is not None:
+        return None
+    if exchange.state == "succeeded":
+        return CONFORMS
+    return Broken("a task that succeeds: the request keeps the contract", f"{exchange.state}: {_reason(exchange)}")
+
+
+@clause("task.reason", "SHOULD", "x-role: task-failure")
+def reason(exchange: Exchange) -> Verdict:
+    """A task that has failed says why, and one that has succeeded says nothing of the kind."""
+    said = exchange.said("task-failure")
+    if "task-failure" not in exchange.case.operation.response_roles or not exchange.succeeded:
+        return None
+    if exchange.state == "failed":
+        return CONFORMS if said else Broken("a reason", "none")
+    if exchange.state == "succeeded":
+        return Broken("no reason for a failure", f"{said!r:.80}") if said else CONFORMS
+    return None
+
+
+def _reason(exchange: Exchange) -> str:
+    return str(exchange.said("task-failure") or "no reason")
+
+
 @clause("task.result", "MUST", "x-role: task-status")
 def result(exchange: Exchange) -> Verdict:
     """A task that has succeeded carries its pictures."""

@@ -8,12 +8,13 @@ from math import sqrt
 from typing import Any
 
 from mockserver.artist import MIME_TYPES
+from mockserver.drift.places import put
 from mockserver.drift.registry import answers, asks, refuses
 from mockserver.replies import Refusal, Reply
 from spec.contract import Operation
 from spec.drifts import DriftUse
 from spec.language import IMAGE_ROLES
-from spec.roles import Meaning, Reader
+from spec.roles import Reader
 
 SUBSCRIPTION_PIXELS = 1_572_864  # the area subscription-backed relays deliver, whatever was asked
 
@@ -80,7 +81,7 @@ def data_url(reply: Reply, operation: Operation, _: DriftUse) -> Reply:
         format_ = next((meaning.value for meaning in found if meaning.role == "output-format"), "png")
         for meaning in found:
             if meaning.role == "image-b64":
-                _put(reply.value, meaning, f"data:{MIME_TYPES[format_]};base64,{meaning.raw}")
+                put(reply.value, meaning, f"data:{MIME_TYPES[format_]};base64,{meaning.raw}")
     return reply
 
 
@@ -102,10 +103,3 @@ def _delivers(reply: Reply, operation: Operation) -> bool:
 def _told_as_json(reply: Reply, value: Any) -> Reply:
     """Another body; who does not speak of pictures has no stream of them either."""
     return replace(reply, media="application/json", value=value)
-
-
-def _put(value: Any, meaning: Meaning, new: Any) -> None:
-    *path, last = [int(part) if part.isdigit() else part for part in meaning.pointer.split("/")[1:]]
-    for part in path:
-        value = value[part]
-    value[last] = new

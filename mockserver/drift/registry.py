@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from mockserver.replies import Refusal, Reply
+from mockserver.tasks import Snapshot, Task
 from spec.contract import Operation
 from spec.drifts import DriftUse
 from spec.errors import UnknownName
@@ -16,13 +17,20 @@ from spec.errors import UnknownName
 Asks = Callable[[dict[str, Any], DriftUse], dict[str, Any]]
 #: changes how a request is refused
 Refuses = Callable[[Refusal, DriftUse], Refusal]
+#: changes how a task looks to whoever asks about it
+Looks = Callable[[Task, Snapshot, DriftUse], Snapshot]
 #: changes an answer that is ready to be sent
 Answers = Callable[[Reply, Operation, DriftUse], Reply]
+#: changes the events of a stream as they go over the wire, each with what ends it
+Frames = Callable[[list[bytes], DriftUse], list[bytes]]
 
+_MODULES = ("plays", "task_plays", "stream_plays")
 _F = TypeVar("_F", bound=Callable[..., Any])
 _ASKS: dict[str, Asks] = {}
 _REFUSES: dict[str, Refuses] = {}
+_LOOKS: dict[str, Looks] = {}
 _ANSWERS: dict[str, Answers] = {}
+_FRAMES: dict[str, Frames] = {}
 
 
 def _register(table: dict[str, Any], id_: str, function: _F) -> _F:
@@ -40,6 +48,16 @@ def refuses(id_: str) -> Callable[[Refuses], Refuses]:
     return partial(_register, _REFUSES, id_)
 
 
+def looks(id_: str) -> Callable[[Looks], Looks]:
+    """Register a player that changes how a task looks."""
+    return partial(_register, _LOOKS, id_)
+
+
+def frames(id_: str) -> Callable[[Frames], Frames]:
+    """Register a player that changes the bytes of a stream's events."""
+    return partial(_register, _FRAMES, id_)
+
+
 def answers(id_: str) -> Callable[[Answers], Answers]:
     """Register a player that changes an answer."""
     return partial(_register, _ANSWERS, id_)
@@ -48,8 +66,9 @@ def answers(id_: str) -> Callable[[Answers], Answers]:
 @cache
 def players() -> frozenset[str]:
     """The ids of every drift the mock can play."""
-    import_module("mockserver.drift.plays")
-    return frozenset([*_ASKS, *_REFUSES, *_ANSWERS])
+    for module in _MODULES:
+        import_module(f"mockserver.drift.{module}")
+    return frozenset([*_ASKS, *_REFUSES, *_LOOKS, *_ANSWERS, *_FRAMES])
 
 
 class Plan:
@@ -63,7 +82,9 @@ class Plan:
         self.ids = tuple(use.drift.id for use in uses)
         self._asks = [(_ASKS[use.drift.id], use) for use in uses if use.drift.id in _ASKS]
         self._refuses = [(_REFUSES[use.drift.id], use) for use in uses if use.drift.id in _REFUSES]
+        self._looks = [(_LOOKS[use.drift.id], use) for use in uses if use.drift.id in _LOOKS]
         self._answers = [(_ANSWERS[use.drift.id], use) for use in uses if use.drift.id in _ANSWERS]
+        self._frames = [(_FRAMES[use.drift.id], use) for use in uses if use.drift.id in _FRAMES]
 
     def asked(self, roles: dict[str, Any]) -> dict[str, Any]:
         """What the provider takes the request to ask."""
@@ -77,9 +98,22 @@ class Plan:
             refusal = play(refusal, use)
         return refusal
 
+    def snapshot(self, task: Task, snapshot: Snapshot) -> Snapshot:
+        """How the provider says a task is."""
+        for play, use in self._looks:
+            snapshot = play(task, snapshot, use)
+        return snapshot
+
     def reply(self, reply: Reply, operation: Operation | None) -> Reply:
         """What the provider sends."""
         if operation is not None:
             for play, use in self._answers:
                 reply = play(reply, operation, use)
+            if self._frames and reply.streams:
+                reply.frames = self._framed(reply.framed())
         return reply
+
+    def _framed(self, framed: list[bytes]) -> list[bytes]:
+        for play, use in self._frames:
+            framed = play(framed, use)
+        return framed

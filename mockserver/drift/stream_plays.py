@@ -1,0 +1,1 @@
+"""Drifts of event streams, played."""
