@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import re
@@ -38,7 +37,7 @@ async def open_all(inputs: Sequence[Input], pictures: Pictures, now: float) -> d
     found: dict[str, list[Upload]] = {}
     for given in inputs:
         try:
-            upload = await asyncio.to_thread(opened, await _bytes_of(given.value, pictures, now))
+            upload = await pictures.work(opened, await _bytes_of(given.value, pictures, now))
         except BadPicture as error:
             raise Unusable(broken(given, str(error))) from None
         first = {role: uploads[0] for role, uploads in found.items()}

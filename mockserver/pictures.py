@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import TypeVar
 
 from mockserver.artist import MIME_TYPES, Artist, Picture
 from mockserver.links import Links
@@ -24,6 +26,10 @@ class File:
     missing: str = ""
 
 
+T = TypeVar("T")
+R = TypeVar("R")
+#: a picture of uploads.MOST_PIXELS takes half a gigabyte while it is worked on
+_AT_ONCE = 2
 _UNKNOWN = File(None, missing="unknown")
 
 
@@ -38,6 +44,7 @@ class Pictures:
         self._blobs = blobs
         self._url_seconds = url_seconds
         self._links = Links(secret)
+        self._studio = ThreadPoolExecutor(_AT_ONCE, "imageproof-studio")
 
     def promise(self, picture: Picture, at: float) -> str:
         """The path under which a picture made at that moment can be fetched; the same for the same ones."""
@@ -71,7 +78,11 @@ class Pictures:
         """Draw pictures in a worker thread, so that their base64 is at hand afterwards."""
         for picture in pictures:
             if not self._artist.has_base64(picture):
-                await asyncio.to_thread(self._artist.base64, picture)
+                await self.work(self._artist.base64, picture)
+
+    async def work(self, function: Callable[[T], R], on: T) -> R:
+        """What comes of work on pixels, in one of few threads: at most so many pictures are in memory at a time."""
+        return await asyncio.get_running_loop().run_in_executor(self._studio, function, on)
 
     def data(self, picture: Picture) -> bytes:
         """The bytes of a picture."""

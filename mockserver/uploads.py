@@ -14,6 +14,9 @@ from PIL import Image, UnidentifiedImageError
 MOST_PIXELS = 50_000_000
 """A larger picture is refused before any of its pixels is decoded; in memory each takes four bytes."""
 
+_MOST_BLOCKS = 500_000
+"""A gif of more blocks is refused before it is decoded; one of 64 MiB whose blocks are full has half of them."""
+
 # Only plugins that decode by themselves: others start programs, read further files or have no bound.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _NAMES = {"MPO": "jpeg"}  # what cameras write: a jpeg with more jpegs behind its end
@@ -85,6 +88,8 @@ _CUT = "it ends in the middle of the picture"
 
 
 def _decoded(data: bytes) -> Image.Image:
+    if data.startswith(b"GIF8") and _gif_frames(data) is None:  # before Pillow, which has no bound
+        raise BadPicture(_CUT)
     image = Image.open(io.BytesIO(data), formats=_FORMATS)
     if image.width * image.height > MOST_PIXELS:
         raise BadPicture(f"its {image.width}x{image.height} pixels are more than {MOST_PIXELS // 10**6} megapixels")
@@ -101,8 +106,6 @@ def _format(image: Image.Image) -> str:
 
 def _is_whole(name: str, data: bytes) -> bool:
     """Whether the end mark is there; Pillow is content when the first frame is."""
-    if name == "gif":
-        return _gif_frames(data) is not None
     return {"png": b"IEND\xae\x42\x60\x82", "jpeg": b"\xff\xd9"}.get(name, b"") in data
 
 
@@ -113,28 +116,30 @@ def _frames(image: Image.Image, data: bytes) -> int:
 
 
 def _gif_frames(data: bytes) -> int | None:
-    """Frames up to the end mark, None without one. Pillow would unpack all of them to count them."""
+    """Frames up to the end mark, None without one. Pillow would unpack all of them to count them.
+
+    Raises BadPicture where there are more blocks than anybody has the time to walk.
+    """
 
     def colours(flags: int) -> int:
         return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
-    frames = 0
+    frames, inside = 0, False  # of what holds blocks of data: each begins with its size, the last one is empty
     try:
         at = 13 + colours(data[10])
-        while (kind := data[at]) != 0x3B:
-            if kind not in (0x21, 0x2C):
-                at += 1
-                continue
-            if kind == 0x2C:
-                frames += 1
-                at += 9 + colours(data[at + 9])
-            at += 2
-            while size := data[at]:
-                at += size + 1
-            at += 1
+        for _ in range(_MOST_BLOCKS):
+            byte = data[at]
+            if inside:
+                at, inside = at + byte + 1, byte > 0
+            elif byte == 0x3B:
+                return frames
+            elif byte == 0x2C:
+                frames, at, inside = frames + 1, at + 11 + colours(data[at + 9]), True
+            else:
+                at, inside = at + (2 if byte == 0x21 else 1), byte == 0x21
     except IndexError:
         return None
-    return frames
+    raise BadPicture(f"it is a gif of more than {_MOST_BLOCKS} blocks")
 
 
 _TURNS = {

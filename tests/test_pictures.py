@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
@@ -173,3 +174,22 @@ def test_short_orders_need_no_memory_at_all() -> None:
     for number in range(1000):
         store.promise(Picture(f"Fox {number}", 64, 64), NOW)
     assert blobs.weight == 0
+
+
+def test_only_two_pictures_are_worked_on_at_a_time() -> None:
+    store, together, at_once = pictures(), threading.Semaphore(0), list[int]()
+    busy = 0
+
+    def work(_: int) -> None:
+        nonlocal busy
+        busy += 1
+        at_once.append(busy)
+        together.acquire(timeout=0.02)
+        busy -= 1
+
+    async def many() -> None:
+        await asyncio.gather(*(store.work(work, number) for number in range(12)))
+
+    asyncio.run(many())
+    assert len(at_once) == 12
+    assert max(at_once) == 2

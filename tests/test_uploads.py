@@ -273,3 +273,18 @@ def test_written_png_holds_every_pixel(width: int, height: int, mode: str, data:
     image = Image.merge("RGBA", (noise, noise.rotate(180), RAMP.resize(noise.size), noise)).convert(mode)
     read = Image.open(io.BytesIO(png(image)))
     assert (read.format, read.mode, read.size, read.tobytes()) == ("PNG", mode, image.size, image.tobytes())
+
+
+SCREEN = b"GIF89a\x01\0\x01\0\0\0\0"
+FRAME = b"\x2c\0\0\0\0\1\0\1\0\0\2\1\0\0"
+
+
+@pytest.mark.parametrize(
+    "blocks", [FRAME * 600_000, FRAME[:-3] + b"\1\0" * 600_000 + b"\0", b"\x21\xfe\1a\0" * 600_000, bytes(600_000)]
+)
+def test_a_gif_of_blocks_without_end_is_refused_before_it_is_decoded(
+    blocks: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(BadPicture, match="gif of more than 500000 blocks"):
+        opened(SCREEN + blocks + FRAME + b";")
