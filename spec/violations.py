@@ -185,4 +185,6 @@ def _reason(keyword: str, facts: dict[str, Any]) -> str:
 def _short(value: Any) -> Any:
     if isinstance(value, str):
         return value if len(value) <= 120 else f"{value[:117]}..."
-    return value if isinstance(value, int | float | bool | None) else type_name(value)
+    if isinstance(value, bool):
+        return str(value).lower()  # as JSON writes it
+    return value if isinstance(value, int | float | None) else type_name(value)

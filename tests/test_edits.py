@@ -127,6 +127,14 @@ def test_pictures_of_one_edit_differ_and_come_in_the_format_asked_for(mock: Mock
     assert {(opened(data).format, opened(data).mode) for data in pictures} == {("WEBP", "RGBA")}
 
 
+def test_a_form_without_a_model_means_its_default(mock: MockServer) -> None:
+    given = picture((1600, 900))
+    named, unnamed = edit(mock, image=given), edit(mock, image=given, model=None)
+    assert delivered(named) == delivered(unnamed)
+    assert named.json.keys() == unnamed.json.keys()
+    assert edit(mock, model=None, response_format="url").error["code"] == "unknown_parameter"
+
+
 def test_json_and_form_ask_the_same(mock: MockServer) -> None:
     given = picture((300, 200))
     by_form = edit(mock, model="gpt-image-2", image=given)
