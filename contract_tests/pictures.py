@@ -104,6 +104,8 @@ def possible(schema: Schema) -> list[Picture]:
     called = schema.get("properties", {}).get("media", {}).get("enum")
     rule = schema.get("x-picture", {})
     fit = [p for p in GALLERY if (called is None or p.media in called) and reason_against(rule, p, {}) is None]
+    if schema.get("x-role") == "mask":  # an opaque one leaves nothing to be changed
+        fit = [p for p in fit if p.transparent]
     return fit or [PLAINEST]
 
 

@@ -88,8 +88,19 @@ def _to_be_broken(contract: Contract, operation: Operation, media: str | None, s
         if is_object(inner) or "items" in inner
     ]
     plan = body_plan(operation, media)
+    widest = _widest(schema)
+    pins += [{**widest, **pin} for pin in pins if not widest.keys() <= pin.keys()]
     reached = [cases(contract, operation, pin, least=True, media=media) for pin in pins if plan.possible(pin)]
     return sorted(collect(reached, 1, seed_), key=lambda case: len(case.body))
+
+
+def _widest(schema: Schema) -> dict[str, Any]:
+    """The model that forbids least, where one is named: with it every other rule can be reached."""
+    return max(
+        ({name: model} for name in _names_of_role(schema, "model") for model in pinned_values(schema, name)),
+        key=lambda pin: -sum(map(shape_of(schema, pin).forbids, schema["properties"])),
+        default={},
+    )
 
 
 def _could_cost(case: Case) -> tuple[float, str, str]:

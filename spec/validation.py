@@ -224,13 +224,12 @@ def _report_order(schema: Mapping[str, Any]) -> dict[str, int]:
     return {name: rank for rank, name in reversed(list(enumerate(names)))}
 
 
-def _rank(violation: Violation, ranks: Mapping[str, int]) -> tuple[int, int, int, int]:
+def _rank(violation: Violation, ranks: Mapping[str, int]) -> tuple[int, int, int]:
     name = "*" if violation.problem == "unknown-parameter" else violation.param.split(".")[0].split("[")[0]
     return (
         _LOCATIONS.index(violation.location),
         ranks.get(name, len(ranks)),
         _KEYWORD_RANK.get(violation.keyword, len(_KEYWORD_RANK)),
-        len(str(violation.facts.get("allowed", ""))),  # of two enumerations the narrower one says more
     )
 
 

@@ -304,7 +304,7 @@ def test_stopping_lets_a_running_request_finish_and_ends_the_thread() -> None:
     request = InFlight(server.url)
     server.stop()
     assert request.wait().status == 200
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_a_taken_port_cannot_be_listened_on() -> None:
