@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import fields
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import RedisError
 
 from mockserver.journal import Entry
@@ -58,6 +59,8 @@ redis.call('INCRBY', KEYS[3], #ARGV - 2)
 redis.call('EXPIRE', KEYS[3], ARGV[2])
 """
 
+_T = TypeVar("_T")
+
 
 class Connection:
     """A Redis, this server's keys in it, and how long they last. Raises Unusable for what is no URL of a Redis."""
@@ -84,6 +87,14 @@ class Connection:
         except (RedisError, OSError) as error:
             raise StateLost(f"Redis at {shown(self._url)} does not answer: {str(error).rstrip('.')}") from error
 
+    async def twice(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """Ask again where the connection had died in the meantime: only for what may happen twice."""
+        try:
+            return await ask()
+        except (LostConnection, OSError):
+            await self.redis.connection_pool.disconnect(inuse_connections=False)  # the others died with it
+            return await ask()
+
     async def open(self) -> None:
         """Connect. Raises StateLost."""
         with self.reaching():
@@ -91,9 +102,7 @@ class Connection:
                 self._url,
                 socket_connect_timeout=_CONNECT_SECONDS,
                 socket_timeout=_ANSWER_SECONDS,
-                retry=Retry(
-                    NoBackoff(), 0
-                ),  # a look may have been counted already; idle connections are renewed anyway
+                retry=Retry(NoBackoff(), 0),  # a look may have been counted already
             )
             await self.redis.ping()
 
@@ -162,7 +171,7 @@ class TasksInRedis:
         """Accept a request."""
         it, blobs = self._connection, dict[str, bytes]()
         with it.reaching():
-            number = await it.redis.incr(it.key("tasks"))
+            number = await it.twice(lambda: it.redis.incr(it.key("tasks")))
         task = Task(task_id(self._seed, number), order, self._clock(), ending=order.ending)
         parts = [dict(order.asked), dict(order.resolved), order.base_url, order.family, order.operation]
         packed = pack([task.submitted, _parts(order.ending), parts], blobs)
