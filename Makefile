@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 
 NODE := tests/node/node_modules
 
-.PHONY: demo test lint types imports unit sdks litellm contract format bench soak fuzz clean
+.PHONY: wheel demo test lint types imports unit sdks litellm contract format bench soak fuzz clean
 
 demo: $(VENV)/run.stamp  ## serve a provider that drifts, catch it, and lint the page that promised it
 	@$(BIN)/imageproof demo
@@ -27,7 +27,10 @@ imports: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-cache
 
 unit: $(VENV)/dev.stamp sdks
-	$(BIN)/python -m pytest tests -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile --ignore tests/test_wheel.py
+
+wheel: $(VENV)/dev.stamp  ## the wheel, installed into an empty environment
+	$(BIN)/python -m pytest tests/test_wheel.py
 
 sdks: $(VENV)/openai-2.stamp $(NODE)/.stamp  ## the official clients that the environment does not hold already
 

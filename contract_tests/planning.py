@@ -89,7 +89,7 @@ def _to_be_broken(contract: Contract, operation: Operation, media: str | None, s
     ]
     plan = body_plan(operation, media)
     widest = _widest(schema)
-    pins += [{**widest, **pin} for pin in pins if not widest.keys() <= pin.keys()]
+    pins = [both if plan.possible(both := {**widest, **pin}) else pin for pin in pins]
     reached = [cases(contract, operation, pin, least=True, media=media) for pin in pins if plan.possible(pin)]
     return sorted(collect(reached, 1, seed_), key=lambda case: len(case.body))
 
