@@ -264,8 +264,12 @@ _COARSEST = 9
 
 
 def _softened(image: Image.Image, sharpness: float) -> Image.Image:
-    """The image with as many pixels as that sharpness leaves: nine a side near 0, by equal ratios to all at 1."""
+    """The image with as many pixels as that sharpness leaves: nine a side near 0, by equal ratios to all at 1.
+
+    The image itself shines through as much: how far few pixels are off depends on where their edges fall.
+    """
     fewest = min(_COARSEST / min(image.size), 0.5)
     scale = fewest ** (1 - sharpness)
     small = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    return image.resize(small, Image.Resampling.BOX).resize(image.size, Image.Resampling.BICUBIC)
+    soft = image.resize(small, Image.Resampling.BOX).resize(image.size, Image.Resampling.BICUBIC)
+    return Image.blend(soft, image, sharpness)

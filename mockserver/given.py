@@ -52,7 +52,7 @@ async def _bytes_of(value: object, pictures: Pictures, now: float) -> bytes:
         return value.data
     text = str(value)
     if text.startswith("data:"):
-        return _embedded(text)
+        return await pictures.work(_embedded, text)
     picture: Picture | None = Picture(text, _STAND_IN_EDGE, _STAND_IN_EDGE, transparent=True)
     try:
         link = urlsplit(text) if text.startswith(("http://", "https://")) else None

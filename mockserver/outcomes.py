@@ -68,7 +68,7 @@ class Outcome:
                 count=len(self.pictures),
                 size=(picture.width, picture.height),
                 quality=str(resolved.get("quality", "")),
-                inputs=_sizes(resolved.get("input-image")),
+                inputs=[(one.width, one.height) for one in resolved.get("input-image", ())],
                 fidelity=resolved.get("fidelity"),
                 partials=self._roles.get("partial-count", 0),  # delivered; what was asked for stands in `resolved`
             )
@@ -127,11 +127,6 @@ class Delivery:
 
 
 _OWN_ROLES = IMAGE_ROLES | {"revised-prompt"}
-
-
-def _sizes(given: Any) -> Sequence[Size]:
-    """Width and height of the pictures to start from, where they were sent along; a link says neither."""
-    return [(one.width, one.height) for one in given if hasattr(one, "width")] if isinstance(given, list) else ()
 
 
 def resolve(asked: Mapping[str, Any], words: Sequence[tuple[str, Mapping[Any, Any]]]) -> dict[str, Any]:

@@ -192,10 +192,6 @@ class Scribe:
             known = self._writers[id(answer)] = (answer, _AnswerWriter(answer))
         return known[1]
 
-    def roles(self, operation: Operation) -> frozenset[str]:
-        """The roles the operation's success can say."""
-        return operation.response_roles
-
 
 class _AnswerWriter:
     """Writes one documented answer: headers and body."""

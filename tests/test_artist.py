@@ -838,7 +838,7 @@ def test_partials_come_closer_to_the_final_picture(base: Base | None, name: str)
 
 
 @FEW
-@given(low=st.floats(0.01, 0.9), step=st.floats(0.1, 0.3), size=st.tuples(st.integers(160, 300), st.integers(160, 300)))
+@given(low=st.floats(0.01, 0.9), step=st.floats(0.1, 0.3), size=st.tuples(st.integers(60, 300), st.integers(60, 300)))
 def test_sharper_is_closer(low: float, step: float, size: tuple[int, int]) -> None:
     final, blurred, sharper = (
         decoded(draw("Snow", *size, sharpness=sharpness)) for sharpness in (1.0, low, min(1.0, low + step))

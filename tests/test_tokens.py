@@ -409,7 +409,7 @@ def outcome(**roles: Any) -> Outcome:
 
 def test_an_outcome_counts_the_pictures_it_was_given() -> None:
     assert outcome().get("usage-input-image") == 0
-    given_ = outcome(**{"input-image": [Upload(), Upload(), {"image_url": "https://cdn.example/a.png"}]})
+    given_ = outcome(**{"input-image": [Upload(), Upload()]})
     assert given_.get("usage-input-image") == 2 * 323
     faithful = outcome(**{"input-image": [Upload()], "fidelity": "high"})
     assert faithful.get("usage-input-image") == 323 + 6240
