@@ -367,6 +367,7 @@ def lint(documents: tuple[str, ...], form: Literal["text", "json"], only: tuple[
 def explain(name: str) -> None:
     """Explain a clause, a drift, a fault or a lint rule by its id."""
     from contract_tests.clauses import catalogue as clauses
+    from contract_tests.clauses.page import described as described_clause
     from contract_tests.documents.defects import catalogue as rules
     from mockserver.faults import SELECTORS, described
     from mockserver.faults import catalogue as faults
@@ -376,12 +377,9 @@ def explain(name: str) -> None:
     console = _console()
     rule = rules().get(name)
     if clause := clauses().get(name):
-        console.print(
-            f"[bold]{clause.id}[/]  {clause.level}\n  {clause.text}\n  rests on: {clause.rests_on}", soft_wrap=True
-        )
-        named = [drift.id for drift in drifts().values() if drift.explains(name)]
-        if named:
-            console.print(f"  drifts that break it: {', '.join(named)}", soft_wrap=True)
+        console.print(f"[bold]{clause.id}[/]  {clause.level}\n  {escape(clause.text)}", soft_wrap=True)
+        for what, line in described_clause(clause):
+            console.print(f"  {what}: {escape(line)}", soft_wrap=True)
     elif drift := drifts().get(name):
         console.print(f"[bold]{drift.id}[/]  {drift.kind}\n  {drift.title}", soft_wrap=True)
         console.print(

@@ -316,7 +316,7 @@ def test_the_demo_finds_the_drift_it_serves(tmp_path: Path) -> None:
         (("lint", str(DOCUMENTS / "no-such-page.txt")), 2, "no-such-page.txt"),
         (("lint", "--only", "no-such-rule", str(DOCUMENTS / "README.md")), 2, "unknown rule"),
         (("lint",), 2, "Missing argument"),
-        (("explain", "images.count"), 0, "drifts that break it: "),
+        (("explain", "images.count"), 0, "broken by: "),
         (("explain", "n-ignored-single-image"), 0, "convicted by: images.count"),
         (("explain", "images.coun"), 2, "images.count"),
         (("profiles",), 0, "zhongzhuan"),

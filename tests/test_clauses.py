@@ -46,8 +46,7 @@ from faulty import (
 )
 
 from contract_tests.cases import WRONG_KEY, Case
-from contract_tests.clauses import CONFORMS, Broken, catalogue
-from contract_tests.clauses.registry import LEVELS, clause
+from contract_tests.clauses import CONFORMS, catalogue
 from contract_tests.exchange import Exchange
 from spec.events import frame
 
@@ -985,17 +984,3 @@ SILENT = {
 def test_a_clause_is_silent_where_it_cannot_know(what: str) -> None:
     id_, build = SILENT[what]
     assert [catalogue()[id_].judge(part) for part in whole(build())] == [None] * len(list(whole(build())))
-
-
-@pytest.mark.parametrize("id_", catalogue())
-def test_every_clause_says_what_it_demands_and_where_that_stands(id_: str) -> None:
-    found = catalogue()[id_]
-    assert found.id == id_
-    assert found.level in LEVELS
-    assert found.rests_on
-    assert found.text.endswith(".")
-
-
-def test_two_clauses_cannot_have_one_name() -> None:
-    with pytest.raises(ValueError, match=r"images\.count"):
-        clause("images.count", "MUST", "x-role: count")(lambda _: Broken("one", "two"))

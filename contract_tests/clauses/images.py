@@ -23,7 +23,12 @@ def _decoded(exchange: Exchange) -> list[Seen]:
 
 @clause("images.count", "MUST", "x-role: count")
 def count(exchange: Exchange) -> Verdict:
-    """As many pictures come as were asked for."""
+    """As many pictures come as were asked for.
+
+    Why: each picture is paid for; code that indexes the list fails on a missing one.
+    How: pictures in the answer, a link and base64 of one place counted once, against the count asked.
+    Do: deliver as many as asked, or refuse the count.
+    """
     if not exchange.owes_pictures:
         return None
     asked = exchange.asked.get("count", 1)
@@ -35,7 +40,12 @@ def count(exchange: Exchange) -> Verdict:
 
 @clause("images.delivery", "MUST", "x-role: delivery")
 def delivery(exchange: Exchange) -> Verdict:
-    """Pictures come in the representation asked for: as links, or as base64."""
+    """Pictures come in the representation asked for: as links, or as base64.
+
+    Why: code that asked for base64 finds null where it decodes.
+    How: the representation of each picture against the one asked for.
+    Do: deliver in the representation asked for, or refuse it.
+    """
     wanted = exchange.asked.get("delivery")
     if wanted is None or not exchange.owes_pictures or not exchange.image_meanings:
         return None
@@ -47,7 +57,12 @@ def delivery(exchange: Exchange) -> Verdict:
 
 @clause("images.reachable", "MUST", "x-role: image-url")
 def reachable(exchange: Exchange) -> Verdict:
-    """A picture's link can be fetched by whoever holds it."""
+    """A picture's link can be fetched by whoever holds it.
+
+    Why: a picture that cannot be fetched was not delivered.
+    How: every link is fetched once, without a key, redirects followed, and answers 200.
+    Do: send absolute links that work at once and without the API key.
+    """
     links = [picture for picture in exchange.pictures if picture.role == "image-url"] if exchange.owes_pictures else []
     if not links:
         return None
@@ -57,7 +72,12 @@ def reachable(exchange: Exchange) -> Verdict:
 
 @clause("images.decodes", "MUST", "x-role: image-*")
 def decodes(exchange: Exchange) -> Verdict:
-    """A picture's bytes are a whole picture."""
+    """A picture's bytes are a whole picture.
+
+    Why: half a picture shows as a grey bar, or as nothing.
+    How: the bytes are decoded to the last row of pixels.
+    Do: send the whole file; check it before it is sent.
+    """
     # A link that leads nowhere and base64 that is none are other clauses' business.
     pictures = [picture for picture in exchange.pictures if picture.data or picture.role not in _HELD_ELSEWHERE]
     if not pictures or not exchange.owes_pictures:
@@ -68,7 +88,12 @@ def decodes(exchange: Exchange) -> Verdict:
 
 @clause("images.size", "MUST", "x-role: size")
 def size(exchange: Exchange) -> Verdict:
-    """The decoded pixels have the size asked for."""
+    """The decoded pixels have the size asked for.
+
+    Why: layouts break, and larger sizes cost more: only the pixels say what was made.
+    How: width and height of the decoded pixels against the size asked for.
+    Do: make the size asked for, or refuse it.
+    """
     asked = exchange.asked.get("size")
     pictures = _decoded(exchange)
     if not isinstance(asked, tuple) or not pictures:
@@ -79,7 +104,12 @@ def size(exchange: Exchange) -> Verdict:
 
 @clause("images.format", "MUST", "x-role: output-format")
 def format_(exchange: Exchange) -> Verdict:
-    """The bytes are of the format asked for."""
+    """The bytes are of the format asked for.
+
+    Why: a file stored under the wrong name is refused by the next program.
+    How: the format found by decoding against the format asked for.
+    Do: encode in the format asked for, or refuse it.
+    """
     asked = exchange.asked.get("output-format")
     pictures = _decoded(exchange)
     if asked not in _MEDIA_TYPES or not pictures:
@@ -90,7 +120,12 @@ def format_(exchange: Exchange) -> Verdict:
 
 @clause("images.media-type", "SHOULD", "x-role: image-url")
 def media_type(exchange: Exchange) -> Verdict:
-    """A link's Content-Type says what its bytes are."""
+    """A link's Content-Type says what its bytes are.
+
+    Why: browsers download or refuse what does not say that it is a picture.
+    How: the Content-Type of each link against the format of its bytes.
+    Do: store pictures with their media type.
+    """
     links = [picture for picture in _decoded(exchange) if picture.role == "image-url"]
     if not links:
         return None
@@ -100,7 +135,12 @@ def media_type(exchange: Exchange) -> Verdict:
 
 @clause("images.alpha", "MUST", "x-role: background")
 def alpha(exchange: Exchange) -> Verdict:
-    """A transparent background is transparent."""
+    """A transparent background is transparent.
+
+    Why: a cut-out with a white box around it is useless on any other ground.
+    How: where transparency was asked for, some pixel has an alpha below 255.
+    Do: deliver an alpha channel, or refuse transparency for this model.
+    """
     pictures = _decoded(exchange)
     if exchange.asked.get("background") != "transparent" or not pictures:
         return None
@@ -110,7 +150,12 @@ def alpha(exchange: Exchange) -> Verdict:
 
 @clause("images.not-blank", "SHOULD", "x-role: image-*")
 def not_blank(exchange: Exchange) -> Verdict:
-    """A picture shows something."""
+    """A picture shows something.
+
+    Why: a filter's or a failure's empty canvas is billed as a picture.
+    How: not every pixel has the same colour.
+    Do: answer with an error when nothing was drawn.
+    """
     pictures = _decoded(exchange)
     if not pictures:
         return None
@@ -120,7 +165,12 @@ def not_blank(exchange: Exchange) -> Verdict:
 
 @clause("images.distinct", "SHOULD", "x-role: count")
 def distinct(exchange: Exchange) -> Verdict:
-    """Several pictures of one request are different pictures."""
+    """Several pictures of one request are different pictures.
+
+    Why: several pictures are asked for to choose among them.
+    How: no two places of one answer hold the same bytes.
+    Do: draw each picture with a seed of its own.
+    """
     pictures = _decoded(exchange)
     if len({place_of(picture.pointer) for picture in pictures}) < 2:
         return None
@@ -136,7 +186,12 @@ def distinct(exchange: Exchange) -> Verdict:
 
 @clause("echo.size", "SHOULD", "x-role: size")
 def echoed_size(exchange: Exchange) -> Verdict:
-    """The size the answer names is the size of its pixels."""
+    """The size the answer names is the size of its pixels.
+
+    Why: clients lay out by what the answer says, before they decode.
+    How: the size named in the answer against the decoded pixels.
+    Do: name the size that was made, not the one asked for.
+    """
     said = exchange.said("size")
     pictures = _decoded(exchange)
     if not isinstance(said, tuple) or not pictures:
@@ -151,7 +206,12 @@ def echoed_size(exchange: Exchange) -> Verdict:
 
 @clause("echo.format", "SHOULD", "x-role: output-format")
 def echoed_format(exchange: Exchange) -> Verdict:
-    """The format the answer names is the format of its bytes."""
+    """The format the answer names is the format of its bytes.
+
+    Why: clients choose the file's name by what the answer says.
+    How: the format named in the answer against the bytes.
+    Do: name the format that was made.
+    """
     said = exchange.said("output-format")
     pictures = _decoded(exchange)
     if not isinstance(said, str) or said not in _MEDIA_TYPES or not pictures:

@@ -32,7 +32,12 @@ def _speaks_of_another(exchange: Exchange) -> bool:
 
 @clause("auth.enforced", "MUST", "security")
 def auth_enforced(exchange: Exchange) -> Verdict:
-    """A request without a valid key is refused with the documented status."""
+    """A request without a valid key is refused with the documented status.
+
+    Why: an open route lets strangers spend the provider's money, and hides a caller's mistake.
+    How: requests without a key, and with one nobody has, get the documented status.
+    Do: check the key before anything else and answer with the documented status.
+    """
     defect = exchange.case.defect
     if defect is None or defect.problem not in CREDENTIALS:
         return None
@@ -43,7 +48,12 @@ def auth_enforced(exchange: Exchange) -> Verdict:
 
 @clause("refusal.refused", "MUST", "x-problems")
 def refused(exchange: Exchange) -> Verdict:
-    """A request that breaks the contract is refused, not answered (and billed) as if it kept it."""
+    """A request that breaks the contract is refused, not answered (and billed) as if it kept it.
+
+    Why: what is silently mended or ignored is billed all the same, and nobody learns of it.
+    How: a request with exactly one labelled defect is not answered 2xx.
+    Do: validate against the contract, and refuse before anything is made.
+    """
     defect = exchange.case.defect
     if defect is None or defect.problem in (*CREDENTIALS, "unknown-task"):
         return None
@@ -56,7 +66,12 @@ def refused(exchange: Exchange) -> Verdict:
 
 @clause("refusal.no-5xx", "MUST", "x-problems")
 def no_5xx(exchange: Exchange) -> Verdict:
-    """The caller's mistake is not answered as the server's (5xx), which clients repeat, and pay again."""
+    """The caller's mistake is not answered as the server's (5xx), which clients repeat, and pay again.
+
+    Why: clients repeat a 5xx by themselves, so one mistake is sent, and perhaps paid, three times.
+    How: a request with one labelled defect is not answered 5xx.
+    Do: catch bad input before it reaches the model, and answer 4xx.
+    """
     defect = exchange.case.defect
     if defect is None:
         return None
@@ -67,7 +82,12 @@ def no_5xx(exchange: Exchange) -> Verdict:
 
 @clause("error.status", "SHOULD", "x-problems.*.status")
 def status(exchange: Exchange) -> Verdict:
-    """A refusal has the status the contract gives this problem."""
+    """A refusal has the status the contract gives this problem.
+
+    Why: programs tell a wrong parameter from a lack of rights by the status.
+    How: the status of a 4xx refusal against the one `x-problems` gives this defect.
+    Do: use the documented status for this problem.
+    """
     defect = exchange.case.defect
     if defect is None or not 400 <= exchange.response.status < 500 or defect.problem in (*CREDENTIALS, "unknown-task"):
         return None
@@ -78,7 +98,12 @@ def status(exchange: Exchange) -> Verdict:
 
 @clause("error.code", "SHOULD", "x-problems.*.code")
 def code(exchange: Exchange) -> Verdict:
-    """A refusal has the error code the contract gives this problem."""
+    """A refusal has the error code the contract gives this problem.
+
+    Why: the code is what programs compare; the message is for people.
+    How: the code of a refusal against the one `x-problems` gives this defect.
+    Do: send the documented code for this problem.
+    """
     defect = exchange.case.defect
     if defect is None or defect.code is None or not 400 <= exchange.response.status < 500 or not exchange.is_error_body:
         return None
@@ -90,7 +115,12 @@ def code(exchange: Exchange) -> Verdict:
 
 @clause("error.param", "SHOULD", "x-problems.*.param")
 def param(exchange: Exchange) -> Verdict:
-    """A refusal names the parameter that is wrong."""
+    """A refusal names the parameter that is wrong.
+
+    Why: a form shows the mistake beside the right field only when the field is named.
+    How: the parameter a refusal names against the one that was broken.
+    Do: name the parameter that is wrong.
+    """
     defect = exchange.case.defect
     if defect is None or not 400 <= exchange.response.status < 500 or not exchange.is_error_body:
         return None
@@ -105,7 +135,12 @@ def param(exchange: Exchange) -> Verdict:
 
 @clause("error.envelope", "MUST", "responses.4XX.content.*.schema")
 def envelope(exchange: Exchange) -> Verdict:
-    """Every error has the documented envelope."""
+    """Every error has the documented envelope.
+
+    Why: a client reads error.message blindly; another shape becomes a crash instead of a message.
+    How: the body of a 4xx or 5xx is validated against the documented error's schema.
+    Do: wrap every error, the framework's and the gateway's too, in the documented envelope.
+    """
     response = exchange.response
     answer = exchange.case.operation.answer(response.status)
     if response.status < 400 or answer is None or not answer.content:
@@ -118,7 +153,12 @@ def envelope(exchange: Exchange) -> Verdict:
 
 @clause("error.in-success", "MUST", "responses")
 def in_success(exchange: Exchange) -> Verdict:
-    """An error is never carried by a 2xx status."""
+    """An error is never carried by a 2xx status.
+
+    Why: clients take 2xx for success, look for pictures, and crash or store nothing.
+    How: a 2xx body is a documented error and no documented success.
+    Do: send errors with an error status.
+    """
     if not exchange.succeeded:
         return None
     if exchange.is_error_body:
@@ -131,7 +171,12 @@ def in_success(exchange: Exchange) -> Verdict:
 
 @clause("error.no-leak", "MUST", "components.schemas.Error")
 def no_leak(exchange: Exchange) -> Verdict:
-    """An error tells nothing of the provider's inside: no stack trace, no source path."""
+    """An error tells nothing of the provider's inside: no stack trace, no source path.
+
+    Why: a stack trace tells attackers what runs, and callers nothing they can use.
+    How: error bodies are searched for stack traces and paths of source files.
+    Do: log the trace, and send a message for the caller.
+    """
     if exchange.response.status < 400:
         return None
     match = _STACK.search(exchange.response.body[:20_000].decode("utf-8", "replace"))
@@ -140,7 +185,12 @@ def no_leak(exchange: Exchange) -> Verdict:
 
 @clause("task.unknown", "MUST", "x-problems.unknown-task")
 def unknown_task(exchange: Exchange) -> Verdict:
-    """A task that does not exist is refused with the documented status."""
+    """A task that does not exist is refused with the documented status.
+
+    Why: a client that polls a lost task must learn that it is lost, or it polls for ever.
+    How: a task id nobody has is asked about.
+    Do: answer an unknown id with the documented status.
+    """
     defect = exchange.case.defect
     if defect is None or defect.problem != "unknown-task":
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -39,25 +40,42 @@ Judge = Callable[[Any], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One demand on a provider. `rests_on` names the place in the contract or its language."""
+    """One demand on a provider. `rests_on` names the place in the contract or its language.
+
+    `why` it matters to callers, `how` it is judged and `remedy`, what a provider does about it, are one line each.
+    Where one of `follows` (ids) is broken by the same answer, a break of this one is that clause's finding.
+    """
 
     id: str
     level: Level
     rests_on: str
     text: str
     judge: Judge
+    why: str = ""
+    how: str = ""
+    remedy: str = ""
+    follows: tuple[str, ...] = ()
+
+    @property
+    def tag(self) -> str:
+        """What the clause is about: the first word of its id."""
+        return self.id.partition(".")[0]
 
 
 _CLAUSES: dict[str, Clause] = {}
+_PARTS = re.compile(r"^\s*(Why|How|Do): ", re.MULTILINE)
 
 
-def clause(id_: str, level: Level, rests_on: str) -> Callable[[Judge], Judge]:
-    """Register a clause; the function's docstring is its text."""
+def clause(id_: str, level: Level, rests_on: str, follows: tuple[str, ...] = ()) -> Callable[[Judge], Judge]:
+    """Register a clause. The function's docstring is what people read: its text, then `Why:`, `How:` and `Do:`."""
 
     def register(judge: Judge) -> Judge:
         if id_ in _CLAUSES:
             raise ValueError(f"two clauses are called {id_!r}")
-        _CLAUSES[id_] = Clause(id_, level, rests_on, " ".join((judge.__doc__ or "").split()), judge)
+        text, *told = (" ".join(part.split()) for part in _PARTS.split(judge.__doc__ or ""))
+        notes = dict(zip(told[::2], told[1::2], strict=True))
+        why, how, remedy = (notes.get(name, "") for name in ("Why", "How", "Do"))
+        _CLAUSES[id_] = Clause(id_, level, rests_on, text, judge, why, how, remedy, follows)
         return judge
 
     return register

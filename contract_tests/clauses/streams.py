@@ -10,7 +10,12 @@ from spec.events import MEDIA_TYPE, parse
 
 @clause("stream.content-type", "MUST", "x-role: stream")
 def content_type(exchange: Exchange) -> Verdict:
-    """Events come to a request that asks for a stream, and to no other."""
+    """Events come to a request that asks for a stream, and to no other.
+
+    Why: a client that waits for events hangs on JSON, and the other way round.
+    How: event stream exactly where a stream was asked for.
+    Do: answer a streaming request with text/event-stream, and no other.
+    """
     case = exchange.case
     if case.operation.success.events is None or case.defect is not None or not exchange.succeeded:
         return None
@@ -24,7 +29,12 @@ def content_type(exchange: Exchange) -> Verdict:
 
 @clause("stream.framing", "MUST", "responses.2XX.content.text/event-stream")
 def framing(exchange: Exchange) -> Verdict:
-    """Every event is ended by a blank line, or clients never see it, and its data is JSON."""
+    """Every event is ended by a blank line, or clients never see it, and its data is JSON.
+
+    Why: an event without a blank line behind it is never seen; the finished picture is usually the last.
+    How: the bytes are split by the WHATWG rules; each event's data is a JSON object, nothing is left over.
+    Do: end every event with a blank line, and send no [DONE] where none is documented.
+    """
     if not exchange.streams:
         return None
     stream = parse(exchange.response.body)
@@ -38,7 +48,12 @@ def framing(exchange: Exchange) -> Verdict:
 
 @clause("stream.completed", "MUST", "x-role: stream")
 def completed(exchange: Exchange) -> Verdict:
-    """A stream that does not fail has one finished picture, and nothing follows it."""
+    """A stream that does not fail has one finished picture, and nothing follows it.
+
+    Why: clients take the finished picture from exactly one event.
+    How: the events are counted by kind: one finished picture, no unfinished one behind it.
+    Do: end the stream with one event that holds the finished picture.
+    """
     if not exchange.events or exchange.failed_midway or exchange.case.defect is not None:
         return None
     kinds = [event.kind for event in exchange.events]
@@ -52,7 +67,12 @@ def completed(exchange: Exchange) -> Verdict:
 
 @clause("stream.partials", "MUST", "x-role: partial-count, partial-index")
 def partials(exchange: Exchange) -> Verdict:
-    """Unfinished pictures are counted from 0 in order; fewer than asked for may come, but not more."""
+    """Unfinished pictures are counted from 0 in order; fewer than asked for may come, but not more.
+
+    Why: each unfinished picture is billed, and its number says which one it replaces.
+    How: the indexes are 0, 1, 2 ... and no more than were asked for.
+    Do: count from 0, and stop at the number asked for.
+    """
     schema = exchange.case.operation.success.events
     if not exchange.events or schema is None or "partial-index" not in roles_in([schema]):
         return None
@@ -68,7 +88,12 @@ def partials(exchange: Exchange) -> Verdict:
 
 @clause("stream.partial-pictures", "SHOULD", "x-role: partial-index")
 def partial_pictures(exchange: Exchange) -> Verdict:
-    """An unfinished picture is a whole picture, of the finished one's size."""
+    """An unfinished picture is a whole picture, of the finished one's size.
+
+    Why: clients swap one for the next in place; another size makes the page jump.
+    How: every unfinished picture decodes and has the finished one's size.
+    Do: send whole pictures of the final size.
+    """
     whole = next((picture for picture in exchange.pictures if picture.format), None)
     if not exchange.unfinished or whole is None or not exchange.streams:
         return None

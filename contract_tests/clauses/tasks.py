@@ -15,7 +15,12 @@ _RANKS = {"queued": 0, "running": 1, "needs-input": 1, "succeeded": 2, "failed":
 
 @clause("task.accepted", "MUST", "x-role: task-id")
 def accepted(exchange: Exchange) -> Verdict:
-    """A request for a task is answered with a task's id, and not with the pictures."""
+    """A request for a task is answered with a task's id, and not with the pictures.
+
+    Why: a client that asked for a task has no code for pictures at once, nor for an id elsewhere.
+    How: a request for a task is answered with an id in the documented place, and no pictures.
+    Do: answer with the id at once, in the documented place.
+    """
     if not exchange.wants_task or not exchange.succeeded or exchange.case.defect is not None:
         return None
     if exchange.image_meanings:
@@ -28,7 +33,12 @@ def accepted(exchange: Exchange) -> Verdict:
 
 @clause("task.states", "MUST", "x-states")
 def states(exchange: Exchange) -> Verdict:
-    """Every status word of a task is documented."""
+    """Every status word of a task is documented.
+
+    Why: a poller compares words; one it does not know looks like never finished.
+    How: every status word against the documented ones, letter by letter.
+    Do: use the documented words.
+    """
     status = next((m for m in exchange.meanings if m.role == "task-status"), None)
     if status is None or not exchange.succeeded:
         return None
@@ -47,7 +57,12 @@ def status_words(operation: Operation) -> list[Any]:
 
 @clause("task.order", "MUST", "x-states")
 def order(exchange: Exchange) -> Verdict:
-    """A task's state only moves forward, and a task that has ended stays ended."""
+    """A task's state only moves forward, and a task that has ended stays ended.
+
+    Why: a poller that saw the end has stopped; one that saw a step back shows nonsense.
+    How: the states of all polls in order; one poll more is sent after the end.
+    Do: keep what has ended as it ended, also with several workers.
+    """
     words = [poll.state for poll in exchange.polls if poll.state is not None]
     ranks = [_RANKS[word] for word in words]
     if not ranks:
@@ -59,7 +74,12 @@ def order(exchange: Exchange) -> Verdict:
 
 @clause("task.ends", "MUST", "x-states")
 def ends(exchange: Exchange) -> Verdict:
-    """A task comes to an end."""
+    """A task comes to an end.
+
+    Why: a task without an end is a client that hangs, and money without a picture.
+    How: polled politely until the time limit; every poll answers 2xx.
+    Do: fail a task that was lost.
+    """
     if not exchange.polls:
         return None
     if exchange.gave_up:
@@ -72,7 +92,12 @@ def ends(exchange: Exchange) -> Verdict:
 
 @clause("task.same", "MUST", "x-role: task-id")
 def same(exchange: Exchange) -> Verdict:
-    """A poll speaks of the task it was asked about."""
+    """A poll speaks of the task it was asked about.
+
+    Why: a client with several tasks in the air sorts answers by id.
+    How: the id in every poll against the id of the submit.
+    Do: use one id from submit to end.
+    """
     submitted = exchange.parent.said("task-id") if exchange.parent else None
     told = next((meaning for meaning in exchange.meanings if meaning.role == "task-id"), None)
     if submitted is None or told is None or not exchange.succeeded:
@@ -82,7 +107,12 @@ def same(exchange: Exchange) -> Verdict:
 
 @clause("task.succeeds", "MUST", "x-states")
 def succeeds(exchange: Exchange) -> Verdict:
-    """The task of a request that keeps the contract comes to its pictures."""
+    """The task of a request that keeps the contract comes to its pictures.
+
+    Why: what the contract allows must come to a picture, not only to an id.
+    How: the task of a request without a defect ends as succeeded.
+    Do: refuse at the submit what cannot be made.
+    """
     if exchange.parent is None or exchange.state not in TERMINAL_STATES or exchange.case.defect is not None:
         return None
     if exchange.state == "succeeded":
@@ -92,7 +122,12 @@ def succeeds(exchange: Exchange) -> Verdict:
 
 @clause("task.reason", "SHOULD", "x-role: task-failure")
 def reason(exchange: Exchange) -> Verdict:
-    """A task that has failed says why, and one that has succeeded says nothing of the kind."""
+    """A task that has failed says why, and one that has succeeded says nothing of the kind.
+
+    Why: without a reason nobody knows whether to try again, reword or pay.
+    How: a failed task has a text in the documented place, a succeeded one has none.
+    Do: say why, and leave the field empty otherwise.
+    """
     said = exchange.said("task-failure")
     if "task-failure" not in exchange.case.operation.response_roles or not exchange.succeeded:
         return None
@@ -109,7 +144,12 @@ def _reason(exchange: Exchange) -> str:
 
 @clause("task.result", "MUST", "x-role: task-status")
 def result(exchange: Exchange) -> Verdict:
-    """A task that has succeeded carries its pictures."""
+    """A task that has succeeded carries its pictures.
+
+    Why: a success without a picture sends the client round again, or into a crash.
+    How: a poll that says succeeded carries at least one picture.
+    Do: say succeeded only when the result can be read.
+    """
     if exchange.state != "succeeded" or not exchange.succeeded or exchange.case.defect is not None:
         return None
     if not exchange.case.operation.response_roles & IMAGE_ROLES:
@@ -119,7 +159,12 @@ def result(exchange: Exchange) -> Verdict:
 
 @clause("task.progress", "SHOULD", "x-role: task-progress")
 def progress(exchange: Exchange) -> Verdict:
-    """Progress is a percentage that never falls, and is 100 exactly when the task has succeeded."""
+    """Progress is a percentage that never falls, and is 100 exactly when the task has succeeded.
+
+    Why: a bar that jumps back, or stops short, makes people submit and pay again.
+    How: over all polls: 0 to 100, never falling, 100 at a good end and not before.
+    Do: derive progress from what is done.
+    """
     told = [(poll.said("task-progress"), poll.state) for poll in exchange.polls]
     told = [(value, state) for value, state in told if value is not None]
     if not told:
@@ -139,7 +184,12 @@ def progress(exchange: Exchange) -> Verdict:
 
 @clause("task.times", "SHOULD", "x-role: task-submitted, task-started, task-finished")
 def times(exchange: Exchange) -> Verdict:
-    """A task is submitted, then started, then finished, and not in another time or unit."""
+    """A task is submitted, then started, then finished, and not in another time or unit.
+
+    Why: waiting times are measured, and tasks expired, by these fields.
+    How: submitted <= started <= finished where told, and within a day of now in the documented unit.
+    Do: send Unix seconds, or whatever unit is documented, from one clock.
+    """
     names = ("task-submitted", "task-started", "task-finished")
     told = [(name, exchange.said(name)) for name in names]
     reached = [(name, value) for name, value in told if type(value) in (int, float) and value > 0]

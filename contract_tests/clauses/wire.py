@@ -9,7 +9,12 @@ from contract_tests.seen import decode_base64
 
 @clause("wire.accepted", "MUST", "requestBody")
 def accepted(exchange: Exchange) -> Verdict:
-    """A request that keeps the contract is accepted."""
+    """A request that keeps the contract is accepted.
+
+    Why: a request the contract allows must work, or code written to the contract fails in production.
+    How: a case without a defect is answered 2xx; 429 and a model this key lacks do not count.
+    Do: accept what is documented, or document the limit with its own error.
+    """
     status = exchange.response.status
     if exchange.case.defect is not None or status == 429 or exchange.lacks_model:
         return None
@@ -23,7 +28,12 @@ def accepted(exchange: Exchange) -> Verdict:
 
 @clause("wire.status", "MUST", "responses")
 def status(exchange: Exchange) -> Verdict:
-    """The status of every answer is one the operation documents."""
+    """The status of every answer is one the operation documents.
+
+    Why: clients branch on the status: an unknown one ends in a default that retries or gives up.
+    How: the status of every answer against the operation's `responses`.
+    Do: answer with one of the documented statuses.
+    """
     found = next((v for v in exchange.violations if v.location == "status"), None)
     return (
         Broken(f"one of {', '.join(exchange.case.operation.answers)}", str(exchange.response.status))
@@ -34,7 +44,12 @@ def status(exchange: Exchange) -> Verdict:
 
 @clause("wire.content-type", "MUST", "responses.*.content")
 def content_type(exchange: Exchange) -> Verdict:
-    """The Content-Type is the documented one."""
+    """The Content-Type is the documented one.
+
+    Why: clients choose their parser by it; a wrong one makes a good body unreadable.
+    How: the media type, without parameters and whatever its case, against the documented ones.
+    Do: send the documented Content-Type, on errors of the gateway in front, too.
+    """
     answer = exchange.case.operation.answer(exchange.response.status)
     if answer is None or not answer.content:
         return None
@@ -48,7 +63,12 @@ def content_type(exchange: Exchange) -> Verdict:
 
 @clause("wire.schema", "MUST", "responses.2XX.content.*.schema")
 def schema(exchange: Exchange) -> Verdict:
-    """The body of a success keeps the documented schema."""
+    """The body of a success keeps the documented schema.
+
+    Why: a field that is missing or of another type breaks typed clients at the first access.
+    How: a 2xx body is validated against the JSON Schema of its status; unknown members are allowed.
+    Do: send every required member in its documented type.
+    """
     if not exchange.succeeded or exchange.case.operation.answer(exchange.response.status) is None:
         return None
     found = [v for v in exchange.violations if v.location == "body"]
@@ -71,7 +91,12 @@ def _described(exchange: Exchange) -> str:
 
 @clause("wire.json", "MUST", "responses.*.content")
 def json_body(exchange: Exchange) -> Verdict:
-    """A body that is called JSON is JSON, whole and with nothing around it."""
+    """A body that is called JSON is JSON, whole and with nothing around it.
+
+    Why: a parser that stops at the first stray byte loses an answer that was paid for.
+    How: a body called application/json parses as a whole, by RFC 8259.
+    Do: send the JSON document and nothing else: no wrapper, no page, no cut.
+    """
     if exchange.response.media != "application/json":
         return None
     body = exchange.response.body
@@ -82,7 +107,12 @@ def json_body(exchange: Exchange) -> Verdict:
 
 @clause("wire.request-id", "SHOULD", "x-role: request-id")
 def request_id(exchange: Exchange) -> Verdict:
-    """Every answer names itself, so that a user can quote it to the provider."""
+    """Every answer names itself, so that a user can quote it to the provider.
+
+    Why: without it a user cannot say which request failed, and support cannot look.
+    How: the header the contract gives the role `request-id` is there and not empty.
+    Do: set the header on every answer, refusals included.
+    """
     answer = exchange.case.operation.answer(exchange.response.status)
     names = [
         name
@@ -97,7 +127,12 @@ def request_id(exchange: Exchange) -> Verdict:
 
 @clause("created.plausible", "SHOULD", "x-role: created")
 def created(exchange: Exchange) -> Verdict:
-    """The time of creation is now, in the documented unit."""
+    """The time of creation is now, in the documented unit.
+
+    Why: clients sort, expire and bill by it; milliseconds taken for seconds lie in the year 58000.
+    How: the value, in the documented unit, is within a day of when the request was sent.
+    Do: send the time now, in the documented unit.
+    """
     value = exchange.said("created")
     if value is None or not exchange.succeeded:
         return None
@@ -110,7 +145,12 @@ def created(exchange: Exchange) -> Verdict:
 
 @clause("usage.sums", "SHOULD", "x-role: usage-*")
 def usage(exchange: Exchange) -> Verdict:
-    """Token counts are not negative, and the parts make the whole."""
+    """Token counts are not negative, and the parts make the whole.
+
+    Why: people are billed by these numbers and add them up themselves.
+    How: no count is below zero; where a whole and all its parts are told, the parts make the whole.
+    Do: compute the totals from the parts that are sent.
+    """
     told = {m.role: m.value for m in exchange.meanings if m.role.startswith("usage-") and isinstance(m.value, int)}
     if not told:
         return None
@@ -130,7 +170,12 @@ def usage(exchange: Exchange) -> Verdict:
 
 @clause("images.b64-clean", "MUST", "x-role: image-b64")
 def base64_clean(exchange: Exchange) -> Verdict:
-    """Base64 is bare: no data URL, no blanks, right alphabet and padding."""
+    """Base64 is bare: no data URL, no blanks, right alphabet and padding.
+
+    Why: standard decoders refuse a prefix, blanks and the URL alphabet, or return garbage.
+    How: the text is decoded strictly: standard alphabet, right padding, no data URL, no line break.
+    Do: send bare base64 (RFC 4648, section 4).
+    """
     found = [m for m in exchange.image_meanings if m.role == "image-b64" and isinstance(m.raw, str) and m.raw]
     if not found or not exchange.succeeded:
         return None
