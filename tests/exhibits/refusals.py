@@ -1,0 +1,212 @@
+"""Answers about refusals: what breaks a clause, what keeps all of them, where one cannot know."""
+
+from __future__ import annotations
+
+from faulty import (
+    CHEAP,
+    HEADERS,
+    RUNNING,
+    asking,
+    asking_in_vain,
+    asking_wrongly,
+    drawn,
+    error,
+    exchange,
+    pictures,
+    refusal,
+)
+
+from contract_tests.cases import WRONG_KEY
+from contract_tests.exchange import Exchange
+from exhibits import TOO_MANY, breaks, faithful, refused, silent
+
+
+@breaks("auth.enforced", "200")
+def pictures_without_a_key() -> Exchange:
+    return exchange(asking_wrongly(CHEAP, credential=None), pictures(drawn()))
+
+
+@breaks("auth.enforced", "200")
+def pictures_for_a_wrong_key() -> Exchange:
+    return exchange(asking_wrongly(CHEAP, credential=WRONG_KEY), pictures(drawn()))
+
+
+@breaks("auth.enforced", "403")
+def a_missing_key_forbidden() -> Exchange:
+    return refused(asking_wrongly(CHEAP, credential=None), status=403)
+
+
+@breaks("refusal.refused", "200, as if nothing were wrong")
+def pictures_for_a_request_with_a_defect() -> Exchange:
+    return exchange(asking_wrongly(TOO_MANY), pictures(drawn()))
+
+
+@breaks("refusal.refused", "200", also=("wire.schema", "error.in-success"))
+def a_refusal_with_200() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), status=200)
+
+
+@breaks("refusal.no-5xx", "503")
+def a_callers_mistake_called_an_outage() -> Exchange:
+    return refused(asking_wrongly({"prompt": "A red fox"}), error("model_not_found", None), 503)
+
+
+@breaks("error.status", "403")
+def a_bad_parameter_forbidden() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), status=403)
+
+
+@breaks("error.code", "code 'bad_request'")
+def another_error_code() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), error("bad_request", "n"))
+
+
+@breaks("error.code", "code None")
+def no_error_code() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), error(None, "n"))
+
+
+@breaks("error.param", "param 'prompt'")
+def another_parameter_blamed() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), error("integer_above_max_value", "prompt"))
+
+
+@breaks("error.param", "param None")
+def no_parameter_named() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), error("integer_above_max_value", None))
+
+
+@breaks("error.envelope", "body")
+def a_frameworks_own_error() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), {"detail": [{"loc": ["body", "n"], "msg": "too many"}]})
+
+
+@breaks("error.envelope")
+def an_error_that_is_a_text() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), {"error": "too many"})
+
+
+@breaks("error.envelope")
+def an_error_without_its_parameter() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), {"error": {"message": "too many", "type": None, "code": None}})
+
+
+@breaks("error.envelope", also=("wire.accepted",))
+def a_flat_outage() -> Exchange:
+    return exchange(asking(CHEAP), {"code": 500, "message": "upstream"}, 500)
+
+
+@breaks("error.in-success", "200 with an error body: Out of paint", also=("wire.schema", "images.count"))
+def an_error_for_pictures() -> Exchange:
+    return exchange(asking(CHEAP), error(None, None, "Out of paint"))
+
+
+@breaks("error.no-leak", "Traceback")
+def a_stack_trace() -> Exchange:
+    case = asking_wrongly(TOO_MANY)
+    told = refusal(case.defect)
+    told["error"]["message"] = "Traceback (most recent call last):\n  File ..., in generate"
+    return refused(case, told)
+
+
+@breaks("error.no-leak", "/app/relay/images.py", also=("wire.accepted",))
+def a_source_path() -> Exchange:
+    return exchange(asking(CHEAP), error(None, None, "error in /app/relay/images.py"), 500)
+
+
+@breaks("error.no-leak", "goroutine 7 [", also=("wire.accepted", "error.envelope", "wire.content-type"))
+def a_panic() -> Exchange:
+    headers = {**HEADERS, "content-type": "text/plain"}
+    return exchange(asking(CHEAP), b"panic: nil map\n\ngoroutine 7 [running]:\nmain.relay()", 500, headers)
+
+
+@breaks("task.unknown", "404", also=("wire.status",))
+def an_unknown_task_not_found() -> Exchange:
+    return exchange(asking_in_vain(), {"code": "task_not_exist", "message": "task_not_exist"}, 404)
+
+
+@breaks("task.unknown", "200")
+def an_unknown_task_in_progress() -> Exchange:
+    return exchange(asking_in_vain(), RUNNING.body)
+
+
+@breaks("task.unknown", "500", also=("refusal.no-5xx",))
+def an_unknown_task_that_breaks_the_server() -> Exchange:
+    return exchange(asking_in_vain(), error(None, None), 500)
+
+
+@silent(
+    "images.count",
+    "created.plausible",
+    "usage.sums",
+    "images.b64-clean",
+    "error.in-success",
+    "task.unknown",
+    "images.delivery",
+    "images.reachable",
+    "images.decodes",
+    "images.format",
+    "images.media-type",
+    "images.not-blank",
+    "echo.size",
+    "echo.format",
+    "stream.framing",
+    "stream.partials",
+    "task.accepted",
+    "task.states",
+    "task.order",
+    "task.ends",
+    "task.same",
+    "task.succeeds",
+    "task.reason",
+    "task.result",
+    "task.progress",
+    "task.times",
+)
+@faithful
+def the_documented_refusal() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY))
+
+
+@faithful
+def a_refusal_in_other_words() -> Exchange:
+    case = asking_wrongly(TOO_MANY)
+    told = refusal(case.defect)
+    told["error"] |= {"message": "n 不能大于 10 (request id: 2026)", "type": "new_api_error", "trace": "a1"}
+    return refused(case, {"request_id": "req_1", **told})
+
+
+@silent("error.code")
+@faithful
+def a_missing_key_refused() -> Exchange:
+    return refused(asking_wrongly(CHEAP, credential=None), status=401)
+
+
+@faithful
+def a_wrong_key_refused() -> Exchange:
+    return refused(asking_wrongly(CHEAP, credential=WRONG_KEY), status=401)
+
+
+@silent("error.param")
+@faithful
+def an_unknown_task_refused() -> Exchange:
+    return exchange(asking_in_vain(), {"code": "task_not_exist", "message": "任务不存在", "data": None}, 400)
+
+
+@silent("wire.accepted")
+@faithful
+def too_many_requests() -> Exchange:
+    return exchange(asking(CHEAP), error("rate_limit_exceeded", None), 429, {**HEADERS, "retry-after": "1"})
+
+
+@silent("wire.accepted")
+@faithful
+def a_model_this_key_does_not_have() -> Exchange:
+    return exchange(asking(CHEAP), error("model_not_found", None), 404)
+
+
+@faithful
+def another_missing_parameter_blamed_first() -> Exchange:
+    # That the provider demands a size is a drift, but not one of this refusal's words: wire.accepted finds it.
+    told = {"model": "gpt-image-2", "prompt": "A red fox", "n": 99}
+    return refused(asking_wrongly(told), error("missing_required_parameter", "size"))

@@ -1,0 +1,163 @@
+"""Answers about streams: what breaks a clause, what keeps all of them, where one cannot know."""
+
+from __future__ import annotations
+
+from faulty import (
+    GPT,
+    HEADERS,
+    STREAMED,
+    TOKENS,
+    asking,
+    drawn,
+    error,
+    event,
+    exchange,
+    failing,
+    finished,
+    partial,
+    pictures,
+    stream,
+)
+
+from contract_tests.exchange import Exchange
+from exhibits import ECHOED, WIDE, breaks, faithful, silent
+from spec.events import frame
+
+
+@breaks("stream.content-type", "application/json")
+def plain_json_for_a_stream() -> Exchange:
+    return exchange(asking(STREAMED), pictures(drawn(*WIDE), **ECHOED))
+
+
+@breaks("error.in-success", "200 with an error body: Out of paint", also=("wire.schema", "images.count"))
+def an_error_for_a_stream() -> Exchange:
+    return exchange(asking(STREAMED), error(None, None, "Out of paint"))
+
+
+@breaks("stream.content-type", "text/event-stream")
+def a_stream_nobody_asked_for() -> Exchange:
+    return stream(finished(), asked=GPT)
+
+
+@breaks("wire.content-type", "text/plain", also=("stream.content-type", "images.count"))
+def events_called_text() -> Exchange:
+    told = stream(finished())
+    return exchange(told.case, told.response.body, headers={**HEADERS, "content-type": "text/plain"})
+
+
+@breaks("stream.framing", "at the end, and none", also=("stream.completed", "images.count"))
+def a_last_event_that_is_never_ended() -> Exchange:
+    return stream(partial(0), frame(finished())[:-1])
+
+
+@breaks("stream.framing", "'[DONE]'", also=("wire.schema",))
+def done_behind_the_last_event() -> Exchange:
+    return stream(partial(0), finished(), b"data: [DONE]\n\n")
+
+
+@breaks("stream.framing", "none", also=("images.count",))
+def a_stream_of_nothing() -> Exchange:
+    return stream(b": waiting\n\n")
+
+
+@breaks("stream.framing", "'{", also=("stream.completed", "wire.schema", "images.count"))
+def json_cut_off_in_an_event() -> Exchange:
+    return stream(partial(0), frame(finished()).rstrip()[:-1] + b"\n\n")
+
+
+@breaks("stream.completed", "0 in 2 events", also=("images.count",))
+def a_stream_without_its_picture() -> Exchange:
+    return stream(partial(0), partial(1))
+
+
+@breaks("stream.completed", "2 in 2 events", also=("images.count", "images.distinct"))
+def a_picture_finished_twice() -> Exchange:
+    return stream(finished(), finished())
+
+
+@breaks("stream.completed", "1 unfinished behind it")
+def an_unfinished_picture_behind_the_finished_one() -> Exchange:
+    return stream(finished(), partial(0))
+
+
+@breaks("stream.partials", "1, 0")
+def unfinished_pictures_out_of_order() -> Exchange:
+    return stream(partial(1), partial(0), finished())
+
+
+@breaks("stream.partials", "1, 2")
+def unfinished_pictures_counted_from_one() -> Exchange:
+    return stream(partial(1), partial(2), finished())
+
+
+@breaks("stream.partials", "None", also=("wire.schema",))
+def an_unfinished_picture_without_its_number() -> Exchange:
+    nameless = partial(0)
+    del nameless["data"]["partial_image_index"]
+    return stream(nameless, finished())
+
+
+@breaks("stream.partials", "3")
+def more_unfinished_pictures_than_asked_for() -> Exchange:
+    return stream(partial(0), partial(1), partial(2), finished())
+
+
+@breaks("stream.partial-pictures", "256x160")
+def a_small_unfinished_picture() -> Exchange:
+    return stream(event("partial_image", drawn(256, 160), partial_image_index=0), finished())
+
+
+@breaks("stream.partial-pictures", "starts with")
+def an_unfinished_picture_that_is_none() -> Exchange:
+    return stream(event("partial_image", b"no picture", partial_image_index=0), finished())
+
+
+@breaks("wire.schema", "2 events: body data.type")
+def an_event_of_another_name_than_its_type() -> Exchange:
+    odd = partial(0)
+    odd["data"]["type"] = "image_edit.partial_image"
+    return stream(odd, finished())
+
+
+@silent("images.count", "stream.completed")
+@breaks("wire.accepted", "200, and then an error: Out of paint")
+def a_stream_that_fails_on_the_way() -> Exchange:
+    return stream(partial(0), failing())
+
+
+@breaks("images.size", "640x1024", also=("echo.size",))
+def a_streamed_picture_of_another_size() -> Exchange:
+    return stream(event("completed", drawn(640, 1024), usage=TOKENS))
+
+
+@breaks("images.format", "webp", also=("echo.format",))
+def a_streamed_picture_of_another_format() -> Exchange:
+    return stream(event("completed", drawn(*WIDE, format_="webp"), usage=TOKENS))
+
+
+@breaks("usage.sums", "300 = 11 + 272")
+def streamed_usage_that_does_not_add_up() -> Exchange:
+    return stream(finished(usage={**TOKENS, "total_tokens": 300}))
+
+
+@breaks("images.b64-clean", "data:image/png;base64,")
+def a_data_url_in_an_event() -> Exchange:
+    told = finished()
+    told["data"]["b64_json"] = "data:image/png;base64," + told["data"]["b64_json"]
+    return stream(told)
+
+
+@faithful
+def a_stream_with_all_that_was_asked_for() -> Exchange:
+    return stream(partial(0), partial(1), finished())
+
+
+@silent("stream.partial-pictures")
+@faithful
+def a_stream_with_fewer_unfinished_pictures_than_asked_for() -> Exchange:
+    return stream(finished())
+
+
+@faithful
+def a_stream_with_comments_and_other_line_ends() -> Exchange:
+    return stream(b": hello\r\n\r\n", frame(partial(0)).replace(b"\n", b"\r\n"), b": still here\n", finished())

@@ -1,0 +1,178 @@
+"""Answers about tasks: what breaks a clause, what keeps all of them, where one cannot know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from faulty import (
+    CHEAP,
+    FAILED,
+    LINK,
+    LINKED,
+    NOW,
+    QUEUED,
+    RUNNING,
+    STREAMED,
+    TASK_ID,
+    Poll,
+    asking,
+    done,
+    drawn,
+    exchange,
+    links,
+    pictures,
+    task,
+)
+
+from contract_tests.exchange import Exchange
+from exhibits import breaks, faithful, silent
+
+
+@breaks("task.accepted", "the pictures at once (1)")
+def pictures_for_a_task() -> Exchange:
+    return exchange(asking(CHEAP, **{"async": "true"}), pictures(drawn()))
+
+
+@breaks("task.accepted", "none that can be read", also=("wire.schema",))
+def a_task_id_of_another_name() -> Exchange:
+    return exchange(asking(CHEAP, **{"async": "true"}), {"id": TASK_ID})
+
+
+@breaks("task.accepted", "none that can be read", also=("wire.schema",))
+def an_empty_task_id() -> Exchange:
+    return exchange(asking(CHEAP, **{"async": "true"}), {"task_id": ""})
+
+
+@breaks("task.states", "'DONE'", also=("wire.schema",))
+def a_status_word_of_its_own() -> Exchange:
+    return task(RUNNING, done(status="DONE"))
+
+
+@breaks("task.order", "running -> queued -> succeeded")
+def a_task_that_goes_back() -> Exchange:
+    return task(RUNNING, replace(QUEUED, progress="40%"), done())
+
+
+@breaks("task.order", "failed -> running", also=("task.succeeds",))
+def a_task_that_starts_again() -> Exchange:
+    return task(FAILED, RUNNING)
+
+
+@breaks("task.order", "succeeded -> failed -> succeeded", also=("task.succeeds",))
+def a_task_that_ends_in_two_ways() -> Exchange:
+    return task(done(), replace(FAILED, progress="100%"), done())
+
+
+@breaks("task.same", "'another'")
+def a_poll_that_speaks_of_another_task() -> Exchange:
+    return task(replace(RUNNING, more=(("task_id", "another"),)), done())
+
+
+@breaks("task.reason", "https://cdn.example")
+def a_success_whose_link_stands_where_a_reason_belongs() -> Exchange:
+    return task(RUNNING, done(more=(("fail_reason", "https://cdn.example/1.png"),)))
+
+
+@breaks("task.succeeds", "failed: It was too hard.")
+def a_task_that_fails() -> Exchange:
+    return task(RUNNING, FAILED)
+
+
+@breaks("task.succeeds", "failed: It was too hard.")
+def a_task_that_fails_at_100_percent() -> Exchange:
+    return task(RUNNING, replace(FAILED, progress="100%"))
+
+
+@breaks("task.reason", "none", also=("task.succeeds",))
+def a_task_that_fails_and_does_not_say_why() -> Exchange:
+    return task(RUNNING, replace(FAILED, more=()))
+
+
+@breaks("task.ends", "no end after 1 s")
+def a_task_without_an_end() -> Exchange:
+    return task(QUEUED, RUNNING, gave_up="no end after 1 s and 2 polls")
+
+
+@breaks("task.ends", "500", also=("wire.accepted",))
+def a_task_lost_on_the_way() -> Exchange:
+    return task(RUNNING, Poll("", "", http=500))
+
+
+@breaks("task.result", "none", also=("images.count",))
+def a_success_without_pictures() -> Exchange:
+    return task(RUNNING, done(data=None))
+
+
+@breaks("task.progress", "40 -> 10 -> 100")
+def progress_that_falls() -> Exchange:
+    return task(RUNNING, replace(RUNNING, progress="10%"), done())
+
+
+@breaks("task.progress", "100 percent while running")
+def progress_too_early() -> Exchange:
+    return task(replace(RUNNING, progress="100%"), done())
+
+
+@breaks("task.progress", "50 percent")
+def a_success_half_way() -> Exchange:
+    return task(RUNNING, done(progress="50%"))
+
+
+@breaks("task.progress", "150")
+def progress_beyond_the_end() -> Exchange:
+    return task(RUNNING, done(progress="150%"))
+
+
+@breaks("task.times", "task-finished")
+def finished_before_it_was_started() -> Exchange:
+    return task(RUNNING, done(times=(int(NOW), int(NOW) + 5, int(NOW) + 2)))
+
+
+@breaks("task.times", "1800000000000")
+def task_times_in_milliseconds() -> Exchange:
+    return task(QUEUED, done(times=(int(NOW) * 1000, int(NOW) * 1000 + 1000, int(NOW) * 1000 + 3000)))
+
+
+@faithful
+def a_task_for_a_streaming_request() -> Exchange:
+    return exchange(asking(STREAMED, **{"async": "true"}), {"task_id": TASK_ID})
+
+
+@faithful
+def a_plain_task() -> Exchange:
+    return task(QUEUED, RUNNING, RUNNING, done())
+
+
+@faithful
+def a_task_done_at_once() -> Exchange:
+    return task(done(times=(int(NOW), int(NOW), int(NOW))))
+
+
+@faithful
+def a_task_unknown_for_a_while() -> Exchange:
+    return task(Poll("UNKNOWN", "0%"), Poll("NOT_START", "0%", times=(0, 0, 0)), RUNNING, done())
+
+
+@faithful
+def a_task_with_fields_nobody_knows() -> Exchange:
+    return task(done(more=(("id", 7), ("platform", "gpt"), ("properties", {"input": ""}))))
+
+
+@faithful
+def a_task_asked_for_too_often() -> Exchange:
+    return task(RUNNING, Poll("", "", http=429), RUNNING, done())
+
+
+@faithful
+def a_task_with_a_link() -> Exchange:
+    return task(RUNNING, done(data=links(LINK)), told=LINKED)
+
+
+@silent("images.count")
+def a_task_still_waiting() -> Exchange:
+    return task(QUEUED)
+
+
+@silent("task.result")
+def a_failed_task_only() -> Exchange:
+    return task(FAILED)
