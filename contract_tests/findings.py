@@ -73,17 +73,14 @@ class Findings:
                 broken.append((clause, verdict))
         if broken:
             drifts = recognised(exchange)
-            too = {clause.id for clause, _ in broken}
-            for clause, verdict in broken:
-                cause = next((id_ for id_ in clause.follows if id_ in too), clause.id)
-                known[clause.id] = self._add(clause, catalogue()[cause], verdict, drifts, exchange)
+            known.update((clause.id, self._add(clause, verdict, drifts, exchange)) for clause, verdict in broken)
         return list(dict.fromkeys(finding for finding in known.values() if finding is not None))
 
-    def _add(self, clause: Clause, origin: Clause, broken: Broken, drifts: list[Drift], exchange: Exchange) -> Finding:
+    def _add(self, clause: Clause, broken: Broken, drifts: list[Drift], exchange: Exchange) -> Finding:
         drift = next((drift for drift in drifts if drift.explains(clause.id)), None)
         operation = exchange.case.operation
-        cause = (operation.family, operation.id, drift.id if drift else origin.id)
-        convicting = catalogue()[drift.clause] if drift else origin
+        cause = (operation.family, operation.id, drift.id if drift else clause.id)
+        convicting = catalogue()[drift.clause] if drift else clause
         finding = self._by_cause.get(cause)
         if finding is None:
             finding = self._by_cause[cause] = Finding(

@@ -58,7 +58,6 @@ def described(clause: Clause) -> list[tuple[str, str]]:
         ("rests on", clause.rests_on),
         ("judged", clause.how),
         ("broken by", ", ".join(named)),
-        ("part of", " or ".join(clause.follows)),
         ("do", clause.remedy),
     ]
     return [(name, line) for name, line in lines if line]

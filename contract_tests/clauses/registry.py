@@ -43,7 +43,6 @@ class Clause:
     """One demand on a provider. `rests_on` names the place in the contract or its language.
 
     `why` it matters to callers, `how` it is judged and `remedy`, what a provider does about it, are one line each.
-    Where one of `follows` (ids) is broken by the same answer, a break of this one is that clause's finding.
     """
 
     id: str
@@ -54,7 +53,6 @@ class Clause:
     why: str = ""
     how: str = ""
     remedy: str = ""
-    follows: tuple[str, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -66,7 +64,7 @@ _CLAUSES: dict[str, Clause] = {}
 _PARTS = re.compile(r"^\s*(Why|How|Do): ", re.MULTILINE)
 
 
-def clause(id_: str, level: Level, rests_on: str, follows: tuple[str, ...] = ()) -> Callable[[Judge], Judge]:
+def clause(id_: str, level: Level, rests_on: str) -> Callable[[Judge], Judge]:
     """Register a clause. The function's docstring is what people read: its text, then `Why:`, `How:` and `Do:`."""
 
     def register(judge: Judge) -> Judge:
@@ -75,7 +73,7 @@ def clause(id_: str, level: Level, rests_on: str, follows: tuple[str, ...] = ())
         text, *told = (" ".join(part.split()) for part in _PARTS.split(judge.__doc__ or ""))
         notes = dict(zip(told[::2], told[1::2], strict=True))
         why, how, remedy = (notes.get(name, "") for name in ("Why", "How", "Do"))
-        _CLAUSES[id_] = Clause(id_, level, rests_on, text, judge, why, how, remedy, follows)
+        _CLAUSES[id_] = Clause(id_, level, rests_on, text, judge, why, how, remedy)
         return judge
 
     return register
