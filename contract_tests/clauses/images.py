@@ -5,6 +5,7 @@ from __future__ import annotations
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.seen import Seen
+from spec.contract import roles_in
 
 _MEDIA_TYPES = {
     "png": "image/png",
@@ -47,7 +48,11 @@ def delivery(exchange: Exchange) -> Verdict:
     Do: deliver in the representation asked for, or refuse it.
     """
     wanted = exchange.asked.get("delivery")
+    success = exchange.case.operation.success
+    can_say = success.events if exchange.streams else None  # events may know one representation only
     if wanted is None or not exchange.owes_pictures or not exchange.image_meanings:
+        return None
+    if can_say is not None and wanted not in roles_in([can_say]):
         return None
     other = next((m for m in exchange.image_meanings if m.role != wanted and m.raw), None)
     if any(m.role == wanted and m.raw for m in exchange.image_meanings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from faulty import (
     GPT,
     HEADERS,
+    LINKED,
     STREAMED,
     TOKENS,
     asking,
@@ -161,3 +162,9 @@ def a_stream_with_fewer_unfinished_pictures_than_asked_for() -> Exchange:
 @faithful
 def a_stream_with_comments_and_other_line_ends() -> Exchange:
     return stream(b": hello\r\n\r\n", frame(partial(0)).replace(b"\n", b"\r\n"), b": still here\n", finished())
+
+
+@silent("images.delivery")
+@faithful
+def links_asked_for_by_default_where_events_only_know_base64() -> Exchange:
+    return stream(finished(), asked={**LINKED, "stream": True, "size": "1024x640"})
