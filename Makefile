@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 
 NODE := tests/node/node_modules
 
-.PHONY: wheel demo test lint types imports unit sdks litellm contract format bench soak fuzz clean
+.PHONY: wheel demo test lint types imports unit sdks litellm contract selftest format bench soak fuzz clean
 
 demo: $(VENV)/run.stamp  ## serve a provider that drifts, catch it, and lint the page that promised it
 	@$(BIN)/imageproof demo
@@ -39,6 +39,9 @@ litellm: $(VENV)/dev.stamp $(VENV)/litellm.stamp  ## LiteLLM's SDK and proxy aga
 
 contract: $(VENV)/dev.stamp  ## the shipped contract tests against the embedded mock
 	$(BIN)/python -m pytest contract_tests -n 0 --imageproof-max-images 12
+
+selftest: $(VENV)/dev.stamp  ## every drift, every mutant of every answer, every faithful profile: who is convicted
+	$(BIN)/python -W ignore benchmarks/selftest.py
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix --quiet .

@@ -1,0 +1,374 @@
+"""The contract tests put to the test: do they convict every deviation, and no faithful server?
+
+Three questions, asked of real servers over HTTP with the shipped cases and clauses:
+
+* every drift of the catalogue, played by the mock: is it convicted, and called by its name?
+* every mutant of every answer (`mutants.py`): is it convicted?
+* the mock without drift, under every profile: is nothing found?
+
+A mutant that survives is either one the contract allows (the reason is given) or a hole in the tests; a hole, a drift
+that gets away and a false alarm make the exit code 1.
+
+    python benchmarks/selftest.py                       # everything
+    python benchmarks/selftest.py --mutants 200         # as many mutants, evenly taken
+    python benchmarks/selftest.py --only createImage    # mutants of these operations' answers only
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mutants import DROPPED, EACH, Mutant, Unchanged, mutants
+from rich.console import Console
+from rich.progress import track
+
+from contract_tests.budget import Ledger
+from contract_tests.cases import Case, expected_images
+from contract_tests.check import check
+from contract_tests.clauses.registry import LEVELS
+from contract_tests.findings import Findings
+from contract_tests.provider import Provider
+from contract_tests.run import DUMMY_KEY, KEY_VARIABLE, Options, Run, open_run
+from contract_tests.strategies import pixels
+from contract_tests.suite_cases import cases_of
+from mockserver.drift import Plan
+from mockserver.replies import Reply
+from mockserver.runner import MockServer
+from mockserver.settings import Settings
+from spec.contract import Contract, Operation
+from spec.drifts import catalogue, drift_use
+from spec.language import SCHEMA_LISTS, Schema, walk
+from spec.profiles import PLAIN, load_profile, profile_names
+
+NOWHERE = "http://127.0.0.1:9"
+EVERYTHING = 1000  # pictures: the cap must leave no case out
+POLLS = 3
+_FEW, _MANY = 3, 30  # refusals of one operation
+ANSWER_SECONDS = 10.0
+PATIENCE = 1.5  # seconds a task may take here, where a mutant keeps it from ending
+#: roles whose value nobody outside can know -> why
+UNJUDGED = {
+    "revised-prompt": "the provider's own words",
+    "error-message": "the provider's own words",
+    "task-failure": "the provider's own words",
+    "listed-model-owner": "the provider's own words",
+    "caller-tag": "the caller's own words",
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases sent together, and the operations whose answers they bring."""
+
+    name: str
+    cases: tuple[Case, ...]
+
+
+def groups(run: Run, refusals: int) -> Iterator[Group]:
+    """Of every operation and every way it answers few cases that show what the answer is about."""
+    kinds = {kind: cases_of(kind, run) for kind in ("refusals", "lookups", "pictures", "streams", "tasks")}
+    for operation in dict.fromkeys(case.operation for cases in kinds.values() for case in cases):
+        own = {kind: [case for case in cases if case.operation is operation] for kind, cases in kinds.items()}
+        for kind, choose in _CHOOSERS.items():
+            if chosen := tuple(choose(own[kind])):
+                yield Group(f"{operation.id} {kind}", chosen[:refusals] if kind == "refusals" else chosen)
+
+
+def _refused(cases: list[Case]) -> list[Case]:
+    """One for each problem; those of which the answer has most to tell come first: a parameter, a code."""
+    found: dict[str, Case] = {}
+    for case in sorted(cases, key=lambda case: not (case.defect and case.defect.param)):
+        if case.defect is not None:
+            found.setdefault(case.defect.problem, case)
+    return sorted(found.values(), key=lambda case: case.defect is None or case.defect.code is None)
+
+
+def _pictured(cases: list[Case]) -> list[Case]:
+    """Two small pictures in each way they are delivered, or one where there is no other."""
+    found: dict[Any, Case] = {}
+    for case in sorted(cases, key=lambda case: (case.asked.get("count", 1) != 2, len(case.asked), pixels(case))):
+        found.setdefault((case.asked.get("delivery"),), case)
+    return list(found.values())
+
+
+def _streamed(cases: list[Case]) -> list[Case]:
+    return sorted(cases, key=lambda case: (-(case.asked.get("partial-count") or 0), pixels(case)))[:1]
+
+
+_CHOOSERS: dict[str, Callable[[list[Case]], list[Case]]] = {
+    "refusals": _refused,
+    "lookups": list,
+    "pictures": _pictured,
+    "streams": _streamed,
+    "tasks": lambda cases: sorted(cases, key=lambda case: (expected_images(case), pixels(case)))[:1],
+}
+
+
+class Meddler(Plan):
+    """A plan without drifts that writes down what is answered, or changes it as a mutant says."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self.ids = ("mutant",)
+        self.mutant: Mutant | None = None
+        self.of: tuple[Any, ...] = ()
+        self.heard: list[tuple[tuple[Any, ...], Reply]] = []
+        self.touched = 0
+
+    def reply(self, reply: Reply, operation: Operation | None) -> Reply:
+        """The answer, changed or not."""
+        kind = (operation.id if operation else "", reply.status // 100, reply.streams)
+        if self.mutant is None:
+            # The server itself writes the request's id, last of all: it is out of a mutant's reach.
+            answer = operation.answer(reply.status) if operation is not None else None
+            told = answer.headers if answer is not None else {}
+            headers = {name: text for name, text in reply.headers.items() if not _names_request(told.get(name))}
+            self.heard.append((kind, replace(reply, headers=headers)))
+            return reply
+        if kind != self.of:
+            return reply
+        try:
+            reply = _mutated(reply, self.mutant)
+            self.touched += 1
+        except Unchanged:
+            pass
+        return reply
+
+
+def _names_request(header: Mapping[str, Any] | None) -> bool:
+    return header is not None and header["schema"].get("x-role") == "request-id"
+
+
+def _mutated(reply: Reply, mutant: Mutant) -> Reply:
+    match mutant.where:
+        case "header":
+            return replace(reply, headers=mutant.headers(reply.headers))
+        case "status":
+            return replace(reply, status=mutant.status(reply.status))
+        case _:
+            return replace(reply, value=mutant.body(reply.value))
+
+
+@dataclass
+class Score:
+    """What became of the mutants."""
+
+    killed: Counter[str] = field(default_factory=Counter)  # by level
+    allowed: list[tuple[str, str]] = field(default_factory=list)
+    survived: list[str] = field(default_factory=list)
+
+    @property
+    def all(self) -> int:
+        """How many there were."""
+        return self.killed.total() + len(self.allowed) + len(self.survived)
+
+    @property
+    def rate(self) -> float:
+        """The share that is convicted of those the contract does not allow."""
+        guilty = self.killed.total() + len(self.survived)
+        return self.killed.total() / guilty if guilty else 1.0
+
+
+@cache
+def _planned(refusals: int) -> tuple[tuple[Contract, ...], list[Group]]:
+    with closing(open_run(Options(NOWHERE, max_images=EVERYTHING))) as run:
+        return run.contracts, list(groups(run, refusals))
+
+
+class Court:
+    """A server, and the groups of cases that try it; of each operation's refusals at most as many."""
+
+    def __init__(self, server: MockServer, refusals: int) -> None:
+        self.server = server
+        self.contracts, self.groups = _planned(refusals)
+
+    def tried(self, group: Group) -> tuple[Findings, bool]:
+        """What the cases of a group find, and whether an answer broke the contract's shape."""
+        provider = Provider(self.server.url, DUMMY_KEY, Ledger(None), timeout=ANSWER_SECONDS, task_timeout=PATIENCE)
+        with closing(Run(Options(self.server.url), PLAIN, self.contracts, provider)) as run:
+            broke = False
+            for case in group.cases:
+                exchange, _, _ = run.judge(case)
+                if exchange is None:
+                    broke = True
+                    continue
+                if exchange.wants_task:
+                    run.follow(exchange)
+                broke |= any(one.violations for one in (exchange, *exchange.polls))
+            return run.findings, broke or bool(run.findings.could_not_look)
+
+
+class Mutants(Court):
+    """A mock whose answers are meddled with."""
+
+    def __init__(self, server: MockServer) -> None:
+        super().__init__(server, _FEW)
+        self.meddler = Meddler()
+        server.mock.plan = self.meddler
+
+    def accused(self, only: Iterable[str]) -> Iterator[tuple[Group, tuple[Any, ...], Reply, Mutant]]:
+        """Every mutant of every answer the groups bring, each once for a kind of answer."""
+        wanted = set(only)
+        for group in self.groups:
+            if wanted and not wanted & {group.name.split()[0]}:
+                continue
+            self.meddler.mutant, self.meddler.heard = None, []
+            findings, _ = self.tried(group)
+            if findings.all:
+                raise SystemExit(f"{group.name}: the mock without drift is convicted: {findings.all[0].broken}")
+            known: set[tuple[Any, ...]] = set()
+            for kind, reply in self.meddler.heard:
+                for mutant in mutants(reply.value, reply.headers, reply.status, reply.streams):
+                    if (kind, mutant) not in known:
+                        known.add((kind, mutant))
+                        yield group, kind, reply, mutant
+
+    def verdict(self, group: Group, kind: tuple[Any, ...], reply: Reply, mutant: Mutant, score: Score) -> None:
+        """Try one mutant."""
+        self.meddler.mutant, self.meddler.of, self.meddler.touched = mutant, kind, 0
+        findings, broke = self.tried(group)
+        self.meddler.mutant = None
+        name = f"{group.name}  {kind[0]} {kind[1]}XX  {mutant}"
+        if not self.meddler.touched:
+            return
+        if findings.all:
+            score.killed[min((finding.clause.level for finding in findings.all), key=LEVELS.index)] += 1
+        elif not broke and (reason := self._allowed(kind, reply, mutant)):
+            score.allowed.append((name, reason))
+        else:
+            score.survived.append(name)
+
+    def _allowed(self, kind: tuple[Any, ...], reply: Reply, mutant: Mutant) -> str:
+        """Why the contract allows what a mutant does; empty when it does not say so."""
+        if mutant.where != "body":
+            return ""
+        operation = next(op for contract in self.contracts for op in contract.operations if op.id == kind[0])
+        answer = operation.answer(reply.status)
+        if answer is None:
+            return ""
+        for schema, path in [
+            *((schema, mutant.path) for schema in answer.content.values()),
+            *((schema, mutant.path[1:]) for schema in answer.items.values()),
+        ]:
+            if (found := _schema_at(schema, path)) is not None:
+                holder, inner = found
+                role = inner.get("x-role")
+                if mutant.kind == DROPPED and path[-1] not in holder.get("required", ()):
+                    return "optional: it may be left out"
+                if role in UNJUDGED:
+                    return f"{role}: {UNJUDGED[role]}"
+                if role is None and not _means_something(inner):
+                    return "it keeps the schema, and means nothing that could be judged"
+        return ""
+
+
+def _means_something(schema: Schema) -> bool:
+    """Whether any part of it has a role."""
+    return any("x-role" in part for _, part in walk(schema))
+
+
+def _schema_at(schema: Schema, path: tuple[str, ...]) -> tuple[Schema, Schema] | None:
+    """The schema around a member, and the member's; of alternatives the first that has it. None: not in this schema."""
+    holder = schema
+    for step in path:
+        alternatives = [schema, *(part for key in SCHEMA_LISTS for part in schema.get(key, ()))]
+        for holder in alternatives:
+            inner = holder.get("items") if step == EACH else holder.get("properties", {}).get(step)
+            if inner is not None:
+                break
+        else:
+            return None
+        schema = inner
+    return holder, schema
+
+
+def try_mutants(console: Console, most: int | None, only: Iterable[str]) -> Score:
+    """Try all mutants, or as many, evenly taken."""
+    score = Score()
+    with MockServer(Settings(port=0, task_polls=POLLS)) as server:
+        court = Mutants(server)
+        found = list(court.accused(only))
+        step = max(1, len(found) // most) if most else 1
+        for group, kind, reply, mutant in track(found[::step], "mutants", console=console, transient=True):
+            court.verdict(group, kind, reply, mutant, score)
+    console.print(
+        f"mutants of answers  {score.all} tried: {score.killed.total()} convicted "
+        f"({', '.join(f'{score.killed[level]} {level}' for level in LEVELS)}), "
+        f"{len(score.allowed)} allowed by the contract, {len(score.survived)} survived: kill rate {score.rate:.1%}"
+    )
+    for name in score.survived:
+        console.print(f"  survived  {name}", markup=False)
+    return score
+
+
+def try_drifts(console: Console) -> list[str]:
+    """Play every drift of the catalogue; what was not convicted, or not called by its name."""
+    lost, named = [], 0
+    for id_ in track(catalogue(), "drifts", console=console, transient=True):
+        with MockServer(Settings(port=0, task_polls=2 * POLLS, drifts=(drift_use(id_),))) as server:
+            court = Court(server, _MANY)
+            known = [finding for group in court.groups for finding in court.tried(group)[0].all]
+        names = {finding.drift.id for finding in known if finding.drift is not None}
+        named += id_ in names
+        if not known:
+            lost.append(f"{id_}: not convicted")
+        elif id_ not in names:
+            told = ", ".join(sorted({finding.drift.id if finding.drift else finding.clause.id for finding in known}))
+            lost.append(f"{id_}: convicted as {told}")
+    console.print(f"drifts of the catalogue  {len(catalogue())} played: {named} convicted under their names")
+    for what in lost:
+        console.print(f"  missed    {what}", markup=False)
+    return lost
+
+
+def try_innocents(console: Console) -> list[str]:
+    """Check the mock without drift under every profile; what is found all the same."""
+    accused = []
+    profiles = [None, *profile_names()]
+    for name in track(profiles, "profiles", console=console, transient=True):
+        whole = load_profile(name) if name else PLAIN
+        settings = Settings(port=0, profile=replace(whole, drifts=()), task_seconds=0.3)
+        with MockServer(settings) as server, tempfile.TemporaryDirectory() as folder:
+            options = Options(server.base_url, profile=name, max_images=12, report_dir=Path(folder))
+            check(options, Console(quiet=True))
+            data = json.loads((Path(folder) / "report.json").read_bytes())
+            accused += [f"{name or 'contract'}: {found['level']} {found['clause']}" for found in data["findings"]]
+    console.print(f"faithful mocks  {len(profiles)} profiles: {len(accused)} false alarms")
+    for what in accused:
+        console.print(f"  accused   {what}", markup=False)
+    return accused
+
+
+def main() -> int:
+    """Ask the three questions."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mutants", type=int, metavar="N", help="as many mutants, evenly taken")
+    parser.add_argument("--only", action="append", default=[], metavar="OPERATION", help="mutants of its answers only")
+    parser.add_argument("--allowed", action="store_true", help="list the mutants that the contract allows, too")
+    told = parser.parse_args()
+    os.environ.setdefault(KEY_VARIABLE, DUMMY_KEY)
+    console = Console(soft_wrap=True, highlight=False)
+    began = time.perf_counter()
+    guilty = [] if told.only else [*try_innocents(console), *try_drifts(console)]
+    score = try_mutants(console, told.mutants, told.only)
+    if told.allowed:
+        for name, reason in score.allowed:
+            console.print(f"  allowed   {name}: {reason}", markup=False)
+    console.print(f"{time.perf_counter() - began:.0f} s")
+    return 1 if guilty or score.survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
