@@ -28,3 +28,15 @@ class Ledger:
     def charge(self, images: int) -> None:
         """Count pictures that were made, or must be taken as made."""
         self.images += images
+
+
+@dataclass(slots=True)
+class Share:
+    """The part of the money that one way to pictures was given, and what it has spent of it."""
+
+    most_images: int
+    images: int = 0
+
+    def spent_for(self, images: int) -> str:
+        """Why `images` more pictures are not asked for; empty while they fit."""
+        return "the pictures planned for this are made already" if self.images + images > self.most_images else ""

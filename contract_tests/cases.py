@@ -169,6 +169,20 @@ def with_value(case: Case, value: Any) -> Case:
     return replace(case, body=told.body, media=told.media)
 
 
+def optional_parameters(case: Case) -> dict[str, str]:
+    """The parameters a provider of this family may lack, each with the contract's reason."""
+    properties = case.operation.body.get(case.request.media, {}).get("properties", {})
+    found = {name: inner["x-optional"] for name, inner in properties.items() if "x-optional" in inner}
+    return found | {one.name: one.optional_because for one in case.operation.parameters if one.optional_because}
+
+
+def without(case: Case, name: str) -> Case:
+    """The same request without one of its parameters."""
+    if name in case.query:
+        return replace(case, query={key: text for key, text in case.query.items() if key != name})
+    return with_value(case, {key: value for key, value in case.request.value.items() if key != name})
+
+
 def makes_pictures(operation: Operation) -> bool:
     """Whether a request makes pictures, at once or as a task: from a prompt, or from other pictures."""
     told = operation.response_roles & (IMAGE_ROLES | {"task-id"})

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from contract_tests.cases import Case, makes_pictures
+from contract_tests import absences
+from contract_tests.cases import Case, makes_pictures, optional_parameters
 from contract_tests.seen import Seen
 from contract_tests.streams import Event, read
 from spec.events import MEDIA_TYPE as EVENT_STREAM
@@ -158,18 +159,20 @@ class Exchange:
         said = self.said("task-status")
         return said if isinstance(said, str) and said in STATES else None
 
-    @property
+    @cached_property
     def lacks_model(self) -> bool:
-        """Whether a valid request is refused because this key does not have the model, in the contract's own words."""
-        problem = self.case.contract.problems.get("unknown-model-id")
-        code = problem.fields.get("error-code") if problem else None
-        return (
-            problem is not None
-            and self.case.defect is None
-            and self.response.status == problem.status
-            and code is not None
-            and self.error("error-code") == code
-        )
+        """Whether a request is refused because this provider, or this key, does not have the model it names."""
+        return absences.lacks_model(self)
+
+    @cached_property
+    def lacks_parameter(self) -> str:
+        """The parameter a request is refused for, as one that is not known here at all; empty where it is none."""
+        return absences.lacks_parameter(self)
+
+    @property
+    def lacks_feature(self) -> str:
+        """The same, where the contract lets a provider lack it (`x-optional`)."""
+        return self.lacks_parameter if self.lacks_parameter in optional_parameters(self.case) else ""
 
     @property
     def wants_task(self) -> bool:

@@ -53,15 +53,15 @@ def collect(strategies: Sequence[st.SearchStrategy[Case]], rounds: int, seed_: i
     return list(found.values())
 
 
-def refusals(contract: Contract, operation: Operation, seed_: int) -> list[Case]:
+def refusals(contract: Contract, operation: Operation, seed_: int, models: Iterable[str] = ()) -> list[Case]:
     """One case for every constraint of the contract on requests to this operation, what could cost least first.
 
-    A constraint that bodies of several media types share is broken in the first of them.
+    A constraint that bodies of several media types share is broken in the first of them. `models`: only with these.
     """
     found: dict[Any, Case] = {}
     for media in operation.body or (None,):
         tries: dict[Any, int] = {}
-        for valid in _to_be_broken(contract, operation, media, seed_):
+        for valid in _to_be_broken(contract, operation, media, seed_, tuple(models)):
             for mutant in mutants(valid):
                 broken = breaches(mutant)
                 if not broken or tries.get(broken, 0) >= _TRIES:
@@ -73,33 +73,37 @@ def refusals(contract: Contract, operation: Operation, seed_: int) -> list[Case]
     return sorted(found.values(), key=_could_cost)
 
 
-def _to_be_broken(contract: Contract, operation: Operation, media: str | None, seed_: int) -> list[Case]:
+def _to_be_broken(
+    contract: Contract, operation: Operation, media: str | None, seed_: int, models: tuple[str, ...]
+) -> list[Case]:
     """Valid cases that between them reach every rule of the body: each model, deciding value and inner object."""
     if media is None:
         return collect([cases(contract, operation)], 1, seed_)
-    schema = operation.body[media]
+    schema, named = operation.body[media], _names_of_role(operation.body[media], "model")
     pins: list[dict[str, Any]] = [{}]
-    for name in (*_names_of_role(schema, "model"), *discriminators(schema)):
+    for name in (*named, *discriminators(schema)):
         listed = pinned_values(schema, name) or [sample(schema["properties"][name])]
-        pins += [{name: value} for value in listed]
+        pins += [{name: value} for value in (models if models and name in named else listed)]
     pins += [
         {name: sample(inner)}
         for name, inner in schema.get("properties", {}).items()
         if is_object(inner) or "items" in inner
     ]
-    plan = body_plan(operation, media)
-    widest = _widest(schema)
-    pins = [both if plan.possible(both := {**widest, **pin}) else pin for pin in pins]
-    reached = [cases(contract, operation, pin, least=True, media=media) for pin in pins if plan.possible(pin)]
+    allowed = tuple((name, models) for name in named) if models else ()
+    plan = body_plan(operation, media, allowed)
+    widest = _widest_first(schema, models)
+    pins = [next((both for one in widest if plan.possible(both := {**one, **pin})), pin) for pin in pins]
+    # A model that is left out is the provider's own choice, perhaps none of those asked for.
+    pins = [pin for pin in pins if plan.possible(pin) and not (models and named and not pin.keys() & set(named))]
+    reached = [cases(contract, operation, pin, True, allowed, media) for pin in pins]
     return sorted(collect(reached, 1, seed_), key=lambda case: len(case.body))
 
 
-def _widest(schema: Schema) -> dict[str, Any]:
-    """The model that forbids least, where one is named: with it every other rule can be reached."""
-    return max(
-        ({name: model} for name in _names_of_role(schema, "model") for model in pinned_values(schema, name)),
-        key=lambda pin: -sum(map(shape_of(schema, pin).forbids, schema["properties"])),
-        default={},
+def _widest_first(schema: Schema, models: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Each model that may be named, the one that forbids least first: with it most other rules can be reached."""
+    return sorted(
+        ({name: model} for name in _names_of_role(schema, "model") for model in models or pinned_values(schema, name)),
+        key=lambda pin: sum(map(shape_of(schema, pin).forbids, schema["properties"])),
     )
 
 

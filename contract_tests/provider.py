@@ -107,6 +107,7 @@ class Provider:
         self._task_timeout = task_timeout
         self._memo = _Memo(_MEMO_BYTES)
         self._absent: dict[tuple[str, str], bool] = {}
+        self._nowhere: dict[str, Exchange] = {}  # by method: what a path answers that nobody has
         self._silence: list[str] = []  # why the last requests in a row could not look
         self._let_in = False
         self._loop = asyncio.new_event_loop()
@@ -167,7 +168,7 @@ class Provider:
     def _refuse_in_vain(self) -> None:
         """Raises CouldNotLook when nobody has answered for a while: 200 time-outs in a row help nobody."""
         if len(self._silence) >= _SILENT:
-            raise CouldNotLook(f"not asked: {_SILENT} requests in a row were in vain")
+            raise CouldNotLook(f"not asked: {_SILENT} requests in a row were in vain, the last: {self._silence[-1]}")
 
     def _patiently(self, case: Case) -> Exchange:
         for tries in range(1, _TRIES + 1):
@@ -354,15 +355,19 @@ class Provider:
             probe = Case(contract, operation, path_parameters=parameters)
             nowhere = Case(contract, replace(operation, path="/v1/imageproof/no-such-path"))
             try:
-                answers = [self._send(case, None) for case in (probe, nowhere)]
+                there = self._send(probe, None)
+                asked = [there]
+                if operation.method not in self._nowhere:
+                    self._nowhere[operation.method] = self._send(nowhere, None)
+                    asked.append(self._nowhere[operation.method])
             except CouldNotLook as error:
                 self._silence.append(str(error))
                 raise
-            for answer in answers:
+            for answer in asked:
                 self.ledger.charge(answer.pictures_delivered if answer.succeeded else 0)
-            there, not_there = (answer.response for answer in answers)
-            nothing = there.status in (404, 405, 501) or there.media == "text/html"  # a gateway's own web page
-            known = self._absent[name] = nothing and _signature(there) == _signature(not_there)
+            told, elsewhere = there.response, self._nowhere[operation.method].response
+            nothing = told.status in (404, 405, 501) or told.media == "text/html"  # a gateway's own web page
+            known = self._absent[name] = nothing and _signature(told) == _signature(elsewhere)
         return known
 
     def __enter__(self) -> Self:

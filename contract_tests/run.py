@@ -7,10 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from contract_tests.budget import BudgetSpent, Ledger
-from contract_tests.cases import Case, makes_pictures
+from contract_tests.budget import BudgetSpent, Ledger, Share
+from contract_tests.capabilities import Capabilities
+from contract_tests.cases import Case, expected_images, makes_pictures
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
 from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
@@ -60,25 +63,51 @@ class Run:
     crashes: list[str] = field(default_factory=list)
     own_models: tuple[str, ...] = ()
     interrupted: bool = False
+    shares: dict[Any, Share] = field(default_factory=dict)
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """What the provider has; asked when somebody wants to know."""
+        return Capabilities(self.provider, self.contracts, self.options.models, self.options.seed)
 
     def judge(self, case: Case) -> tuple[Exchange | None, list[Finding], str]:
-        """Send a case and judge the answer: the exchange, its findings, or why there is none."""
-        rule = case.defect.rule if case.defect else ""
-        place = f"{case.operation.id}: {case.label}" + (f" ({rule})" if rule else "")
-        try:
-            exchange = self.provider.send(case)
-        except BudgetSpent as error:
-            self.findings.not_tested[place] = str(error)
-            return None, [], str(error)
-        except CouldNotLook as error:
-            self.findings.could_not_look[place] = str(error)
-            return None, [], str(error)
-        found = self.findings.judge(exchange)
-        if exchange.lacks_model and not found:
-            reason = f"this provider does not have the model {case.asked.get('model')}"
-            self.findings.not_tested[place] = reason
-            return None, [], reason
+        """Send a case and judge the answer: the exchange, its findings, or why there is none.
+
+        Where the provider refuses a parameter as unknown, the rest of the case is sent without it.
+        """
+        found: list[Finding] = []
+        while True:
+            rest, reason = self.capabilities.around(case)
+            if rest is None or (reason := self.capabilities.why_not(rest) or self._share_spent(case)):
+                return None, found, self._not_tested(case, reason)
+            try:
+                exchange = self.provider.send(rest)
+            except BudgetSpent as error:
+                return None, found, self._not_tested(case, str(error))
+            except CouldNotLook as error:
+                self.findings.could_not_look[_place(case)] = str(error)
+                return None, found, str(error)
+            found = list(dict.fromkeys([*found, *self.findings.judge(exchange)]))
+            self.capabilities.learn(exchange)
+            if rest.defect is None and exchange.lacks_model and not found:
+                return None, found, self._not_tested(case, self.capabilities.why_not(rest) or "refused for its model")
+            if rest.defect is not None or not exchange.lacks_parameter:
+                break
+        self._count_share(case, exchange)
         return exchange, found, ""
+
+    def _not_tested(self, case: Case, reason: str) -> str:
+        self.findings.not_tested[_place(case)] = reason
+        return reason
+
+    def _share_spent(self, case: Case) -> str:
+        share = self.shares.get(case.key)
+        return share.spent_for(expected_images(case)) if share is not None else ""
+
+    def _count_share(self, case: Case, exchange: Exchange) -> None:
+        share = self.shares.get(case.key)
+        if share is not None and exchange.response.status < 400:
+            share.images += expected_images(case)
 
     def follow(self, exchange: Exchange) -> list[Finding]:
         """Poll the task of an exchange to its end and judge every poll, then the whole."""
@@ -89,6 +118,27 @@ class Run:
         found = [finding for poll in exchange.polls for finding in self.findings.judge(poll)]
         return [*found, *(self.findings.judge(exchange) if exchange.polls else [])]
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models to plan with; empty where any may be asked for. What is left out is noted."""
+        found = self.capabilities.models
+        if found.reason:
+            self.findings.not_tested["models"] = found.reason
+        return found.names
+
+    def offers(self, contract: Contract, operation: Operation) -> bool:
+        """Whether cases of an operation are worth planning; one that is absent is noted."""
+        if self.capabilities.has(contract, operation):
+            return True
+        self.findings.not_tested[operation.id] = _absence(operation)
+        return False
+
+    def can_say(self, contract: Contract, operation: Operation, role: str) -> bool:
+        """Whether requests to an operation may say a role; a parameter that is absent is noted."""
+        if reason := self.capabilities.lacks_parameter(contract, operation, role):
+            self.findings.not_tested[f"{operation.id}: {role}"] = reason
+        return not reason
+
     def absent(self, contract: Contract, operation: Operation) -> str:
         """Why an optional operation is not tested; empty when it is there."""
         try:
@@ -97,13 +147,22 @@ class Run:
         except CouldNotLook as error:
             self.findings.could_not_look[operation.id] = str(error)
             return str(error)
-        reason = f"this provider has no {operation.label}. {operation.optional_because or ''}".strip()
+        reason = _absence(operation)
         self.findings.not_tested[operation.id] = reason
         return reason
 
     def close(self) -> None:
         """Close connections."""
         self.provider.close()
+
+
+def _absence(operation: Operation) -> str:
+    return f"this provider has no {operation.label}. {operation.optional_because or ''}".strip()
+
+
+def _place(case: Case) -> str:
+    rule = case.defect.rule if case.defect else ""
+    return f"{case.operation.id}: {case.label}" + (f" ({rule})" if rule else "")
 
 
 def open_run(options: Options) -> Run:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import count
 from typing import Any
 
+from contract_tests.budget import Share
 from contract_tests.cases import Case, expected_images, most_images, with_value
 from contract_tests.mutations import unknown_task
 from contract_tests.planning import coverage, refusals, streamed
@@ -17,6 +19,7 @@ from spec.units import outward
 
 _MOST_TASKS = 2  # where tasks are another way to the same pictures
 _MOST_STREAMS = 4
+_RESERVE_PER_MODEL = 3
 _ONLY_IN_STREAMS = frozenset({"stream", "partial-count"})
 
 
@@ -24,7 +27,7 @@ def cases_of(kind: str, run: Run) -> list[Case]:
     """The cases of a kind: refusals, lookups, pictures, streams or tasks."""
     if kind in _FREE:
         return _FREE[kind](run)
-    return [case for slot in _allotted(run) if slot.kind == kind for case in slot.chosen]
+    return [case for slot in _allotted(run) if slot.kind == kind for case in (*slot.chosen, *slot.reserve)]
 
 
 # --- what costs nothing ----------------------------------------------------------------------------------------------
@@ -33,17 +36,20 @@ def cases_of(kind: str, run: Run) -> list[Case]:
 def _refusals(run: Run) -> list[Case]:
     """Of every operation first what cannot cost anything, then the rest operation by operation."""
     found = [case for contract, operation in operations_of(run.contracts)
-             for case in refusals(contract, operation, run.options.seed)]  # fmt: skip
+             if run.offers(contract, operation)
+             for case in refusals(contract, operation, run.options.seed, run.models)]  # fmt: skip
     return sorted(found, key=lambda case: most_images(case) > 0)
 
 
 def _lookups(run: Run) -> list[Case]:
     found = []
     for contract, operation in operations_of(run.contracts):
+        if not run.offers(contract, operation):
+            continue
         if looks_up(operation):
             found.append(unknown_task(contract, operation))
         if tells_models(operation):
-            found.append(_known_model(contract, operation, run.options.models))
+            found.append(_known_model(contract, operation, run.models))
     return found
 
 
@@ -63,24 +69,34 @@ _FREE: dict[str, Callable[[Run], list[Case]]] = {"refusals": _refusals, "lookups
 
 @dataclass(eq=False)
 class _Slot:
-    """One way to pictures of one operation. `weight`: how much of the money it is worth, next to the others."""
+    """One way to pictures of one operation. `weight`: how much of the money it is worth, next to the others.
+
+    `most`: not more than so many cases. `reserve` is asked where the provider lacks the models of those chosen.
+    """
 
     kind: str
     operation: Operation
     weight: float
     planned: list[Case]
+    most: int | None = None
     chosen: list[Case] = field(default_factory=list)
+    reserve: list[Case] = field(default_factory=list)
+
+    @property
+    def images(self) -> int:
+        """How many pictures the chosen cases ask for."""
+        return sum(map(expected_images, self.chosen))
 
     @property
     def next(self) -> Case | None:
         """The first case that is not chosen yet."""
-        return self.planned[len(self.chosen)] if len(self.chosen) < len(self.planned) else None
+        return self.planned[len(self.chosen)] if len(self.chosen) < len(self.planned[: self.most]) else None
 
     @property
     def claim(self) -> float:
         """What the next picture is worth (highest averages, as seats are given to parties)."""
         case = self.next
-        return self.weight / (sum(map(expected_images, self.chosen)) + max(expected_images(case), 1)) if case else 0.0
+        return self.weight / (self.images + max(expected_images(case), 1)) if case else 0.0
 
 
 def _allotted(run: Run) -> list[_Slot]:
@@ -89,15 +105,30 @@ def _allotted(run: Run) -> list[_Slot]:
     most = run.provider.ledger.most_images
     if most is None:
         for slot in slots:
-            slot.chosen = slot.planned
+            slot.chosen = slot.planned[: slot.most]
         return slots
     _allot(slots, most)
+    if not run.capabilities.models.certain:
+        for slot in slots:
+            _keep_in_reserve(slot, run)
     for slot in slots:
-        if left := len(slot.planned) - len(slot.chosen):
+        if left := len(slot.planned[: slot.most]) - len(slot.chosen):
             place = f"{slot.operation.id}: {left} more cases of {slot.kind}"
             reason = f"at most {most} picture{'s' if most != 1 else ''} may be made (--max-images)"
             run.findings.not_tested[place] = reason
     return slots
+
+
+def _keep_in_reserve(slot: _Slot, run: Run) -> None:
+    """Whoever may lack models is asked for others in their stead, as long as the slot's share of the money lasts."""
+    share = Share(slot.images)
+    asked = Counter(case.asked.get("model") for case in slot.chosen)
+    for case in slot.planned[len(slot.chosen) :]:
+        model = case.asked.get("model")
+        if slot.chosen and asked[model] < _RESERVE_PER_MODEL:
+            asked[model] += 1
+            slot.reserve.append(case)
+    run.shares.update((case.key, share) for case in (*slot.chosen, *slot.reserve))
 
 
 def _allot(slots: list[_Slot], most: int) -> None:
@@ -117,24 +148,33 @@ def _slots(run: Run) -> Iterator[_Slot]:
     """Pictures, streams and tasks of every operation: what comes first in its document is worth most."""
     weights = {"pictures": count(0), "streams": count(0), "tasks": count(0)}
 
-    def slot(kind: str, operation: Operation, planned: list[Case]) -> _Slot:
-        return _Slot(kind, operation, _WEIGHTS[kind] / 2 ** next(weights[kind]), planned)
+    def slot(kind: str, operation: Operation, planned: list[Case], most: int | None = None) -> _Slot:
+        return _Slot(kind, operation, _WEIGHTS[kind] / 2 ** next(weights[kind]), planned, most)
 
-    seed, models = run.options.seed, run.options.models
+    seed, models = run.options.seed, run.models
     for contract, operation in operations_of(run.contracts):
+        if not run.offers(contract, operation):
+            continue
         planned = _planned(contract, operation, seed, models) if delivers(operation) or submits(operation) else []
         if delivers(operation):
             yield slot("pictures", operation, planned)
-        if streams(operation):
-            yield slot("streams", operation, _streamed(contract, operation, seed, models)[:_MOST_STREAMS])
+        if streams(operation) and run.can_say(contract, operation, "stream"):
+            yield slot("streams", operation, _streamed(contract, operation, seed, models), _MOST_STREAMS)
+        if submits(operation) and not _can_poll(run, contract, operation):
+            continue
         if submits(operation) and delivers(operation):
-            cheapest = sorted(planned, key=expected_images)[:_MOST_TASKS]
-            yield slot("tasks", operation, [_as_task(case) for case in cheapest])
+            cheapest = sorted(planned, key=expected_images)
+            yield slot("tasks", operation, [_as_task(case) for case in cheapest], _MOST_TASKS)
         elif submits(operation):  # there is no other way to a picture
             yield slot("tasks", operation, planned)
 
 
 _WEIGHTS = {"pictures": 8.0, "streams": 2.5, "tasks": 2.5}
+
+
+def _can_poll(run: Run, contract: Contract, operation: Operation) -> bool:
+    """Whether what becomes of a task can be asked."""
+    return all(run.offers(contract, contract.operation(link.operation)) for link in operation.links)
 
 
 @lru_cache(maxsize=32)

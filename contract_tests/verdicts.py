@@ -10,12 +10,12 @@ from contract_tests.report.evidence import curl
 
 
 def conclude(exchange: Exchange | None, findings: list[Finding], reason: str) -> None:
-    """End a test: skip without an exchange, fail on a broken MUST, pass otherwise."""
-    if exchange is None:
-        pytest.skip(reason)
+    """End a test: fail on a broken MUST, skip without an exchange, pass otherwise."""
     broken = [finding for finding in dict.fromkeys(findings) if finding.clause.level == "MUST"]
     if broken:
         pytest.fail("\n\n".join(told(finding) for finding in broken), pytrace=False)
+    if exchange is None:
+        pytest.skip(reason)
 
 
 def told(finding: Finding) -> str:

@@ -171,6 +171,7 @@ EXTENSIONS = frozenset(
         "x-order",
         "x-size-rule",
         "x-picture",
+        "x-optional",
     }
 )
 _CONTENT = frozenset({"contentEncoding", "contentMediaType", "contentSchema"})

@@ -17,6 +17,8 @@ _STACK = re.compile(
 def _speaks_of_another(exchange: Exchange) -> bool:
     """Whether the refusal is about something the contract lets us leave out: another drift, found by wire.accepted."""
     said = exchange.error("error-param")
+    if exchange.lacks_model or exchange.lacks_feature:
+        return True
     if not isinstance(said, str):
         return False
     told = exchange.case.request.value
@@ -73,7 +75,7 @@ def no_5xx(exchange: Exchange) -> Verdict:
     Do: catch bad input before it reaches the model, and answer 4xx.
     """
     defect = exchange.case.defect
-    if defect is None:
+    if defect is None or exchange.lacks_model:
         return None
     if exchange.response.status < 500:
         return CONFORMS
@@ -90,6 +92,8 @@ def status(exchange: Exchange) -> Verdict:
     """
     defect = exchange.case.defect
     if defect is None or not 400 <= exchange.response.status < 500 or defect.problem in (*CREDENTIALS, "unknown-task"):
+        return None
+    if exchange.lacks_model or exchange.lacks_feature:
         return None
     if exchange.response.status == defect.status:
         return CONFORMS

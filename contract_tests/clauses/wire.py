@@ -16,7 +16,7 @@ def accepted(exchange: Exchange) -> Verdict:
     Do: accept what is documented, or document the limit with its own error.
     """
     status = exchange.response.status
-    if exchange.case.defect is not None or status == 429 or exchange.lacks_model:
+    if exchange.case.defect is not None or status == 429 or exchange.lacks_model or exchange.lacks_feature:
         return None
     said = exchange.error("error-message")
     if exchange.failed_midway:

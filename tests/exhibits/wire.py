@@ -35,8 +35,8 @@ def a_valid_request_answered_with_an_outage() -> Exchange:
 
 
 @breaks("wire.accepted", "404")
-def a_listed_model_missing_in_other_words() -> Exchange:
-    return exchange(asking(CHEAP), error("invalid_value", "model"), 404)
+def a_value_the_contract_allows_refused_for_the_model() -> Exchange:
+    return exchange(asking(CHEAP), error("invalid_value", "size", "256x256 is no size of the model dall-e-2"), 404)
 
 
 @silent("wire.schema")
