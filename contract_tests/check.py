@@ -72,7 +72,7 @@ class _Display:
         """A case begins, perhaps the first of its kind."""
         mark = item.get_closest_marker(plugin.MARK)
         step = STEPS.get(mark.args[0], mark.args[0]) if mark else ""
-        if step != self._step:
+        if step and step != self._step:
             self._step = step
             self._progress.update(self._task, description=step)
             if self._progress.disable:  # a log file: one line per step says that it lives

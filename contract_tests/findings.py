@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from contract_tests.clauses import CONFORMS, Broken, Clause, catalogue
+from contract_tests.causes import cause_of, explains_across
+from contract_tests.clauses import Broken, Clause, catalogue, judging
 from contract_tests.clauses.registry import LEVELS
 from contract_tests.exchange import Exchange
+from contract_tests.pairs import is_result, origin, pairs_of
 from contract_tests.recognisers import recognised
 from spec.drifts import Drift
+from spec.drifts import catalogue as drifts
+
+_REMEMBERED_BYTES = 512 * 1024 * 1024
 
 
 @dataclass(eq=False)
 class Finding:
-    """One way in which one operation drifts; `others` are clauses the same drift broke, `count` how often it was seen.
+    """One way in which a provider drifts; `others` are clauses the same drift broke, `count` how often it was seen.
 
-    `exchange` is the shortest one that shows it: the evidence.
+    `exchange` is the shortest one that shows it: the evidence; `beside` are others that belong to it, such as the first
+    of two that are compared. `operations` are all in which it was seen, `cases` what was asked then; `operation` and
+    `label` are of the evidence.
     """
 
     clause: Clause
@@ -29,11 +37,21 @@ class Finding:
     exchange: Exchange
     count: int = 1
     others: Counter[str] = field(default_factory=Counter)
+    operations: list[str] = field(default_factory=list)
+    cases: Counter[str] = field(default_factory=Counter)
+    beside: tuple[Exchange, ...] = ()
 
     @property
     def title(self) -> str:
         """The drift's title, or the clause's text."""
         return self.drift.title if self.drift else self.clause.text
+
+    def seen_in(self, exchange: Exchange) -> None:
+        """Note where it was seen."""
+        operation = origin(exchange).case.operation if exchange.case.defect is None else exchange.case.operation
+        if operation.id not in self.operations:
+            self.operations.append(operation.id)
+        self.cases[exchange.case.label] += 1
 
 
 @dataclass(slots=True)
@@ -45,60 +63,130 @@ class Tally:
 
 
 @dataclass(eq=False)
+class _Judged:
+    """What the clauses have said of one exchange so far; the exchange is held so that its name stays its own."""
+
+    exchange: Exchange
+    verdicts: dict[str, Finding | None] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
 class Findings:
     """Everything seen: a tally per clause, findings by cause, and what was not looked at, with the reason."""
 
     tallies: dict[str, Tally] = field(default_factory=dict)
     not_tested: dict[str, str] = field(default_factory=dict)
     could_not_look: dict[str, str] = field(default_factory=dict)
-    _by_cause: dict[tuple[str, str, str], Finding] = field(default_factory=dict)
-    _judged: WeakKeyDictionary[Exchange, dict[str, Finding | None]] = field(default_factory=WeakKeyDictionary)
+    _by_cause: dict[tuple[str, ...], Finding] = field(default_factory=dict)
+    _judged: dict[int, _Judged] = field(default_factory=dict)
+    _results: dict[int, int] = field(
+        default_factory=dict
+    )  # exchanges with pictures -> bytes, to be paired with later ones
 
     def judge(self, exchange: Exchange) -> list[Finding]:
-        """Ask every clause about an exchange; the findings it adds to or makes.
+        """Ask every clause about an exchange, and about the pairs it makes; the findings it adds to or makes.
 
         Asked again (with the polls that followed) a clause that has already spoken is not counted twice.
         """
-        known = self._judged.setdefault(exchange, {})
-        broken = []
-        for clause in catalogue().values():
-            if clause.id in known or (verdict := clause.judge(exchange)) is None:
-                continue
-            tally = self.tallies.setdefault(clause.id, Tally())
-            if verdict is CONFORMS:
-                tally.conforms += 1
-                known[clause.id] = None
-            else:
-                tally.drifts += 1
-                broken.append((clause, verdict))
+        known = self._judged.setdefault(id(exchange), _Judged(exchange)).verdicts
+        asked = [clause for clause in judging("exchange") if clause.id not in known]
+        broken = [(clause, verdict) for clause in asked if (verdict := self._asked(clause, exchange, known))]
         if broken:
-            drifts = recognised(exchange)
-            known.update((clause.id, self._add(clause, verdict, drifts, exchange)) for clause, verdict in broken)
-        return list(dict.fromkeys(finding for finding in known.values() if finding is not None))
+            shown = recognised(exchange)
+            clauses = [clause for clause, _ in broken]
+            for clause, verdict in broken:
+                known[clause.id] = self._add(clause, verdict, shown, clauses, exchange)
+        related = self._relate(exchange)
+        return list(dict.fromkeys(finding for finding in (*known.values(), *related) if finding is not None))
 
-    def _add(self, clause: Clause, broken: Broken, drifts: list[Drift], exchange: Exchange) -> Finding:
-        drift = next((drift for drift in drifts if drift.explains(clause.id)), None)
+    def _asked(self, clause: Clause, subject: Any, known: dict[str, Finding | None] | None = None) -> Broken | None:
+        """What a clause says is broken; its verdict is counted."""
+        verdict = clause.judge(subject)
+        if verdict is None:
+            return None
+        tally = self.tallies.setdefault(clause.id, Tally())
+        if isinstance(verdict, Broken):
+            tally.drifts += 1
+            return verdict
+        tally.conforms += 1
+        if known is not None:
+            known[clause.id] = None
+        return None
+
+    def _relate(self, exchange: Exchange) -> list[Finding]:
+        """Judge the pairs this exchange makes with those before it, once it has its pictures."""
+        if id(exchange) in self._results or not is_result(exchange):
+            return []
+        earlier = [self._judged[one].exchange for one in self._results]
+        self._remember(exchange)
+        found = []
+        for pair in pairs_of(exchange, earlier):
+            for clause in judging("pair"):
+                if broken := self._asked(clause, pair):
+                    shown = [*recognised(pair.other), *recognised(pair.base)]
+                    found.append(self._add(clause, broken, shown, [clause], pair.other, (pair.base,)))
+        return found
+
+    def _remember(self, exchange: Exchange) -> None:
+        """Keep a result to compare later ones with; where they are too many bytes, the oldest is forgotten."""
+        pictures = (*exchange.pictures, *exchange.unfinished)
+        self._results[id(exchange)] = 3 * len(exchange.response.body) + sum(len(one.data) for one in pictures)
+        while sum(self._results.values()) > _REMEMBERED_BYTES and len(self._results) > 1:
+            oldest = next(iter(self._results))
+            del self._results[oldest], self._judged[oldest]
+
+    def look_back(self) -> list[Finding]:
+        """Ask what only the whole run can show, once everything is sent; the findings it makes."""
+        history = [judged.exchange for judged in self._judged.values()]
+        found = []
+        for clause in judging("history"):
+            if broken := self._asked(clause, history):
+                *beside, last = broken.shown_by or history[-1:]
+                found.append(self._add(clause, broken, [], [clause], last, tuple(beside)))
+        return found
+
+    def _add(
+        self,
+        clause: Clause,
+        broken: Broken,
+        shown: Iterable[Drift],
+        together: Iterable[Clause],
+        exchange: Exchange,
+        beside: tuple[Exchange, ...] = (),
+    ) -> Finding:
+        """Add to the finding of a broken clause's cause, or begin it. `together`: all that this exchange breaks."""
+        drift = _drift_behind(clause, shown)
+        cause = clause if drift else cause_of(clause, together, exchange)
         operation = exchange.case.operation
-        cause = (operation.family, operation.id, drift.id if drift else clause.id)
-        convicting = catalogue()[drift.clause] if drift else clause
-        finding = self._by_cause.get(cause)
+        name = (operation.family, drift.id) if drift else (operation.family, cause.id, _symptom(cause, exchange))
+        convicting = catalogue()[drift.clause] if drift else cause
+        finding = self._by_cause.get(name)
         if finding is None:
-            finding = self._by_cause[cause] = Finding(
-                convicting, operation.id, operation.label, operation.family, drift, broken, exchange, 0
+            finding = self._by_cause[name] = Finding(
+                convicting, operation.id, operation.label, operation.family, drift, broken, exchange, 0, beside=beside
             )
+        finding.seen_in(exchange)
         if clause.id == convicting.id:
             finding.count += 1
             if finding.count == 1 or _weight(exchange) < _weight(finding.exchange):
-                finding.broken, finding.exchange = broken, exchange
+                finding.broken, finding.exchange, finding.beside = broken, exchange, beside
+                finding.operation, finding.label = operation.id, operation.label
         else:
             finding.others[clause.id] += 1
         return finding
 
     @property
     def all(self) -> list[Finding]:
-        """Every finding, the most severe first, named drifts before unnamed ones."""
+        """Every finding, the most severe first, named drifts before unnamed ones; what a relation explains is in it."""
+        found = list(self._by_cause.values())
+        roots = {id(one): _root(one, found) for one in found}
+        merged = {id(one): one for one in found if roots[id(one)] is one}
+        for one in found:
+            root = roots[id(one)]
+            if root is not one:
+                merged[id(root)] = _with(merged[id(root)], one)
         return sorted(
-            self._by_cause.values(),
+            merged.values(),
             key=lambda f: (
                 LEVELS.index(f.clause.level),
                 f.drift is None,
@@ -116,6 +204,55 @@ class Findings:
     def untested(self) -> list[str]:
         """Clauses no exchange applied to."""
         return [id_ for id_ in catalogue() if id_ not in self.tallies]
+
+
+def _drift_behind(clause: Clause, shown: Iterable[Drift]) -> Drift | None:
+    """The catalogued drift that breaks a clause: one the exchange shows, or the one a relation is the sign of."""
+    for drift in shown:
+        if drift.explains(clause.id) or explains_across(clause, catalogue()[drift.clause]):
+            return drift
+    if clause.judges == "exchange":
+        return None
+    return next((drift for drift in drifts().values() if drift.clause == clause.id), None)
+
+
+def _symptom(clause: Clause, exchange: Exchange) -> str:
+    """What tells two causes of one broken clause apart: where the schema is broken, and how."""
+    if clause.id != "wire.schema":
+        return ""
+    found = next((one for one in exchange.violations if one.location == "body"), None)
+    if found is None:
+        return ""
+    leaf = next((part for part in reversed(found.pointer.split("/")) if part and not part.isdecimal()), "")
+    return f"{leaf} {found.keyword}"
+
+
+def _root(finding: Finding, found: Iterable[Finding]) -> Finding:
+    """The finding that is at the bottom of another; itself where none is."""
+    seen, root = {id(finding)}, finding
+    while (deeper := _below(root, found)) is not None and id(deeper) not in seen:
+        root = deeper
+        seen.add(id(root))
+    return root
+
+
+def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
+    for cause in found:
+        if cause.family != effect.family or cause is effect:
+            continue
+        # A drift with a name keeps it, except where nothing that was asked made any difference.
+        if explains_across(cause.clause, effect.clause) and (
+            effect.drift is None or cause.clause.id == "meta.constant"
+        ):
+            return cause
+    return None
+
+
+def _with(finding: Finding, effect: Finding) -> Finding:
+    """A finding with all that another one, which it explains, has seen."""
+    others = finding.others + effect.others + Counter({effect.clause.id: effect.count})
+    operations = list(dict.fromkeys([*finding.operations, *effect.operations]))
+    return replace(finding, others=others, operations=operations, cases=finding.cases + effect.cases)
 
 
 def _weight(exchange: Exchange) -> int:

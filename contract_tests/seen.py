@@ -19,7 +19,8 @@ MOST_PIXELS = 64 * 1024 * 1024
 class Seen:
     """One delivered picture. `problem` says why its bytes could not be had; `trouble` why they do not decode.
 
-    `format` is png, jpeg, webp, gif or svg; sizes are pixels.
+    `format` is png, jpeg, webp, gif or svg; sizes are pixels. `pixels` is a digest of what is shown (of the first of
+    several frames), so that a picture is known again whatever was written beside its pixels.
     """
 
     role: str
@@ -34,6 +35,7 @@ class Seen:
     alpha: bool = False
     flat: bool = False
     media: str = ""
+    pixels: str = ""
 
     @property
     def digest(self) -> str:
@@ -62,7 +64,9 @@ def look(role: str, pointer: str, raw: str, data: bytes, media: str = "") -> See
             alpha = rgba.getchannel("A").getextrema()
             flat = all(low == high for low, high in rgba.getextrema())  # type: ignore[misc]
             transparent = isinstance(alpha[0], int | float) and alpha[0] < 255
-            return Seen(role, pointer, raw, data, "", "", name, image.width, image.height, transparent, flat, media)
+            shown = hashlib.sha1(b"%dx%d " % rgba.size + rgba.tobytes(), usedforsecurity=False).hexdigest()
+            size = (image.width, image.height)
+            return Seen(role, pointer, raw, data, "", "", name, *size, transparent, flat, media, shown)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         start = data[:12].hex(" ") or "nothing"
         return Seen(role, pointer, raw, data, trouble=f"{error} (it starts with {start})", media=media)
@@ -73,7 +77,8 @@ def _look_at_svg(role: str, pointer: str, raw: str, data: bytes, media: str) -> 
     edges = [re.search(rf'\b{name}="(\d+)', head) for name in ("width", "height")]
     width, height = (int(edge[1]) if edge else 0 for edge in edges)
     trouble = "" if b"</svg>" in data else "the closing tag is missing"
-    return Seen(role, pointer, raw, data, "", trouble, "svg", width, height, True, False, media)
+    shown = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    return Seen(role, pointer, raw, data, "", trouble, "svg", width, height, True, False, media, shown)
 
 
 def unreachable(role: str, pointer: str, raw: str, problem: str) -> Seen:

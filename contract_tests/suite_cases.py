@@ -14,6 +14,7 @@ from contract_tests.cases import Case, expected_images, most_images, with_value
 from contract_tests.mutations import unknown_task
 from contract_tests.planning import coverage, refusals, streamed
 from contract_tests.run import Run, delivers, looks_up, operations_of, streams, submits, tells_models
+from contract_tests.variations import varied, with_variations
 from spec.contract import Contract, Operation
 from spec.units import outward
 
@@ -163,7 +164,7 @@ def _slots(run: Run) -> Iterator[_Slot]:
         if submits(operation) and not _can_poll(run, contract, operation):
             continue
         if submits(operation) and delivers(operation):
-            cheapest = sorted(planned, key=expected_images)
+            cheapest = _told_apart(sorted(planned, key=expected_images))
             yield slot("tasks", operation, [_as_task(case) for case in cheapest], _MOST_TASKS)
         elif submits(operation):  # there is no other way to a picture
             yield slot("tasks", operation, planned)
@@ -179,12 +180,21 @@ def _can_poll(run: Run, contract: Contract, operation: Operation) -> bool:
 
 @lru_cache(maxsize=32)
 def _planned(contract: Contract, operation: Operation, seed: int, models: tuple[str, ...]) -> list[Case]:
-    return coverage(contract, operation, seed, models, _ONLY_IN_STREAMS)
+    return with_variations(coverage(contract, operation, seed, models, _ONLY_IN_STREAMS))
 
 
 @lru_cache(maxsize=32)
 def _streamed(contract: Contract, operation: Operation, seed: int, models: tuple[str, ...]) -> list[Case]:
     return streamed(contract, operation, seed, models)
+
+
+def _told_apart(cases: list[Case]) -> list[Case]:
+    """The same cases, none with its predecessor's prompt, so that nobody's picture can pass for another's."""
+    found: list[Case] = []
+    for case in cases:
+        alike = bool(found) and case.asked.get("prompt") == found[-1].asked.get("prompt")
+        found.append((varied(case, "prompt") or case) if alike else case)
+    return found
 
 
 def _as_task(case: Case) -> Case:

@@ -13,7 +13,7 @@ import orjson
 from PIL import Image
 
 from contract_tests.cases import Case, Defect, json_case
-from contract_tests.clauses import Broken, catalogue
+from contract_tests.clauses import Broken, judging
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled, unknown_task
 from contract_tests.seen import Seen, decode_base64, look, unreachable
@@ -255,5 +255,5 @@ def whole(judged: Exchange) -> Iterable[Exchange]:
 
 def broken(judged: Exchange) -> dict[str, Broken]:
     """Every clause an exchange or one of its polls breaks."""
-    verdicts = [(clause.id, clause.judge(part)) for part in whole(judged) for clause in catalogue().values()]
+    verdicts = [(clause.id, clause.judge(part)) for part in whole(judged) for clause in judging("exchange")]
     return {id_: verdict for id_, verdict in verdicts if isinstance(verdict, Broken)}

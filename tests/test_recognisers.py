@@ -349,14 +349,16 @@ def test_the_shortest_exchange_is_the_evidence() -> None:
     assert finding.exchange is short
 
 
-def test_two_operations_are_two_findings() -> None:
+def test_one_cause_in_two_operations_is_one_finding_that_names_both() -> None:
     envelope = {"code": "task_not_exist", "message": "task_not_exist"}
     findings = judged(
         exchange(asking_wrongly({**CHEAP, "n": 99}), error("invalid_value", "n")),
         exchange(asking_in_vain(), envelope),
     )
-    assert causes(findings) == [("error.in-success", "error-object-in-200")] * 2
-    assert {finding.operation for finding in findings.all} == {"createImage", "getImageTask"}
+    assert causes(findings) == [("error.in-success", "error-object-in-200")]
+    [finding] = findings.all
+    assert (finding.count, finding.operations) == (2, ["createImage", "getImageTask"])
+    assert finding.operation == finding.exchange.case.operation.id
 
 
 def test_two_causes_in_one_answer_are_two_findings() -> None:

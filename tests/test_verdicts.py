@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from contract_tests.cases import Case, json_case
-from contract_tests.clauses import CONFORMS, Broken, catalogue
+from contract_tests.clauses import CONFORMS, Broken, judging
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import defects, labelled, unknown_task
 from contract_tests.recognisers import recognised
@@ -409,7 +409,7 @@ def test_no_answer_makes_a_clause_or_a_recogniser_fail(
     asked.polls = [answered(lookup, status, content_type, poll, asked) for poll in polled]
     for exchange in (asked, *asked.polls):
         recognised(exchange)
-        for clause in catalogue().values():
+        for clause in judging("exchange"):
             found = clause.judge(exchange)
             assert found is None or found is CONFORMS or isinstance(found, Broken)
 
@@ -434,6 +434,6 @@ def test_no_stream_makes_a_clause_or_a_recogniser_fail(told: list[Any], more: by
     exchange.pictures = [look(m.role, m.pointer, str(m.raw), PNG) for m in exchange.image_meanings]
     exchange.unfinished = [look(m.role, m.pointer, str(m.raw), PNG) for m in exchange.unfinished_meanings]
     recognised(exchange)
-    for clause in catalogue().values():
+    for clause in judging("exchange"):
         found = clause.judge(exchange)
         assert found is None or found is CONFORMS or isinstance(found, Broken)

@@ -23,6 +23,8 @@ _TITLES = {
     "stream": "Event streams",
     "task": "Tasks",
     "models": "Models",
+    "meta": "Two answers compared",
+    "run": "The run as a whole",
 }
 _HEAD = """# What every provider is asked
 

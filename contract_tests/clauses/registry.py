@@ -1,4 +1,8 @@
-"""The registry of clauses: id, level, what it rests on, and the one function that judges."""
+"""The registry of clauses: id, level, what it rests on, what it judges, and the one function that does.
+
+Most clauses judge one Exchange. Some judge a Pair (two answers to requests that differ in what was asked), some a whole
+History: what no single answer shows, such as a parameter that is accepted and ignored.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,12 @@ from importlib import import_module
 from typing import Any, Literal
 
 Level = Literal["MUST", "SHOULD", "MAY"]
+#: what a clause is asked about: one exchange, two of them, or all of a run
+Subject = Literal["exchange", "pair", "history"]
 #: a time that is to be "now" may differ by this much
 PLAUSIBLE_SECONDS = 24 * 3600
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
-_MODULES = ("wire", "refusals", "images", "streams", "tasks")
+_MODULES = ("wire", "refusals", "images", "streams", "tasks", "relations", "history")
 
 
 class _Conforms(Enum):
@@ -26,14 +32,18 @@ CONFORMS = _Conforms.CONFORMS
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A clause broken: two short lines for a person, and the place in the answer (JSON pointer) if there is one."""
+    """A clause broken: two short lines for a person, and the place in the answer (JSON pointer) if there is one.
+
+    `shown_by` are the exchanges that show it together, the telling one last; only a clause about a history names them.
+    """
 
     expected: str
     received: str
     pointer: str = ""
+    shown_by: tuple[Any, ...] = ()
 
 
-#: None: the clause does not apply to this exchange
+#: None: the clause does not apply to what it was asked about
 Verdict = Broken | Literal[_Conforms.CONFORMS] | None
 Judge = Callable[[Any], Verdict]
 
@@ -53,6 +63,7 @@ class Clause:
     why: str = ""
     how: str = ""
     remedy: str = ""
+    judges: Subject = "exchange"
 
     @property
     def tag(self) -> str:
@@ -64,7 +75,7 @@ _CLAUSES: dict[str, Clause] = {}
 _PARTS = re.compile(r"^\s*(Why|How|Do): ", re.MULTILINE)
 
 
-def clause(id_: str, level: Level, rests_on: str) -> Callable[[Judge], Judge]:
+def clause(id_: str, level: Level, rests_on: str, judges: Subject = "exchange") -> Callable[[Judge], Judge]:
     """Register a clause. The function's docstring is what people read: its text, then `Why:`, `How:` and `Do:`."""
 
     def register(judge: Judge) -> Judge:
@@ -73,7 +84,7 @@ def clause(id_: str, level: Level, rests_on: str) -> Callable[[Judge], Judge]:
         text, *told = (" ".join(part.split()) for part in _PARTS.split(judge.__doc__ or ""))
         notes = dict(zip(told[::2], told[1::2], strict=True))
         why, how, remedy = (notes.get(name, "") for name in ("Why", "How", "Do"))
-        _CLAUSES[id_] = Clause(id_, level, rests_on, text, judge, why, how, remedy)
+        _CLAUSES[id_] = Clause(id_, level, rests_on, text, judge, why, how, remedy, judges)
         return judge
 
     return register
@@ -84,4 +95,11 @@ def catalogue() -> Mapping[str, Clause]:
     """Every clause by id, in the order they are judged."""
     for module in _MODULES:
         import_module(f"contract_tests.clauses.{module}")
-    return dict(_CLAUSES)
+    # By module, whichever was imported first; within one as they stand there.
+    return dict(sorted(_CLAUSES.items(), key=lambda item: _MODULES.index(item[1].judge.__module__.rpartition(".")[2])))
+
+
+@cache
+def judging(subject: Subject) -> tuple[Clause, ...]:
+    """The clauses that are asked about one exchange, a pair of them, or a history."""
+    return tuple(one for one in catalogue().values() if one.judges == subject)

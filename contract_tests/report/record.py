@@ -68,6 +68,7 @@ def _finding(finding: Finding, run: Run) -> dict[str, Any]:
         "level": finding.clause.level,
         "title": finding.title,
         "operation": finding.operation,
+        "operations": finding.operations,
         "label": finding.label,
         "family": finding.family,
         "drift": drift.id if drift else None,

@@ -1,0 +1,128 @@
+"""Causes: which broken clauses are another one's doing, so that one cause is one finding.
+
+Two tables. Within one exchange an answer that is no JSON breaks the schema, the count and the envelope as well. Across
+a run a parameter that is ignored breaks, in each answer, the clause about what it asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from contract_tests.clauses import Clause
+from contract_tests.clauses.registry import LEVELS
+from contract_tests.exchange import Exchange
+
+
+def _always(_: Exchange) -> bool:
+    return True
+
+
+def _brings_nothing(exchange: Exchange) -> bool:
+    return not exchange.image_meanings
+
+
+def _misshapen(*roles: str) -> Callable[[Exchange], bool]:
+    """Whether the schema is broken exactly where something of these roles stands."""
+
+    def holds(exchange: Exchange) -> bool:
+        wrong = {violation.pointer for violation in exchange.violations}
+        return any(m.pointer in wrong for m in exchange.meanings if m.role.startswith(roles))
+
+    return holds
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A broken `cause` explains other broken clauses (patterns) of the same exchange, where `holds`."""
+
+    cause: str
+    effects: tuple[str, ...]
+    holds: Callable[[Exchange], bool] = _always
+
+    def explains(self, cause: str, effect: str, exchange: Exchange) -> bool:
+        """Whether this rule says that one clause is broken because the other is."""
+        fits = fnmatchcase(cause, self.cause) and any(fnmatchcase(effect, pattern) for pattern in self.effects)
+        return fits and cause != effect and self.holds(exchange)
+
+
+#: the deepest cause first: an effect belongs to the first cause that explains it
+_WITHIN = (
+    Rule("error.in-success", ("*",)),
+    Rule("wire.json", ("wire.*", "error.*", "images.*", "task.*", "stream.*", "usage.*", "created.*", "echo.*")),
+    Rule("auth.*", ("refusal.*", "error.*", "wire.*", "task.*")),
+    Rule("refusal.no-5xx", ("error.*", "wire.*")),
+    Rule("refusal.refused", ("wire.*", "error.*", "meta.unknown-parameter")),
+    Rule("task.private", ("auth.*", "task.*", "error.*")),
+    Rule("task.accepted", ("wire.*", "stream.*", "images.*", "task.*", "usage.*", "created.*"), _brings_nothing),
+    Rule("task.accepted", ("wire.schema",)),
+    Rule("stream.content-type", ("wire.*", "stream.*", "images.*", "task.*")),
+    Rule("wire.accepted", ("wire.*", "error.*", "stream.*", "task.*")),
+    Rule("wire.content-type", ("error.*", "wire.schema", "wire.json", "stream.*")),
+    Rule("wire.content-type", ("images.*",), _brings_nothing),
+    Rule("error.envelope", ("error.*", "wire.*")),
+    Rule("wire.status", ("error.status",)),
+    Rule("stream.framing", ("stream.*", "wire.schema", "images.*")),
+    Rule("stream.completed", ("images.*", "wire.schema", "usage.*"), _brings_nothing),
+    Rule("task.result", ("images.*", "wire.schema"), _brings_nothing),
+    Rule("task.states", ("wire.schema", "task.*")),
+    Rule("task.order", ("task.*",)),
+    Rule("task.ends", ("task.*",)),
+    Rule("wire.schema", ("images.*", "task.*", "stream.*", "usage.*", "created.*", "echo.*"), _brings_nothing),
+    Rule("wire.schema", ("created.*", "run.created"), _misshapen("created")),
+    Rule("wire.schema", ("usage.*",), _misshapen("usage-")),
+    Rule("wire.schema", ("task.*",), _misshapen("task-")),
+    Rule("wire.schema", ("images.*",), _misshapen("image-")),
+    Rule("wire.schema", ("echo.*",), _misshapen("size", "output-format", "quality", "background")),
+    Rule("images.delivery", ("images.b64-clean", "wire.schema")),
+    Rule("images.reachable", ("images.decodes", "images.media-type")),
+    Rule("images.format", ("echo.format", "images.media-type", "images.alpha")),
+    Rule("images.size", ("echo.size", "stream.partial-pictures")),
+    Rule("images.count", ("images.distinct",)),
+    Rule("images.decodes", ("images.*", "echo.*")),
+)
+
+#: relation -> the clauses about one answer that are broken because of it
+_ACROSS: dict[str, tuple[str, ...]] = {
+    "meta.constant": ("meta.*", "images.size", "images.format", "images.alpha", "images.distinct", "echo.*",
+                      "task.apart", "run.links", "stream.partial-pictures"),
+    "meta.prompt": ("meta.input-image", "meta.mask", "meta.seed", "meta.style", "images.distinct", "run.links"),
+    "meta.input-image": ("meta.mask", "images.distinct"),
+    "meta.size": ("images.size", "echo.size"),
+    "meta.count": ("images.count", "images.distinct"),
+    "meta.output-format": ("images.format", "echo.format", "images.media-type", "images.alpha", "meta.compression"),
+    "meta.delivery": ("images.delivery",),
+    "meta.background": ("images.alpha",),
+    "task.apart": ("run.task-ids", "task.same", "images.size", "images.count"),
+    "run.task-ids": ("task.apart",),
+}  # fmt: skip
+
+
+def cause_of(effect: Clause, broken: Iterable[Clause], exchange: Exchange) -> Clause:
+    """The clause of those an exchange breaks that is at the bottom of it; itself where nothing explains it."""
+    others = {clause.id: clause for clause in broken}
+    found, seen = effect, {effect.id}
+    while (deeper := _explaining(found, others, exchange)) is not None and deeper.id not in seen:
+        found = deeper
+        seen.add(found.id)
+    return found
+
+
+def _explaining(effect: Clause, broken: dict[str, Clause], exchange: Exchange) -> Clause | None:
+    for rule in _WITHIN:
+        for clause in broken.values():
+            # What is a MUST is never hidden behind something milder.
+            if _as_severe(clause, effect) and rule.explains(clause.id, effect.id, exchange):
+                return clause
+    return None
+
+
+def _as_severe(cause: Clause, effect: Clause) -> bool:
+    return LEVELS.index(cause.level) <= LEVELS.index(effect.level)
+
+
+def explains_across(cause: Clause, effect: Clause) -> bool:
+    """Whether a relation that is broken in a run explains a clause that single answers of the run break."""
+    patterns = _ACROSS.get(cause.id, ())
+    return cause.id != effect.id and _as_severe(cause, effect) and any(fnmatchcase(effect.id, p) for p in patterns)

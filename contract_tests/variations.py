@@ -1,0 +1,107 @@
+"""Variations: a planned request again with one thing changed, so that what is ignored shows.
+
+Sizes, counts, formats and deliveries are varied by the plan itself. What it varies at random, or not at all, is varied
+here: the prompt, the pictures given, and what changes a picture without changing its shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from contract_tests.cases import Case, inputs, with_value
+from contract_tests.mutations import unfit_pictures
+from contract_tests.pictures import GALLERY, bytes_given, drawn, instead, measured, resized
+from contract_tests.strategies import PROMPTS, replaced
+from spec.language import INPUT_ROLES, Schema
+from spec.shapes import shape_of
+from spec.validation import request_check
+
+#: nothing else shows whether these are heard, and each is a MUST: they come right behind the first pictures
+_FIRST = ("prompt", "input-image", "mask")
+#: these come when the plan has shown what it can
+_LATER = ("seed", "style", "compression", "quality")
+_AFTER = 2
+
+
+def with_variations(planned: list[Case]) -> list[Case]:
+    """A plan with variations of its cases: the first kind behind its case, yet after two."""
+    behind: dict[int, list[Case]] = {}
+    for roles, least in ((_FIRST, _AFTER - 1), (_LATER, len(planned) - 1)):
+        for role in roles:
+            for place, case in enumerate(planned):
+                if (found := varied(case, role)) is not None:
+                    behind.setdefault(max(place, least), []).append(found)
+                    break
+    every = [one for place, case in enumerate(planned) for one in (case, *behind.get(place, ()))]
+    left = [one for place in behind if place >= len(planned) for one in behind[place]]
+    return list({case.key: case for case in (*every, *left)}.values())
+
+
+def varied(case: Case, role: str) -> Case | None:
+    """The same request, valid, with another value of one role; None where there is none."""
+    if not isinstance(case.request.value, dict) or case.request.media not in case.operation.body:
+        return None
+    for value in _others(case, role):
+        other = with_value(case, value)
+        fits = request_check(other.contract, other.operation).accepts(other.request) and not any(unfit_pictures(other))
+        if fits and other.key != case.key:
+            return other
+    return None
+
+
+def _others(case: Case, role: str) -> Iterator[dict[str, Any]]:
+    """Bodies with another value of a role."""
+    value = case.request.value
+    if role in INPUT_ROLES:
+        yield from _other_pictures(case, role)
+        return
+    shape = shape_of(case.operation.body[case.request.media], value)
+    for name, schema in shape.properties.items():
+        if schema.get("x-role") == role and not shape.forbids(name):
+            yield from ({**value, name: other} for other in _VALUES[role](case, schema, value.get(name)))
+
+
+def _other_pictures(case: Case, role: str) -> Iterator[dict[str, Any]]:
+    """Bodies in which the last picture of a role shows something else, of the same size."""
+    given = [one for one in inputs(case.operation, case.request.media)(case.request.value) if one.role == role]
+    for one in reversed(given):
+        data = bytes_given(one.value)
+        if data is None or (picture := measured(data)) is None:
+            continue
+        for other in GALLERY:
+            if (changed := resized(other, picture)) != picture and other.format == picture.format:
+                yield replaced(case.request.value, one.param, instead(one.value, drawn(changed)))
+
+
+def _prompts(_: Case, __: Schema, now: Any) -> Iterable[Any]:
+    return [prompt for prompt in PROMPTS if prompt != now]
+
+
+def _seeds(_: Case, schema: Schema, now: Any) -> Iterable[Any]:
+    least = schema.get("minimum", 1)
+    return [seed for seed in (least, least + 1) if seed != now] if now is not None else []
+
+
+def _listed(_: Case, schema: Schema, now: Any) -> Iterable[Any]:
+    return [value for value in schema.get("enum", ()) if value is not None and value != now] if now is not None else []
+
+
+def _levels(case: Case, _: Schema, __: Any) -> Iterable[Any]:
+    if case.asked.get("output-format") not in ("jpeg", "webp"):
+        return []
+    return [10] if case.asked.get("compression", 100) >= 60 else [100]
+
+
+def _qualities(_: Case, schema: Schema, now: Any) -> Iterable[Any]:
+    listed = schema.get("enum", ())
+    return ["low"] if now == "high" and "low" in listed else []
+
+
+_VALUES: dict[str, Callable[[Case, Schema, Any], Iterable[Any]]] = {
+    "prompt": _prompts,
+    "seed": _seeds,
+    "style": _listed,
+    "compression": _levels,
+    "quality": _qualities,
+}

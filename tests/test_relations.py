@@ -1,0 +1,131 @@
+"""What is asked otherwise must show: small providers that ignore one thing each, and faithful ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from faulty import CHEAP, IMAGES, asking
+from painter import painting
+
+from contract_tests.budget import Ledger
+from contract_tests.cases import Case, case_of
+from contract_tests.findings import Findings
+from contract_tests.pictures import PLAINEST, as_value
+from contract_tests.provider import Provider
+from contract_tests.run import DUMMY_KEY, Options, Run
+from contract_tests.variations import varied
+from spec.profiles import PLAIN
+
+EDIT = IMAGES.operation("editImage")
+LARGE = {**CHEAP, "size": "512x512"}
+TWICE = {**CHEAP, "n": 2}
+BY_LINK = {**CHEAP, "response_format": "url"}
+OTHERWISE = {**CHEAP, "prompt": "A blue whale"}
+WIDE = {"model": "gpt-image-2", "prompt": "A red fox", "size": "1024x640"}
+ASKED: dict[str, list[dict[str, Any]]] = {
+    "size": [CHEAP, LARGE],
+    "n": [CHEAP, TWICE],
+    "response_format": [CHEAP, BY_LINK],
+    "output_format": [{**WIDE, "output_format": "jpeg"}, {**WIDE, "output_format": "webp"}],
+    "background": [{**WIDE, "background": "opaque"}, {**WIDE, "background": "transparent"}],
+    "output_compression": [
+        {**WIDE, "output_format": "jpeg", "output_compression": 100},
+        {**WIDE, "output_format": "jpeg", "output_compression": 10},
+    ],
+    "prompt": [CHEAP, OTHERWISE],
+}
+CLAUSES = {
+    "size": "meta.size",
+    "n": "meta.count",
+    "response_format": "meta.delivery",
+    "output_format": "meta.output-format",
+    "background": "meta.background",
+    "output_compression": "meta.compression",
+}
+
+
+def run_of(url: str, wanted: Iterable[Case]) -> Findings:
+    """What a provider's answers to these requests show, together too."""
+    with Provider(url, DUMMY_KEY, Ledger(None)) as provider:
+        run = Run(Options(url), PLAIN, (), provider)
+        for case in wanted:
+            sent, _, reason = run.judge(case)
+            assert sent is not None, reason
+        run.findings.look_back()
+        return run.findings
+
+
+def asked(*told: dict[str, Any]) -> list[Case]:
+    return [asking(one) for one in told]
+
+
+def ids(findings: Findings) -> list[str]:
+    return [finding.clause.id for finding in findings.all]
+
+
+# --- providers that ignore something ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CLAUSES)
+def test_a_parameter_that_is_ignored_is_one_finding_that_names_it(name: str) -> None:
+    with painting(ignores=frozenset({name})) as server:
+        [finding] = run_of(server.url, asked(*ASKED[name])).all
+    assert CLAUSES[name] in {finding.clause.id, *finding.others}
+    if finding.drift is None:
+        assert finding.clause.id == CLAUSES[name]
+        assert len(finding.beside) == 1, "the first of the two is evidence as well"
+    assert finding.operations == ["createImage"]
+
+
+def test_every_ignored_parameter_is_a_finding_of_its_own() -> None:
+    everything = [one for name in ("size", "response_format", "prompt") for one in ASKED[name]]
+    with painting(ignores=frozenset({"size", "response_format"})) as server:
+        assert set(ids(run_of(server.url, asked(*everything)))) == {"meta.size", "meta.delivery"}
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_provider_that_heeds_everything_has_no_finding_whether_or_not_it_draws_the_same_again(repeats: bool) -> None:
+    everything = {repr(one): one for told in ASKED.values() for one in told}
+    with painting(repeats=repeats) as server:
+        findings = run_of(server.url, asked(*everything.values(), {**OTHERWISE, "response_format": "url"}))
+    assert findings.all == []
+    held = {clause for clause, tally in findings.tallies.items() if tally.conforms}
+    assert held >= {*CLAUSES.values(), "meta.prompt", "meta.constant", "run.request-ids", "run.links"}
+
+
+def test_a_prompt_that_is_ignored_by_a_cache_shows_in_equal_pixels() -> None:
+    with painting(repeats=True, forgets=frozenset({"prompt"})) as server:
+        [finding] = run_of(server.url, asked(CHEAP, OTHERWISE)).all
+    assert finding.clause.id == "meta.prompt"
+    assert "for A red fox and for A blue whale" in finding.broken.received
+    assert "256x256" in finding.broken.received
+
+
+def test_always_the_same_picture_is_one_finding() -> None:
+    wanted = asked(CHEAP, {**OTHERWISE, "size": "512x512"}, {**WIDE, "prompt": "Two chairs", "output_format": "webp"})
+    with painting(constant=True) as server:
+        [finding] = run_of(server.url, wanted).all
+    assert finding.clause.id == "meta.constant"
+    assert set(finding.others) >= {"images.size", "meta.prompt"}
+
+
+@pytest.mark.parametrize(("role", "name"), [("input-image", "image"), ("mask", "mask")])
+def test_a_picture_given_that_is_ignored_shows_in_equal_pixels(role: str, name: str) -> None:
+    base = form(mask=role == "mask")
+    other = varied(base, role)
+    assert other is not None
+    with painting(repeats=True, forgets=frozenset({name})) as server:
+        [finding] = run_of(server.url, [base, other]).all
+    assert finding.clause.id == f"meta.{role}"
+    with painting(repeats=True) as server:
+        assert run_of(server.url, [base, other]).all == []
+
+
+def form(mask: bool = False) -> Case:
+    """A small edit, as a form."""
+    schema = EDIT.body["multipart/form-data"]["properties"]
+    picture = as_value(PLAINEST, schema["mask"])
+    told = {**CHEAP, "image": [picture], **({"mask": picture} if mask else {})}
+    return case_of(IMAGES, EDIT, "multipart/form-data", told)
