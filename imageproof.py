@@ -85,6 +85,7 @@ def main() -> None:
     multiple=True,
     help="Deviate from the contract (ID:KEY=VALUE sets a parameter); may be repeated.",
 )
+@click.option("--family", "families", metavar="NAME", multiple=True, help="Serve only this API; may be repeated.")
 @click.option("--model", "models", metavar="NAME", multiple=True, help="Offer this model, too; may be repeated.")
 @click.option("--seed", default=0, show_default=True, help="The same seed and prompt draw the same picture.")
 @click.option(
@@ -172,6 +173,7 @@ def serve(
     port: int,
     profile: str | None,
     drifts: tuple[str, ...],
+    families: tuple[str, ...],
     models: tuple[str, ...],
     seed: int,
     api_key: str | None,
@@ -194,6 +196,7 @@ def serve(
     from mockserver.runner import CannotListen
     from mockserver.settings import NO_LATENCY, Settings
     from mockserver.stores import StateLost, Unusable
+    from spec.documents import shipped
     from spec.drifts import drift_uses
     from spec.profiles import PLAIN, load_profile
 
@@ -230,6 +233,7 @@ def serve(
             port=port,
             profile=load_profile(profile) if profile else PLAIN,
             drifts=drift_uses(drifts),
+            contracts=families or (() if profile else shipped()),
             models=models,
             seed=seed,
             api_key=api_key,
@@ -288,6 +292,13 @@ def _serve_with(settings: Settings) -> Callable[[Settings, Callable[[Mock, str],
 )
 @click.option("--profile", metavar="NAME|FILE", help="Hold the provider to what its own documents say.")
 @click.option(
+    "--family",
+    "families",
+    metavar="NAME",
+    multiple=True,
+    help="Test only this API; may be repeated.  [default: those the provider has]",
+)
+@click.option(
     "--max-images",
     type=click.IntRange(0),
     metavar="N",
@@ -310,6 +321,7 @@ def check(
     url: str,
     api_key_env: str,
     profile: str | None,
+    families: tuple[str, ...],
     max_images: int | None,
     models: tuple[str, ...],
     report_dir: Path,
@@ -325,9 +337,12 @@ def check(
     try:
         from contract_tests.check import check as run_check
         from contract_tests.run import Options, UsageError
+        from spec.documents import shipped
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    options = Options(url, api_key_env, profile, max_images, models, seed, report_dir, task_timeout, timeout)
+    options = Options(
+        url, api_key_env, profile, max_images, models, seed, report_dir, task_timeout, timeout, families or shipped()
+    )
     try:
         sys.exit(run_check(options, _console()))
     except (UsageError, SpecError) as error:
@@ -348,11 +363,12 @@ def lint(documents: tuple[str, ...], form: Literal["text", "json"], only: tuple[
     from contract_tests.documents.reading import DocumentUnreadable
     from contract_tests.documents.rendering import render
     from spec.contract import load_contracts
+    from spec.documents import default_families
     from spec.errors import UnknownName
 
     if unknown := set(only) - set(lint_rules()):
         _fail(UnknownName("rule", min(unknown), lint_rules()), USAGE)
-    contracts = load_contracts()
+    contracts = load_contracts(default_families())
     try:
         found = {document: find(document, contracts) for document in documents}
     except DocumentUnreadable as error:

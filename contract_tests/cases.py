@@ -14,7 +14,7 @@ import orjson
 from spec import forms
 from spec.contract import Contract, Operation
 from spec.inputs import Inputs
-from spec.language import IMAGE_ROLES
+from spec.language import IMAGE_ROLES, ISSUED_ROLES
 from spec.messages import Request, Undecodable, is_json
 from spec.roles import Reader
 from spec.validation import request_check
@@ -107,7 +107,11 @@ class Case:
         schema = self.operation.body.get(self.request.media)
         if schema is not None and isinstance(self.request.value, dict):
             roles = _reader(self.operation, self.request.media).asked(self.request.value)[0]
-        return {**roles, **request_check(self.contract, self.operation).asked_by_parameters(self.request)}
+        return {
+            **self.operation.asks,
+            **roles,
+            **request_check(self.contract, self.operation).asked_by_parameters(self.request),
+        }
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -186,7 +190,17 @@ def without(case: Case, name: str) -> Case:
 def makes_pictures(operation: Operation) -> bool:
     """Whether a request makes pictures, at once or as a task: from a prompt, or from other pictures."""
     told = operation.response_roles & (IMAGE_ROLES | {"task-id"})
-    return bool(told and operation.request_roles & {"prompt", "input-image"})
+    asks = operation.request_roles
+    return bool(told and asks & {"prompt", "input-image"} and "task-id" not in asks)
+
+
+def needs_issued(operation: Operation) -> bool:
+    """Whether every request to the operation names in its body what only the provider can name, such as a task."""
+    return any(
+        schema.get("properties", {}).get(name, {}).get("x-role") in ISSUED_ROLES
+        for schema in operation.body.values()
+        for name in schema.get("required", ())
+    )
 
 
 def expected_images(case: Case) -> int:

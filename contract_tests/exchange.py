@@ -177,10 +177,7 @@ class Exchange:
     @property
     def wants_task(self) -> bool:
         """Whether a task id is what this request asked for."""
-        roles = self.case.operation.response_roles
-        return (
-            self.parent is None and "task-id" in roles and (self.asked.get("async") is True or not roles & IMAGE_ROLES)
-        )
+        return self.parent is None and self.case.operation.becomes_task(self.asked)
 
     @property
     def owes_pictures(self) -> bool:

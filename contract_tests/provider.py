@@ -107,7 +107,7 @@ class Provider:
         self._task_timeout = task_timeout
         self._memo = _Memo(_MEMO_BYTES)
         self._absent: dict[tuple[str, str], bool] = {}
-        self._nowhere: dict[str, Exchange] = {}  # by method: what a path answers that nobody has
+        self._nowhere: dict[tuple[str, str], Exchange] = {}  # by method: what a path answers that nobody has
         self._silence: list[str] = []  # why the last requests in a row could not look
         self._let_in = False
         self._loop = asyncio.new_event_loop()
@@ -345,29 +345,45 @@ class Provider:
 
         A request without a body asks for nothing, so it costs nothing; who delivers all the same is counted.
         """
-        if operation.optional_because is None:
-            return False
+        return operation.optional_because is not None and self._is_absent(contract, operation)
+
+    def lacks_family(self, contract: Contract) -> bool:
+        """Whether a whole family is absent: what it begins with answers as a path nobody has does."""
+        first = next((op for op in contract.operations if op.optional_because is None), contract.operations[0])
+        return self._is_absent(contract, first)
+
+    def _is_absent(self, contract: Contract, operation: Operation) -> bool:
         name = (contract.name, operation.id)
         known = self._absent.get(name)
         if known is None:
             self._refuse_in_vain()
-            parameters = {p.name: "imageproof-no-such-thing" for p in operation.parameters if p.location == "path"}
+            parameters = {
+                p.name: next(iter(p.schema.get("enum", ["imageproof-no-such-thing"])))
+                for p in operation.parameters
+                if p.location == "path"
+            }
             probe = Case(contract, operation, path_parameters=parameters)
-            nowhere = Case(contract, replace(operation, path="/v1/imageproof/no-such-path"))
+            # Near it: a gateway may answer with its own web page wherever it has no API at all.
+            root = operation.path.split("/")[1]
+            nowhere = Case(contract, replace(operation, path=f"/{root}/imageproof/no-such-path"))
             try:
                 there = self._send(probe, None)
                 asked = [there]
-                if operation.method not in self._nowhere:
-                    self._nowhere[operation.method] = self._send(nowhere, None)
-                    asked.append(self._nowhere[operation.method])
+                if (operation.method, root) not in self._nowhere:
+                    self._nowhere[operation.method, root] = self._send(nowhere, None)
+                    asked.append(self._nowhere[operation.method, root])
             except CouldNotLook as error:
                 self._silence.append(str(error))
                 raise
             for answer in asked:
                 self.ledger.charge(answer.pictures_delivered if answer.succeeded else 0)
-            told, elsewhere = there.response, self._nowhere[operation.method].response
+            told, elsewhere = there.response, self._nowhere[operation.method, root].response
             nothing = told.status in (404, 405, 501) or told.media == "text/html"  # a gateway's own web page
-            known = self._absent[name] = nothing and _signature(told) == _signature(elsewhere)
+            known = nothing and _signature(told) == _signature(elsewhere)
+            if known and parameters:  # it may be the thing named that is not there: a path that is has other methods
+                other = self._send(Case(contract, replace(operation, method="patch"), path_parameters=parameters), None)
+                known = other.response.status != 405 or elsewhere.status == 405
+            self._absent[name] = known
         return known
 
     def __enter__(self) -> Self:

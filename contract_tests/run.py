@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
 from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
 from spec.contract import Contract, Operation
+from spec.documents import default_families
 from spec.language import IMAGE_ROLES
 from spec.profiles import PLAIN, Profile, load_profile
 
@@ -44,6 +44,8 @@ class Options:
     report_dir: Path | None = None
     task_timeout: float = 300.0
     timeout: float = 180.0
+    families: tuple[str, ...] = ()
+    """Contracts by name; the default ones where none is named. The others need not be there."""
 
 
 @dataclass(eq=False)
@@ -64,11 +66,14 @@ class Run:
     own_models: tuple[str, ...] = ()
     interrupted: bool = False
     shares: dict[Any, Share] = field(default_factory=dict)
+    _capabilities: dict[str, Capabilities] = field(default_factory=dict)
 
-    @cached_property
-    def capabilities(self) -> Capabilities:
-        """What the provider has; asked when somebody wants to know."""
-        return Capabilities(self.provider, self.contracts, self.options.models, self.options.seed)
+    def capabilities_of(self, contract: Contract) -> Capabilities:
+        """What the provider has of a family; asked when somebody wants to know."""
+        if contract.name not in self._capabilities:
+            wanted = tuple(name for name in self.options.models if name in {model.name for model in contract.models})
+            self._capabilities[contract.name] = Capabilities(self.provider, (contract,), wanted, self.options.seed)
+        return self._capabilities[contract.name]
 
     def judge(self, case: Case) -> tuple[Exchange | None, list[Finding], str]:
         """Send a case and judge the answer: the exchange, its findings, or why there is none.
@@ -76,9 +81,10 @@ class Run:
         Where the provider refuses a parameter as unknown, the rest of the case is sent without it.
         """
         found: list[Finding] = []
+        capabilities = self.capabilities_of(case.contract)
         while True:
-            rest, reason = self.capabilities.around(case)
-            if rest is None or (reason := self.capabilities.why_not(rest) or self._share_spent(case)):
+            rest, reason = capabilities.around(case)
+            if rest is None or (reason := capabilities.why_not(rest) or self._share_spent(case)):
                 return None, found, self._not_tested(case, reason)
             try:
                 exchange = self.provider.send(rest)
@@ -88,9 +94,9 @@ class Run:
                 self.findings.could_not_look[_place(case)] = str(error)
                 return None, found, str(error)
             found = list(dict.fromkeys([*found, *self.findings.judge(exchange)]))
-            self.capabilities.learn(exchange)
+            capabilities.learn(exchange)
             if rest.defect is None and exchange.lacks_model and not found:
-                return None, found, self._not_tested(case, self.capabilities.why_not(rest) or "refused for its model")
+                return None, found, self._not_tested(case, capabilities.why_not(rest) or "refused for its model")
             if rest.defect is not None or not exchange.lacks_parameter:
                 break
         self._count_share(case, exchange)
@@ -118,24 +124,42 @@ class Run:
         found = [finding for poll in exchange.polls for finding in self.findings.judge(poll)]
         return [*found, *(self.findings.judge(exchange) if exchange.polls else [])]
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The models to plan with; empty where any may be asked for. What is left out is noted."""
-        found = self.capabilities.models
+    def without_absent_families(self) -> None:
+        """Leave out the families this provider does not have, each told once."""
+        there = []
+        for contract in self.contracts:
+            names = {model.name for model in contract.models}
+            if names and self.options.models and names.isdisjoint(self.options.models):
+                self.findings.not_tested[contract.name] = "it has none of the models asked for (--model)"
+                continue
+            try:
+                lacks = contract.name not in default_families() and self.provider.lacks_family(contract)
+            except CouldNotLook as error:
+                lacks, self.findings.could_not_look[contract.name] = True, str(error)
+            if lacks:
+                title = contract.document["info"]["title"]
+                self.findings.not_tested.setdefault(contract.name, f"this provider has no {title}")
+            else:
+                there.append(contract)
+        self.contracts = tuple(there)
+
+    def models_of(self, contract: Contract) -> tuple[str, ...]:
+        """The models of a family to plan with; empty where any may be asked for. What is left out is noted."""
+        found = self.capabilities_of(contract).models
         if found.reason:
             self.findings.not_tested["models"] = found.reason
         return found.names
 
     def offers(self, contract: Contract, operation: Operation) -> bool:
         """Whether cases of an operation are worth planning; one that is absent is noted."""
-        if self.capabilities.has(contract, operation):
+        if self.capabilities_of(contract).has(contract, operation):
             return True
         self.findings.not_tested[operation.id] = _absence(operation)
         return False
 
     def can_say(self, contract: Contract, operation: Operation, role: str) -> bool:
         """Whether requests to an operation may say a role; a parameter that is absent is noted."""
-        if reason := self.capabilities.lacks_parameter(contract, operation, role):
+        if reason := self.capabilities_of(contract).lacks_parameter(contract, operation, role):
             self.findings.not_tested[f"{operation.id}: {role}"] = reason
         return not reason
 
@@ -185,12 +209,14 @@ def open_run(options: Options) -> Run:
     most = options.max_images
     if most is None:
         most = LOOPBACK_IMAGES if is_loopback(root) else 0
-    contracts = profile.contracts()
+    contracts = profile.contracts(options.families)
     own = unlisted(contracts, options.models)
     if own:
-        contracts = profile.contracts(models=own)
+        contracts = profile.contracts(options.families, own)
     provider = Provider(options.url, key, Ledger(most), options.timeout, options.task_timeout, options.key_variable)
-    return Run(options, profile, contracts, provider, own_models=own)
+    run = Run(options, profile, contracts, provider, own_models=own)
+    run.without_absent_families()
+    return run
 
 
 def unlisted(contracts: Iterable[Contract], models: Iterable[str]) -> tuple[str, ...]:
@@ -201,7 +227,7 @@ def unlisted(contracts: Iterable[Contract], models: Iterable[str]) -> tuple[str,
 
 def delivers(operation: Operation) -> bool:
     """Whether the operation can answer with the pictures it makes."""
-    return makes_pictures(operation) and bool(operation.response_roles & IMAGE_ROLES)
+    return makes_pictures(operation) and bool(operation.response_roles & IMAGE_ROLES) and not operation.always_task
 
 
 def streams(operation: Operation) -> bool:
@@ -211,8 +237,8 @@ def streams(operation: Operation) -> bool:
 
 def submits(operation: Operation) -> bool:
     """Whether the operation can answer with a task: when asked to, or always."""
-    asked_to = "async" in operation.request_roles or not operation.response_roles & IMAGE_ROLES
-    return asked_to and makes_pictures(operation) and "task-id" in operation.response_roles
+    can = operation.always_task or ("async" in operation.request_roles and "task-id" in operation.response_roles)
+    return can and makes_pictures(operation)
 
 
 def looks_up(operation: Operation) -> bool:

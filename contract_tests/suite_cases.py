@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from contract_tests.budget import Share
-from contract_tests.cases import Case, expected_images, most_images, with_value
+from contract_tests.cases import Case, expected_images, most_images, needs_issued, with_value
 from contract_tests.mutations import unknown_task
 from contract_tests.planning import coverage, refusals, streamed
 from contract_tests.run import Run, delivers, looks_up, operations_of, streams, submits, tells_models
@@ -38,7 +38,7 @@ def _refusals(run: Run) -> list[Case]:
     """Of every operation first what cannot cost anything, then the rest operation by operation."""
     found = [case for contract, operation in operations_of(run.contracts)
              if run.offers(contract, operation)
-             for case in refusals(contract, operation, run.options.seed, run.models)]  # fmt: skip
+             for case in refusals(contract, operation, run.options.seed, run.models_of(contract))]  # fmt: skip
     return sorted(found, key=lambda case: most_images(case) > 0)
 
 
@@ -47,10 +47,10 @@ def _lookups(run: Run) -> list[Case]:
     for contract, operation in operations_of(run.contracts):
         if not run.offers(contract, operation):
             continue
-        if looks_up(operation):
+        if looks_up(operation) and not operation.body:
             found.append(unknown_task(contract, operation))
         if tells_models(operation):
-            found.append(_known_model(contract, operation, run.models))
+            found.append(_known_model(contract, operation, run.models_of(contract)))
     return found
 
 
@@ -109,8 +109,8 @@ def _allotted(run: Run) -> list[_Slot]:
             slot.chosen = slot.planned[: slot.most]
         return slots
     _allot(slots, most)
-    if not run.capabilities.models.certain:
-        for slot in slots:
+    for slot in slots:
+        if slot.planned and not run.capabilities_of(slot.planned[0].contract).models.certain:
             _keep_in_reserve(slot, run)
     for slot in slots:
         if left := len(slot.planned[: slot.most]) - len(slot.chosen):
@@ -152,9 +152,10 @@ def _slots(run: Run) -> Iterator[_Slot]:
     def slot(kind: str, operation: Operation, planned: list[Case], most: int | None = None) -> _Slot:
         return _Slot(kind, operation, _WEIGHTS[kind] / 2 ** next(weights[kind]), planned, most)
 
-    seed, models = run.options.seed, run.models
+    seed = run.options.seed
     for contract, operation in operations_of(run.contracts):
-        if not run.offers(contract, operation):
+        models = run.models_of(contract)
+        if not run.offers(contract, operation) or needs_issued(operation) or not _has_model(operation, models):
             continue
         planned = _planned(contract, operation, seed, models) if delivers(operation) or submits(operation) else []
         if delivers(operation):
@@ -170,12 +171,18 @@ def _slots(run: Run) -> Iterator[_Slot]:
             yield slot("tasks", operation, planned)
 
 
+def _has_model(operation: Operation, models: tuple[str, ...]) -> bool:
+    """Whether an operation that is there for one model is there for one of those to be asked."""
+    return not models or operation.asks.get("model", models[0]) in models
+
+
 _WEIGHTS = {"pictures": 8.0, "streams": 2.5, "tasks": 2.5}
 
 
 def _can_poll(run: Run, contract: Contract, operation: Operation) -> bool:
     """Whether what becomes of a task can be asked."""
-    return all(run.offers(contract, contract.operation(link.operation)) for link in operation.links)
+    poll = contract.poll_of(operation)
+    return poll is None or run.offers(contract, poll)
 
 
 @lru_cache(maxsize=32)

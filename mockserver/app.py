@@ -31,6 +31,7 @@ from mockserver.replies import Refusal, Reply, Scribe
 from mockserver.response import whole
 from mockserver.routes import Routes
 from mockserver.settings import Settings
+from mockserver.signing import secret_of
 from mockserver.stores import StateLost, state_of
 from mockserver.tasks import Pace, Task
 from spec.contract import Contract, Operation
@@ -58,6 +59,7 @@ class Mock:
             Artist(settings.picture_cache), self.state.blobs, settings.secret, settings.url_seconds
         )
         self.journal = self.state.journal
+        self.callback_secret = secret_of(settings.secret)
         self.era = 0  # counts resets: what was asked before one is no part of the journal after it
         self.callbacks = Callbacks(self)
         self._scribes = [(contract, Scribe(contract)) for contract in self.contracts]
@@ -67,7 +69,8 @@ class Mock:
             for operation in contract.operations:
                 endpoint = Endpoint(self, contract, scribe, operation)
                 self._endpoints[contract.name, operation.id] = endpoint
-                self._routes.add(operation.method, operation.path, endpoint.handle)
+                for prefix in ("", *contract.prefixes):
+                    self._routes.add(operation.method, prefix + operation.path, endpoint.handle)
         self._routes.add("GET", f"{FILES}{{name}}", self._file)
         for method, path, handler in Control(self).routes():
             self._routes.add(method, path, handler)

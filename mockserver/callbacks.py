@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import orjson
 
 from mockserver.guard import is_loopback
 from mockserver.settings import Reach
+from mockserver.signing import signed
 from mockserver.stores import StateLost
 from spec.language import TERMINAL_STATES
+from spec.messages import part_at
 
 if TYPE_CHECKING:
     from mockserver.app import Mock
@@ -97,6 +101,7 @@ class Callbacks:
 
     async def _watch(self, task: Task, url: str, poll: Endpoint) -> None:
         told, ended = "queued", False  # which is what the submit's answer has said
+        wanted = task.order.asked.get("callback-events")
         try:
             while not ended:
                 woken = self._woken
@@ -107,7 +112,8 @@ class Callbacks:
                 snapshot = self._mock.plan.snapshot(*seen)
                 if snapshot.state != told:
                     told = snapshot.state
-                    await self._deliver(*seen, told, url, poll)
+                    if _wanted(told, wanted):
+                        await self._deliver(*seen, told, url, poll)
                 elif not ended:
                     await self._wait(seen[0], woken)
         except StateLost as error:
@@ -123,20 +129,23 @@ class Callbacks:
 
     async def _deliver(self, task: Task, snapshot: Snapshot, state: str, url: str, poll: Endpoint) -> None:
         reply = await poll.told(task, snapshot, self._mock.control_id())
-        status, problem, body = 0, "", reply.body()
+        callback, name = poll.contract.callback, f"msg_{task.id}_{state}"
+        status, problem, body = 0, "", orjson.dumps(part_at(reply.value, callback.part))
         for tries in range(1, TRIES + 1):
-            status, problem = await self._post(url, body, reply.media)
+            headers = {"Content-Type": reply.media, "User-Agent": "imageproof"}
+            if callback.signing:
+                headers |= signed(self._mock.callback_secret, name, self._mock.clock(), body)
+            status, problem = await self._post(url, body, headers)
             if not problem or tries == TRIES:
                 break
             await asyncio.sleep(_BACKOFF_SECONDS * 2 ** (tries - 1))
         self._note(task, state, url, tries, status, problem)
 
-    async def _post(self, url: str, body: bytes, media: str) -> tuple[int, str]:
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
         """The receiver's status, 0 for none, and what is wrong with it."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
             self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
-        headers = {"Content-Type": media, "User-Agent": "imageproof"}
         try:
             # A redirect is not followed: it may lead to where callbacks must not go.
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
@@ -148,6 +157,20 @@ class Callbacks:
 
     def _note(self, task: Task, state: str, url: str, tries: int, status: int, problem: str) -> None:
         self.deliveries.append(Delivery(task.id, state, shown(url), self._mock.clock(), tries, status, problem))
+
+
+def _wanted(state: str, wanted: Any) -> bool:
+    """Whether somebody who wants to hear of these changes, None for all, is told of this state."""
+    return not isinstance(wanted, list) or bool(_CHANGES.get(state, frozenset()) & set(wanted))
+
+
+#: what has happened when a task comes to a state, in the words of `callback-events`
+_CHANGES = {
+    "running": frozenset({"started", "progress"}),
+    "succeeded": frozenset({"picture", "ended"}),
+    "failed": frozenset({"ended"}),
+    "canceled": frozenset({"ended"}),
+}
 
 
 def refused(url: str, reach: Reach) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from aiohttp import web
 
+from mockserver.caller import waits
 from mockserver.forced import Forcible
 from mockserver.given import Unusable, open_all
 from mockserver.intake import Asked, Intake
@@ -26,10 +28,10 @@ from mockserver.response import respond, whole
 from mockserver.stores import StateLost
 from mockserver.streaming import send_events
 from mockserver.tasks import Ending, Order, Snapshot, Task
-from spec.contract import Contract, Operation
-from spec.language import IMAGE_ROLES, MAKING_PROBLEMS
+from spec.contract import Contract, Operation, roles_in
+from spec.language import IMAGE_ROLES, MAKING_PROBLEMS, TERMINAL_STATES, walk
 from spec.messages import Request
-from spec.roles import Source
+from spec.roles import Source, Values
 from spec.violations import Violation
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("imageproof.mock")
 RETRY_AFTER_SECONDS = 1
+_LOOK_SECONDS = 0.05  # between two looks at a task that somebody waits for
+#: how a task ends of what is done to it: state and reason
+_ENDINGS = {"cancel": ("canceled", "")}
 LEFT = "the caller went away before the answer"
 FAILED = Refusal("internal", facts={"reason": "the mock failed; its log says why"})
 
@@ -46,14 +51,14 @@ class Endpoint:
 
     def __init__(self, mock: Mock, contract: Contract, scribe: Scribe, operation: Operation) -> None:
         self._mock = mock
-        self._contract = contract
+        self._contract = self.contract = contract
         self._scribe = scribe
         self._operation = self.operation = operation
         self._intake = Intake(contract, operation)
         said = operation.response_roles
         self._polls_a_task = "task-id" in operation.request_roles
-        self._can_be_task = "task-id" in said
-        self._must_be_task = self._can_be_task and not said & IMAGE_ROLES
+        self._lists_tasks = not self._polls_a_task and _repeats_tasks(operation)
+        self._tells_secret = "callback-secret" in said
         self._lists_models = "listed-model" in said
         self._can_stream = operation.success.events is not None and "stream" in operation.request_roles
         self._embeds = bool(said & (IMAGE_ROLES - {"image-url"}))
@@ -137,7 +142,7 @@ class Endpoint:
                 return self._refuse(refusal, request_id), None
         base_url = f"{http.scheme}://{http.host}"
         order = Order(token or "", asked.roles, asked.roles, base_url, self._contract.name, operation.id, ending)
-        return await self._made(asked, order, request_id, wishes), None
+        return await self._made(asked, order, request_id, wishes, http), None
 
     async def _take_pictures(self, request: Request, asked: Asked) -> Violation | None:
         """Open the pictures a request gives and put them in their places; or say which of them cannot be used."""
@@ -148,14 +153,18 @@ class Endpoint:
         asked.roles.update({role: found if role == "input-image" else found[0] for role, found in given.items()})
         return None
 
-    async def _made(self, asked: Asked, order: Order, request_id: str, wishes: Wishes | None) -> Reply:
+    async def _made(
+        self, asked: Asked, order: Order, request_id: str, wishes: Wishes | None, http: web.BaseRequest
+    ) -> Reply:
         """What an accepted request brings."""
         operation, mock = self._operation, self._mock
         if self._lists_models:
             named = asked.roles.get("listed-model")
             models = [model for model in self._contract.models if named in (None, model.name)]
             return self._scribe.success(operation, listed(models), asked.roles, request_id)
-        outcome, asked = await self._outcome(asked, order)
+        if self._tells_secret:
+            return self._scribe.success(operation, Values({"callback-secret": mock.callback_secret}), {}, request_id)
+        outcome, asked = await self._outcome(asked, order, http)
         if outcome is None:
             return self._refuse(Refusal("unknown-task"), request_id)
         if mock.admission is not None:
@@ -216,24 +225,65 @@ class Endpoint:
         operation = None if self._contract.problem(refusal.problem).answer else self._operation
         return self._scribe.refusal(self._mock.plan.refusal(refusal), operation, request_id, RETRY_AFTER_SECONDS)
 
-    async def _outcome(self, asked: Asked, order: Order) -> tuple[Outcome | None, Asked]:
+    async def _outcome(self, asked: Asked, order: Order, http: web.BaseRequest) -> tuple[Outcome | None, Asked]:
         """What comes of an accepted request; None for a task that does not exist."""
         mock = self._mock
         if self._polls_a_task:
-            found = await mock.state.tasks.look(str(asked.roles["task-id"]), order.owner)
-            mock.callbacks.wake()
+            found = await self._named(str(asked.roles["task-id"]), order.owner)
             return (None, asked) if found is None else self._looked_at(*found)
+        if self._lists_tasks:
+            return await self._listed(await mock.state.tasks.ids(), order.owner), asked
+        operation = self._operation
         roles = mock.plan.asked(asked.roles) if mock.plan.ids else asked.roles
         resolved = resolve(roles, asked.words)
-        if self._becomes_task(roles):
+        if operation.becomes_task(roles):
             task = await mock.state.tasks.submit(order._replace(resolved=resolved))
             if (url := asked.roles.get("callback-url")) and (poll := mock.poll_of(task)) is not None:
                 mock.callbacks.watch(task, str(url), poll)
-            return accepted(task), asked
+            if seconds := asked.roles.get("wait"):
+                return self._looked_at(*await self._awaited(task, seconds, http))
+            return accepted(task, self._links_of(task)), asked
         return self._finish(resolved, order.base_url), asked
 
-    def _becomes_task(self, roles: Mapping[str, Any]) -> bool:
-        return self._must_be_task or (self._can_be_task and roles.get("async") is True)
+    async def _named(self, id_: str, owner: str) -> tuple[Task, Snapshot] | None:
+        """The task a request names, as it is once the request has done to it what it does; None: there is none."""
+        mock = self._mock
+        found = await mock.state.tasks.look(id_, owner)
+        if found is not None and self._operation.effect and found[1].state not in TERMINAL_STATES:
+            await mock.state.tasks.end(id_, Ending(*_ENDINGS[self._operation.effect], mock.clock()))
+            found = await mock.state.tasks.look(id_, owner)
+        mock.callbacks.wake()
+        return found
+
+    async def _listed(self, ids: Sequence[str], owner: str) -> Outcome:
+        """Those of the tasks that are there for this key, the newest first."""
+        looks = [await self._mock.state.tasks.look(id_, owner) for id_ in reversed(ids)]
+        self._mock.callbacks.wake()
+        return Outcome({}, {}, tasks=[self._looked_at(*found)[0] for found in looks if found is not None])
+
+    async def _awaited(self, task: Task, seconds: float, http: web.BaseRequest) -> tuple[Task, Snapshot]:
+        """The task at its end, or as it is when so many seconds have passed or nobody waits any more."""
+        tasks, until = self._mock.state.tasks, time.monotonic() + seconds
+        while True:
+            task, snapshot = await tasks.look(task.id, task.order.owner) or (task, Snapshot("queued", 0))
+            left = until - time.monotonic()
+            pause = tasks.pace.wait(task, self._mock.clock())
+            if snapshot.state in TERMINAL_STATES or left <= 0:
+                return task, snapshot
+            if not await waits(http, min(left, _LOOK_SECONDS if pause is None else pause + _LOOK_SECONDS)):
+                return task, snapshot
+
+    def _links_of(self, task: Task) -> Mapping[str, str]:
+        """Where a task is asked about and canceled: role -> URL."""
+        order = task.order
+        accepting = self._contract.operation(order.operation)
+        links = {}
+        for role, effect in (("task-url", ""), ("cancel-url", "cancel")):
+            target = self._contract.linked(accepting, effect)
+            names = [p.name for p in target.parameters if p.role == "task-id"] if target is not None else []
+            if target is not None and names:
+                links[role] = order.base_url + target.path.replace(f"{{{names[0]}}}", quote(task.id, safe=""))
+        return links
 
     def _looked_at(self, task: Task, snapshot: Snapshot) -> tuple[Outcome, Asked]:
         """What there is to tell about a task, and what it was asked for."""
@@ -241,28 +291,35 @@ class Endpoint:
         result = None
         if snapshot.state == "succeeded" and snapshot.pictures:
             result = self._finish(task.order.resolved, task.order.base_url, task.finished)
-        return looked_at(task, snapshot, result), Asked(dict(task.order.asked), ())
+        return looked_at(task, snapshot, result, self._links_of(task)), Asked(dict(task.order.asked), ())
 
     def _failing(
         self, refusal: Refusal, wishes: Wishes | None, roles: Mapping[str, Any], request_id: str
     ) -> Ending | None:
         """How a task will fail of the problem wished for, if that is met while pictures are made; None: refused now."""
-        if wishes is None or wishes.problem != refusal.problem or refusal.problem not in MAKING_PROBLEMS:
+        met = replace(refusal, problem=self._contract.problem_for(refusal.problem, roles))
+        asked_for = self._operation.always_task or (wishes is not None and wishes.problem == refusal.problem)
+        if not asked_for or refusal.problem not in MAKING_PROBLEMS or self._contract.problem(met.problem).status < 400:
             return None
         poll = self._contract.poll_of(self._operation)
         if (
             poll is None
             or "failed" not in poll.task_states
-            or not self._becomes_task(self._mock.plan.asked(dict(roles)))
+            or not self._operation.becomes_task(self._mock.plan.asked(dict(roles)))
         ):
             return None
-        met = replace(refusal, problem=self._contract.problem_for(refusal.problem, roles))
         return Ending("failed", str(self._scribe.failure(met, request_id).get("error-message") or met.problem))
 
     def _finish(self, resolved: Mapping[str, Any], base_url: str, at: float | None = None) -> Outcome:
         mock = self._mock
         now = mock.clock() if at is None else at
         return finished(resolved, mock.pictures, mock.settings.seed, base_url, now, self._contract.tokens)
+
+
+def _repeats_tasks(operation: Operation) -> bool:
+    """Whether a success lists tasks."""
+    parts = [part for schema in operation.success.content.values() for _, part in walk(schema)]
+    return any("task-id" in roles_in([part["items"]]) for part in parts if "items" in part)
 
 
 def masked(key: str) -> str:

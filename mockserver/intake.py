@@ -34,6 +34,7 @@ class Intake:
         self._inputs = {media: Inputs(schema) for media, schema in operation.body.items()}
         self._always_parameters = any(parameter.location != "query" for parameter in operation.parameters)
         self._takes_body = bool(operation.body)
+        self._asks = operation.asks
         self._fixed_path = None if "{" in operation.path else operation.path
 
     async def read(self, http: web.BaseRequest, path_parameters: Mapping[str, str], max_body: int) -> Request:
@@ -70,7 +71,7 @@ class Intake:
             roles, words = self._readers[request.media].asked(request.value)
         if request.query or self._always_parameters:
             roles.update(self.check.asked_by_parameters(request))
-        return Asked(roles, words)
+        return Asked({**self._asks, **roles} if self._asks else roles, words)
 
     def inputs(self, request: Request) -> list[Input]:
         """The pictures an accepted request gives."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import sqrt
 from typing import Any, NamedTuple
 
 from mockserver.artist import Picture
@@ -13,9 +14,9 @@ from mockserver.tasks import Snapshot, Task
 from mockserver.uploads import Upload
 from spec.contract import Model
 from spec.language import IMAGE_ROLES
-from spec.roles import Values
+from spec.roles import Source, Values
 from spec.tokens import Tokens
-from spec.units import LikeInput, Size
+from spec.units import LikeInput, Size, ratio_of
 
 DEFAULT_SIZE: Size = (1024, 1024)
 
@@ -23,7 +24,7 @@ DEFAULT_SIZE: Size = (1024, 1024)
 class Outcome:
     """Roles of one outcome in our units; what it does not know itself, it answers from what was resolved."""
 
-    __slots__ = ("_resolved", "_roles", "_used", "pictures", "shop")
+    __slots__ = ("_resolved", "_roles", "_used", "pictures", "shop", "tasks")
 
     def __init__(
         self,
@@ -31,7 +32,9 @@ class Outcome:
         resolved: Mapping[str, Any],
         pictures: Sequence[Picture] = (),
         shop: Shop | None = None,
+        tasks: Sequence[Outcome] = (),
     ) -> None:
+        self.tasks = tasks
         self._roles = roles
         self._resolved = resolved
         self.pictures = pictures
@@ -43,8 +46,10 @@ class Outcome:
         """Whether an answer may hold pictures themselves, not only where they are."""
         return self.shop is not None and self.shop.delivery != "image-url"
 
-    def each(self, kind: str) -> Sequence[Delivery]:
-        """One source per picture, made anew: kept, each would hold the outcome that holds it, a cycle per request."""
+    def each(self, kind: str) -> Sequence[Source]:
+        """One source per picture or task, made anew: kept, each picture's would hold the outcome that holds it."""
+        if kind == "tasks":
+            return self.tasks
         return [Delivery(self, picture) for picture in self.pictures] if kind == "images" else ()
 
     def get(self, role: str) -> Any:
@@ -108,7 +113,7 @@ class Delivery:
         self._outcome = outcome
         self._picture = picture
 
-    def each(self, _: str) -> Sequence[Delivery]:
+    def each(self, _: str) -> Sequence[Source]:
         """Only itself: lists inside one picture's part speak of that picture."""
         return (self,)
 
@@ -127,6 +132,11 @@ class Delivery:
 
 
 _OWN_ROLES = IMAGE_ROLES | {"revised-prompt"}
+
+
+def _seeded(own: int, asked: Any) -> int:
+    """The server's seed, moved on by the one asked for: same seed, same picture."""
+    return own + asked if isinstance(asked, int) else own
 
 
 def resolve(asked: Mapping[str, Any], words: Sequence[tuple[str, Mapping[Any, Any]]]) -> dict[str, Any]:
@@ -151,14 +161,15 @@ def pictures_of(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
     size = resolved.get("size")
     width, height = size if isinstance(size, tuple) else (resolved.get("width"), resolved.get("height"))
     if width is None or height is None:
-        width, height = DEFAULT_SIZE
+        ratio = ratio_of(resolved.get("aspect-ratio"))
+        width, height = DEFAULT_SIZE if ratio is None else _shaped(ratio, resolved.get("pixels", _PIXELS))
     count = int(resolved.get("count", 1))  # JSON Schema takes 2.0 for an integer, too
     label = " · ".join([str(word) for role in ("model", "quality") if (word := resolved.get(role))])
     prompt = resolved.get("prompt", "")
     format_ = resolved.get("output-format", "png")
     compression = int(resolved.get("compression", 100))
     transparent = resolved.get("background") == "transparent"
-    base = base_of(resolved)
+    base, seed = base_of(resolved), _seeded(seed, resolved.get("seed"))
     frames, frame_ms = int(resolved.get("frame-count", 1)), int(resolved.get("frame-duration", 0))
     labels = [f"{label} · {number} of {count}" for number in range(1, count + 1)] if count > 1 else [label]
     return [
@@ -167,6 +178,16 @@ def pictures_of(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
         )
         for index, label in enumerate(labels)
     ]
+
+
+_PIXELS = DEFAULT_SIZE[0] * DEFAULT_SIZE[1]
+_STEP = 16
+
+
+def _shaped(ratio: float, pixels: int) -> Size:
+    """The size of this ratio with about so many pixels, its edges as models make them: multiples of 16."""
+    width, height = sqrt(pixels * ratio), sqrt(pixels / ratio)
+    return max(1, round(width / _STEP)) * _STEP, max(1, round(height / _STEP)) * _STEP
 
 
 def base_of(resolved: Mapping[str, Any]) -> Base | None:
@@ -210,16 +231,15 @@ def finished(
     return Outcome(roles, resolved, ordered, Shop(pictures, base_url, resolved.get("delivery"), tokens, now))
 
 
-def accepted(task: Task) -> Outcome:
-    """The outcome of a request that became a task."""
-    return Outcome(
-        {"task-id": task.id, "task-submitted": task.submitted, "task-status": "queued", "task-progress": 0}, {}
-    )
+def accepted(task: Task, links: Mapping[str, str]) -> Outcome:
+    """The outcome of a request that became a task; `links` are the roles of its own addresses."""
+    return looked_at(task, Snapshot("queued", 0), None, links)
 
 
-def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None) -> Outcome:
+def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None, links: Mapping[str, str]) -> Outcome:
     """The outcome of polling a task; `result` is there once it has succeeded."""
     roles: dict[str, Any] = {
+        **links,
         "task-id": task.id,
         "task-status": snapshot.state,
         "task-progress": snapshot.progress,
@@ -227,6 +247,22 @@ def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None) -> Outcome
         "task-started": task.started,
         "task-finished": task.finished,
         "task-failure": snapshot.reason or None,
+        "task-log": _log(snapshot),
+        "task-seconds": None if task.finished is None else round(task.finished - (task.started or task.submitted), 3),
         **snapshot.otherwise,
     }
-    return Outcome(roles, {}) if result is None else result.and_also(roles)
+    if result is None:
+        told = {role: value for role, value in task.order.asked.items() if role in _HANDED_BACK}
+        return Outcome(roles, told)
+    return result.and_also(roles)
+
+
+#: what a task says of its request from the beginning
+_HANDED_BACK = frozenset({"model", "prompt", "caller-tag", "asked-input"})
+_STEPS = 28
+
+
+def _log(snapshot: Snapshot) -> str:
+    """What the work has written so far: a progress bar as tqdm draws it, line by line."""
+    steps = [step for step in (1, 7, 14, 21, _STEPS) if step * 100 <= snapshot.progress * _STEPS]
+    return "".join(f"{step * 100 // _STEPS:3d}%|{'#' * (step * 10 // _STEPS):<10}| {step}/{_STEPS}\n" for step in steps)

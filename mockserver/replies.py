@@ -157,7 +157,7 @@ class Scribe:
         status = refusal.status or problem.status
         answer = self._answer_for(problem, status, operation)
         fields = self._fields(problem, refusal, request_id, retry_after)
-        source = Values({**fields, "retry-after": retry_after, **refusal.roles})
+        source = Values({**fields, "error-status": status, "retry-after": retry_after, **refusal.roles})
         if answer is None:
             return Reply(status, {"x-request-id": request_id}, problem=problem.name)
         try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema_rs
 import orjson
@@ -18,13 +19,13 @@ import orjson
 from spec import events, forms
 from spec.documents import check_openapi, follow, load_yaml, locate, read_text, resolve, shipped
 from spec.errors import DocumentError
-from spec.language import Schema, escape, walk
+from spec.language import IMAGE_ROLES, Schema, escape, walk
 from spec.messages import decode, media_type
 from spec.security import Scheme, key_in, schemes_of
 from spec.shapes import fits
 from spec.soundness import METHODS, check_words
 from spec.tokens import Tokens
-from spec.units import FORMAT_CHECKS, size_rule_format
+from spec.units import FORMAT_CHECKS, inward, size_rule_format
 
 _PROBLEM_KEYS = frozenset({"status", "response", "instead-of", "x-when"})  # what is no field of the error itself
 FormatChecks = Mapping[str, Callable[[str], bool]]
@@ -106,6 +107,10 @@ class Operation:
     schemes: tuple[Scheme, ...]
     optional_because: str | None
     formats: FormatChecks = field(repr=False)
+    asks: Mapping[str, Any] = field(default_factory=dict)
+    """What every request to it asks without saying so: role -> value in our units (`x-asks`)."""
+    effect: str = ""
+    """What it does to the task it names, where it does more than look (`x-effect`)."""
 
     @property
     def secured(self) -> bool:
@@ -141,6 +146,18 @@ class Operation:
         return roles_in(self.success.content.values())
 
     @cached_property
+    def always_task(self) -> bool:
+        """Whether a request becomes a task without being asked to."""
+        told = self.response_roles
+        if self.method == "get" or "task-id" not in told or self.request_roles & {"task-id", "async"}:
+            return False
+        return "task-status" in told or not told & IMAGE_ROLES
+
+    def becomes_task(self, asked: Mapping[str, Any]) -> bool:
+        """Whether a request that asks this (role -> value) is answered with a task."""
+        return self.always_task or ("task-id" in self.response_roles and asked.get("async") is True)
+
+    @cached_property
     def task_states(self) -> frozenset[str]:
         """Every state, in our words, in which a successful answer can say a task is."""
         parts = [part for schema in self.success.content.values() for _, part in walk(schema)]
@@ -168,9 +185,17 @@ class Model:
     shutdown: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """What callbacks tell: the part of a poll's answer at a JSON pointer, signed in one of the known ways or not."""
+
+    part: str = ""
+    signing: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Contract:
-    """One document: an API family."""
+    """One document: an API family. Its paths are served below each of `prefixes`, too."""
 
     name: str
     file: str
@@ -178,11 +203,17 @@ class Contract:
     operations: tuple[Operation, ...]
     problems: Mapping[str, Problem]
     formats: FormatChecks = field(repr=False)
+    prefixes: tuple[str, ...] = ()
+    callback: Callback = Callback()
 
     def poll_of(self, operation: Operation) -> Operation | None:
         """Where a task that an operation has accepted is asked about, by its links; None where they lead nowhere."""
+        return self.linked(operation, "")
+
+    def linked(self, operation: Operation, effect: str) -> Operation | None:
+        """Where a task that an operation has accepted is canceled, or looked at ("" for no effect), by its links."""
         linked = (self.operation(link.operation) for link in operation.links)
-        return next((other for other in linked if "task-id" in other.request_roles), None)
+        return next((other for other in linked if "task-id" in other.request_roles and other.effect == effect), None)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -195,6 +226,7 @@ class Contract:
         told = self.document.get("x-models", {})
         parts = (part for op in self.operations for schema in op.body.values() for _, part in walk(schema))
         named = [name for part in parts if part.get("x-role") == "model" for name in part.get("enum", ())]
+        named += [op.asks.get("model") for op in self.operations]
         return tuple(Model(name, **told.get(name, {})) for name in dict.fromkeys(named) if name is not None)
 
     def operation(self, operation_id: str) -> Operation:
@@ -263,10 +295,18 @@ def parse_contract(document: dict[str, Any], file: str, family: str) -> Contract
     )
     if not operations:
         raise DocumentError(file, "/paths", "no operation", "at least one path with a method")
-    contract = Contract(family, file, lowered, operations, _problems(lowered, file), formats)
+    callback = Callback(**lowered.get("x-callback", {}))
+    problems = _problems(lowered, file)
+    contract = Contract(family, file, lowered, operations, problems, formats, _prefixes(lowered), callback)
     _check_links(contract)
     _check_problem_answers(contract)
     return contract
+
+
+def _prefixes(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """The paths below which `servers` offers the same API, besides the root."""
+    paths = (urlsplit(server["url"]).path.rstrip("/") for server in document.get("servers", ()))
+    return tuple(dict.fromkeys(path for path in paths if path))
 
 
 def _lower(node: Any, formats: dict[str, Callable[[str], bool]]) -> Any:
@@ -346,7 +386,14 @@ def _operation(
         schemes_of(document, raw, file, pointer),
         raw.get("x-optional"),
         formats,
+        {role: _inward(role, value) for role, value in raw.get("x-asks", {}).items()},
+        raw.get("x-effect", ""),
     )
+
+
+def _inward(role: str, value: Any) -> Any:
+    convert = inward(role, {})
+    return convert(value) if convert else value
 
 
 def _body_schema(media: str, content: Mapping[str, Any]) -> Schema:

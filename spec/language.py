@@ -22,10 +22,12 @@ _FLAG = frozenset({"boolean", "string"})
 _TIME = frozenset({"integer", "string", "number"})
 _PICTURE = frozenset({"string", "object"})
 _WORD = frozenset({"string", "integer"})
+_SECONDS = frozenset({"integer", "number", "string"})
 
 #: role -> the JSON types a schema with that role may have
 REQUEST_ROLES: dict[str, frozenset[str]] = {
     "model": _TEXT,
+    "model-version": _TEXT,
     "prompt": _TEXT,
     "negative-prompt": _TEXT,
     "count": _INT,
@@ -33,6 +35,7 @@ REQUEST_ROLES: dict[str, frozenset[str]] = {
     "width": _INT,
     "height": _INT,
     "aspect-ratio": _TEXT,
+    "pixels": _INT,
     "quality": _WORD,
     "style": _TEXT,
     "output-format": _TEXT,
@@ -49,8 +52,11 @@ REQUEST_ROLES: dict[str, frozenset[str]] = {
     "fidelity": _TEXT,
     "markup": _PICTURE,
     "async": _FLAG,
+    "wait": _SECONDS,
     "callback-url": _TEXT,
+    "callback-events": frozenset({"array"}),
     "caller-tag": _WORD,
+    "asked-input": frozenset({"object"}),
     "parent-task": _TEXT,
 }
 RESPONSE_ROLES: dict[str, frozenset[str]] = {
@@ -75,6 +81,11 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "task-finished": _TIME,
     "task-failure": _TEXT,
     "task-result": frozenset({"object", "array"}),
+    "task-log": _TEXT,
+    "task-seconds": _SECONDS,
+    "task-url": _TEXT,
+    "cancel-url": _TEXT,
+    "callback-secret": _TEXT,
     "partial-index": frozenset({"integer"}),
     "event-type": _TEXT,
     "request-id": _TEXT,
@@ -92,6 +103,7 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "error-type": _TEXT,
     "error-code": _WORD,
     "error-param": _TEXT,
+    "error-status": frozenset({"integer"}),
     "error-moderation-stage": _TEXT,
     "error-moderation-categories": frozenset({"array"}),
     "listed-model": _TEXT,
@@ -101,15 +113,27 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
 }
 #: roles that stand for one picture; an array whose items hold one repeats once per picture
 IMAGE_ROLES = frozenset({"image-url", "image-b64", "image-data-url", "image-markdown"})
+#: roles whose values only a provider can name: nobody makes one up that is right
+ISSUED_ROLES = frozenset({"task-id", "parent-task", "model-version"})
 #: roles that stand for a picture the caller gives; `input-image` may be said several times and is always a list
 INPUT_ROLES = frozenset({"input-image", "mask", "markup"})
 #: what an array of an answer repeats once for, by the roles its items hold
-REPEATS: dict[str, frozenset[str]] = {"images": IMAGE_ROLES, "models": frozenset({"listed-model"})}
+REPEATS: dict[str, frozenset[str]] = {
+    "tasks": frozenset({"task-id"}),
+    "models": frozenset({"listed-model"}),
+    "images": IMAGE_ROLES,
+}
 ROLES = {**REQUEST_ROLES, **RESPONSE_ROLES}
 
 #: what a task can be, in the order it may move; the last three are terminal
 STATES = ("queued", "running", "needs-input", "succeeded", "failed", "canceled")
 TERMINAL_STATES = frozenset({"succeeded", "failed", "canceled"})
+#: what a request can do to the task it names, where it does more than look
+EFFECTS = ("cancel",)
+#: which changes of a task are told by callbacks, in our words (`callback-events`)
+TOLD = ("started", "picture", "progress", "ended")
+#: how callbacks are signed: as https://www.standardwebhooks.com says
+SIGNINGS = ("standard-webhooks",)
 #: problems that are met while pictures are made: they fail the task of a request that became one
 MAKING_PROBLEMS = frozenset({"moderation-blocked", "internal"})
 
@@ -178,7 +202,7 @@ _CONTENT = frozenset({"contentEncoding", "contentMediaType", "contentSchema"})
 _ANNOTATIONS = frozenset({"title", "description", "default", "examples", "deprecated"}) | _CONTENT
 _ASSERTIONS = frozenset(KEYWORD_PROBLEMS) | {"properties"}
 KEYWORDS = _ASSERTIONS | _ANNOTATIONS | EXTENSIONS | frozenset(SCHEMA_LISTS) | {"if", "then", "else", "items"}
-FORMATS = frozenset({"unix-seconds", "unix-millis", "date-time", "percent-text", "duration-text", "uri"})
+FORMATS = frozenset({"unix-seconds", "unix-millis", "date-time", "percent-text", "duration-text", "preference", "uri"})
 SIZE_RULE_FIELDS = frozenset({"multiple", "max-edge", "max-ratio", "min-pixels", "max-pixels"})
 #: what an uploaded picture has to be -> the JSON type that says it
 PICTURE_RULE_FIELDS: dict[str, type] = {

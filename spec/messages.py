@@ -42,6 +42,16 @@ def decode(body: bytes, media: str) -> Any:
         raise Undecodable(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
 
 
+def part_at(value: Any, pointer: str) -> Any:
+    """The part of a decoded body at a JSON pointer; None where there is none."""
+    for part in pointer.split("/")[1:]:
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part.replace("~1", "/").replace("~0", "~")]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return None
+    return value
+
+
 @dataclass(slots=True)
 class Request:
     """One request as it arrived. Header names are lower case; `value` is the decoded body, None without one."""

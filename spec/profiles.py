@@ -11,7 +11,7 @@ import orjson
 from jsonpath_rfc9535 import JSONPathError, find
 
 from spec.contract import Contract, load_contract, load_contracts
-from spec.documents import SPEC, load_yaml, locate, read_text, shipped
+from spec.documents import SPEC, default_families, load_yaml, locate, read_text, shipped
 from spec.drifts import DriftUse, drift_uses
 from spec.errors import DocumentError
 
@@ -30,13 +30,18 @@ class Profile:
     file: str = ""
 
     def contracts(self, names: Sequence[str] = (), models: Sequence[str] = ()) -> tuple[Contract, ...]:
-        """The contracts as this provider documents them, with `models` offered besides. Raises DocumentError."""
+        """The named contracts, or the default ones, as this provider documents them, with `models` offered besides.
+
+        Raises DocumentError.
+        """
         if not names:
             for name in self.overlays.keys() - set(shipped()):
                 raise DocumentError(
                     self.file, f"/overlays/{name}", f"there is no contract {name!r}", f"one of {', '.join(shipped())}"
                 )
-        return load_contracts(names, lambda name, document: offering(self._apply(name, document), models))
+        return load_contracts(
+            names or default_families(), lambda name, document: offering(self._apply(name, document), models)
+        )
 
     def contract(self, name: str) -> Contract:
         """One contract as this provider documents it. Raises DocumentError."""

@@ -141,7 +141,9 @@ def _plan(shape: Shape) -> _Plan:
                 defaults[role] = convert(default) if convert else default
             if table := schema.get("x-resolves"):
                 resolves.append((role, {word: resolution(to, convert) for word, to in table.items()}))
-        elif any("x-role" in part for _, part in walk(schema)):
+        if (role is None or is_object(schema)) and any(
+            "x-role" in part for _, part in walk(schema) if part is not schema
+        ):
             if is_object(schema):
                 nested.append((name, Reader(schema)))
             elif "items" in schema:
@@ -161,7 +163,7 @@ class Source(Protocol):
     """What a Writer fills a schema from. `get` answers a role with a value in our units, or None."""
 
     def each(self, kind: str) -> Sequence[Source]:
-        """One source per `images` or `models`; each answers its own roles and falls back to this source."""
+        """One source per one of `REPEATS`; each answers its own roles and falls back to this source."""
 
     def get(self, role: str) -> Any:
         """The value of `role` in our units, or None where there is none."""
@@ -174,10 +176,11 @@ class Values:
     roles: Mapping[str, Any]
     images: Sequence[Source] = field(default_factory=tuple)
     models: Sequence[Source] = field(default_factory=tuple)
+    tasks: Sequence[Source] = field(default_factory=tuple)
 
     def each(self, kind: str) -> Sequence[Source]:
         """See Source."""
-        return self.images if kind == "images" else self.models
+        return {"images": self.images, "models": self.models, "tasks": self.tasks}[kind]
 
     def get(self, role: str) -> Any:
         """See Source."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from spec.errors import DocumentError
-from spec.language import PROBLEMS, ROLES, check_schema, check_well_formed, escape
+from spec.language import EFFECTS, PROBLEMS, REQUEST_ROLES, ROLES, SIGNINGS, check_schema, check_well_formed, escape
 from spec.tokens import check_usage
 
 LOCATIONS = ("path", "query", "header")
@@ -53,7 +53,8 @@ def _content_schemas(message: Mapping[str, Any], pointer: str) -> Iterator[tuple
 
 def _check_paths(document: Mapping[str, Any], file: str) -> None:
     # What OpenAPI allows here and nobody reads would be a meaning silently lost.
-    _check_extensions(file, "", document, {"x-problems", "x-models", "x-usage"})
+    _check_extensions(file, "", document, {"x-problems", "x-models", "x-usage", "x-default", "x-callback"})
+    _check_callback(file, document.get("x-callback", {}))
     _check_models(file, document.get("x-models", {}))
     for path, item in document.get("paths", {}).items():
         where = f"/paths/{escape(path)}"
@@ -65,7 +66,8 @@ def _check_paths(document: Mapping[str, Any], file: str) -> None:
                 f"one of {', '.join(METHODS)}; parameters stand on each operation",
             )
         for method in METHODS:
-            _check_extensions(file, f"{where}/{method}", item.get(method, {}), {"x-optional"})
+            _check_extensions(file, f"{where}/{method}", item.get(method, {}), {"x-optional", "x-asks", "x-effect"})
+            _check_operation(file, f"{where}/{method}", item.get(method, {}))
             for index, parameter in enumerate(item.get(method, {}).get("parameters", ())):
                 _check_extensions(file, f"{where}/{method}/parameters/{index}", parameter, {"x-optional"})
                 if "schema" not in parameter or parameter["in"] not in LOCATIONS:
@@ -75,6 +77,36 @@ def _check_paths(document: Mapping[str, Any], file: str) -> None:
                         "a parameter nobody would read",
                         f"a schema, and in: {', '.join(LOCATIONS)}",
                     )
+
+
+def _check_operation(file: str, pointer: str, operation: Mapping[str, Any]) -> None:
+    """x-asks and x-effect: what a request asks by being sent here, and what it does to a task."""
+    asks = operation.get("x-asks", {})
+    unknown = [role for role in asks if role not in REQUEST_ROLES] if isinstance(asks, Mapping) else [asks]
+    if unknown:
+        raise DocumentError(
+            file, f"{pointer}/x-asks", f"x-asks is not understood: {unknown[0]!r}", "a mapping: request role -> value"
+        )
+    if operation.get("x-effect", EFFECTS[0]) not in EFFECTS:
+        raise DocumentError(
+            file, f"{pointer}/x-effect", f"unknown effect {operation['x-effect']!r}", f"one of {', '.join(EFFECTS)}"
+        )
+
+
+def _check_callback(file: str, told: Any) -> None:
+    """x-callback: which part of a poll's answer callbacks carry, and how they are signed."""
+    if (
+        not isinstance(told, Mapping)
+        or not told.keys() <= {"part", "signing"}
+        or not str(told.get("part", "/")).startswith("/")
+        or told.get("signing", SIGNINGS[0]) not in SIGNINGS
+    ):
+        raise DocumentError(
+            file,
+            "/x-callback",
+            "x-callback is not understood",
+            f"part: a JSON pointer; signing: {', '.join(SIGNINGS)}; both optional",
+        )
 
 
 _MODEL_FIELDS: dict[str, type] = {"created": int, "owner": str, "shutdown": str}

@@ -131,6 +131,36 @@ def _wait_out(value: float, schema: Schema) -> Any:
     return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{seconds}s"
 
 
+_PREFERS_WAIT = re.compile(r"(?:^|[,;\s])wait(?:\s*=\s*(\d+))?\s*(?:[,;]|$)", re.ASCII | re.IGNORECASE)
+_LONGEST_WAIT = 60.0
+
+
+def _held(value: Any, schema: Schema) -> Any:
+    """Seconds an answer is held: in a `Prefer` header (RFC 7240, section 4.3) `wait` alone is as long as possible."""
+    if schema.get("format") != "preference" or not isinstance(value, str):
+        return _wait(value, schema)
+    match = _PREFERS_WAIT.search(value)
+    return None if match is None else min(float(match[1] or _LONGEST_WAIT), _LONGEST_WAIT)
+
+
+def _told_when(value: Any, schema: Schema) -> Any:
+    words = schema.get("x-words", {})
+    return [words.get(one, one) if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+
+
+def _ratio(value: Any, _: Schema) -> Any:
+    """`16:9` and `16x9` as `16:9`."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,3})[:x](\d{1,3})", value, re.ASCII)):
+        return f"{match[1]}:{match[2]}"
+    return value
+
+
+def ratio_of(text: Any) -> float | None:
+    """Width to height of an aspect ratio in our words (`16:9`); None for any other word."""
+    match = re.fullmatch(r"(\d{1,3}):(\d{1,3})", text, re.ASCII) if isinstance(text, str) else None
+    return int(match[1]) / int(match[2]) if match and int(match[1]) and int(match[2]) else None
+
+
 def _flag_out(value: Any, schema: Schema) -> Any:
     return str(value).lower() if isinstance(value, bool) and "string" in types_of(schema) else value
 
@@ -140,8 +170,11 @@ _TIMES = ("created", "task-submitted", "task-started", "task-finished")
 _INWARD: dict[str, Callable[[Any, Schema], Any]] = {
     "size": _size,
     "task-progress": _progress,
+    "wait": _held,
+    "callback-events": _told_when,
+    "aspect-ratio": _ratio,
     **dict.fromkeys(_TIMES, _moment),
-    **dict.fromkeys(("count", "width", "height", "compression", "partial-count", "seed"), _integer),
+    **dict.fromkeys(("count", "width", "height", "pixels", "compression", "partial-count", "seed"), _integer),
     **dict.fromkeys(("stream", "async", "should-retry"), _flag),
     **dict.fromkeys(_WAITS, _wait),
 }
@@ -158,6 +191,8 @@ def inward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
     """The conversion from this schema's words and units to ours; None when they are the same."""
     words: Mapping[Any, Any] = schema.get("x-states") or schema.get("x-words") or {}
     convert = _INWARD.get(role)
+    if convert is _told_when:
+        return lambda value: convert(value, schema)
     if words:
         return lambda value: words.get(value, value) if isinstance(value, str | int) else value
     if convert is None:

@@ -87,7 +87,8 @@ def test_a_small_provider_is_faithful(profile: Profile, kinds: set[str], told: s
 
 def capabilities(profile: Profile) -> tuple[Capabilities, MockServer]:
     server = MockServer(Settings(port=0, profile=profile)).start()
-    return open_run(Options(server.url)).capabilities, server
+    run = open_run(Options(server.url))
+    return run.capabilities_of(run.contracts[0]), server
 
 
 @pytest.mark.parametrize(
@@ -117,10 +118,10 @@ def test_a_list_of_names_nobody_knows_asks_for_one_to_be_named() -> None:
 
     with listening(answer) as server:
         run = open_run(Options(server.url))
-        assert run.models == ()
+        assert run.models_of(run.contracts[0]) == ()
         assert "house-brand" in run.findings.not_tested["models"]
         assert "--model" in run.findings.not_tested["models"]
-        assert not run.capabilities.models.certain
+        assert not run.capabilities_of(run.contracts[0]).models.certain
         run.close()
 
 

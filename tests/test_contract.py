@@ -108,7 +108,7 @@ def refusal(document: dict[str, Any]) -> DocumentError:
 def test_images_are_shipped_and_catalogues_are_no_contracts() -> None:
     assert "images" in shipped()
     assert "drifts" not in shipped()
-    assert [contract.name for contract in CONTRACTS] == shipped()
+    assert tuple(contract.name for contract in CONTRACTS) == shipped()
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -133,6 +133,11 @@ SAID: dict[str, Any] = {
     "prompt": "A lighthouse",
     "quality": "low",
     "size": (1024, 1536),
+    "asked-input": {"prompt": "A lighthouse"},
+    "callback-secret": "whsec_text",
+    "cancel-url": "https://api.example/tasks/7/cancel",
+    "task-url": "https://api.example/tasks/7",
+    "task-submitted": 1.0,
 }
 PICTURE = {
     "image-url": "https://cdn.example/a.png",
@@ -142,16 +147,18 @@ PICTURE = {
     "revised-prompt": "A lighthouse of books",
 }
 BASE = {role: value for role, value in SAID.items() if role not in PICTURE and not role.startswith("task-")}
+OF_TASKS = {"task-id": "7", "task-submitted": 1.0, "task-url": "https://api.example/tasks/7"}
 OUTCOMES = {
     "pictures": Values({**BASE, **PICTURE}, [Values({**BASE, **PICTURE}), Values({**BASE, **PICTURE})]),
     "models": Values(MODEL, models=[Values(MODEL), Values(MODEL)]),
-    "queued": Values({"task-id": "7", "task-status": "queued", "task-progress": 0, "task-submitted": 1.0}),
-    "running": Values({"task-id": "7", "task-status": "running", "task-progress": 46, "task-started": 2.0}),
+    "queued": Values({**OF_TASKS, "task-status": "queued", "task-progress": 0}),
+    "running": Values({**OF_TASKS, "task-status": "running", "task-progress": 46, "task-started": 2.0}),
     "succeeded": Values(
-        {**BASE, **PICTURE, "task-id": "7", "task-status": "succeeded", "task-progress": 100, "task-finished": 3.0},
+        {**BASE, **PICTURE, **OF_TASKS, "task-status": "succeeded", "task-progress": 100, "task-finished": 3.0},
         [Values({**BASE, **PICTURE})],
     ),
-    "failed": Values({"task-id": "7", "task-status": "failed", "task-progress": 100, "task-failure": "refused"}),
+    "failed": Values({**OF_TASKS, "task-status": "failed", "task-progress": 100, "task-failure": "refused"}),
+    "secret": Values({"callback-secret": "whsec_text"}),
 }
 
 

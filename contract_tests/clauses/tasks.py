@@ -23,7 +23,7 @@ def accepted(exchange: Exchange) -> Verdict:
     """
     if not exchange.wants_task or not exchange.succeeded or exchange.case.defect is not None:
         return None
-    if exchange.image_meanings:
+    if exchange.image_meanings and exchange.state is None:
         return Broken(
             "a task id", f"the pictures at once ({exchange.pictures_delivered})", exchange.image_meanings[0].pointer
         )

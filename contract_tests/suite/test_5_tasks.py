@@ -12,7 +12,8 @@ from contract_tests.verdicts import conclude
 @pytest.mark.imageproof_cases("tasks")
 def test_a_task_is_accepted_and_runs_to_its_end(imageproof_run: Run, case: Case) -> None:
     """Submit one task, poll it politely to its end; every clause judges every poll and the whole."""
-    for operation in (case.operation, *(case.contract.operation(link.operation) for link in case.operation.links)):
+    poll = case.contract.poll_of(case.operation)
+    for operation in (case.operation, *([poll] if poll is not None else [])):
         if reason := imageproof_run.absent(case.contract, operation):
             pytest.skip(reason)
     exchange, findings, reason = imageproof_run.judge(case)
