@@ -32,7 +32,8 @@ _LONGEST_WORD = 60
 class Defect:
     """What is wrong with a request: the contract's name for the problem, the parameter, and what must come back.
 
-    `rule` is the constraint that is broken, as in `maximum 10`; empty where the problem says it all.
+    `rule` is the constraint that is broken, as in `maximum 10`; empty where the problem says it all. `tolerated` says
+    why a provider may read it otherwise: then nothing may break and nothing may be made, any refusal is as good.
     """
 
     problem: str
@@ -41,6 +42,7 @@ class Defect:
     status: int
     code: str | None = None
     rule: str = ""
+    tolerated: str = ""
 
     @property
     def label(self) -> str:
@@ -50,7 +52,10 @@ class Defect:
 
 @dataclass(frozen=True, repr=False)
 class Case:
-    """One request. `credential` is the key it is sent with, KEY stands for the caller's; None sends none."""
+    """One request. `credential` is the key it is sent with, KEY stands for the caller's; None sends none.
+
+    `odd_headers` are sent besides or instead, lower case.
+    """
 
     contract: Contract
     operation: Operation
@@ -60,6 +65,7 @@ class Case:
     query: Mapping[str, str] = field(default_factory=dict)
     credential: str | None = KEY
     defect: Defect | None = None
+    odd_headers: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Case {self.operation.id}: {self.label}: {self.path} {dict(self.query)} {self.body[:500]!r}>"
@@ -85,7 +91,7 @@ class Case:
         if self.credential is not None and self.operation.schemes:
             scheme = self.operation.schemes[0]
             headers[scheme.header.lower()] = scheme.text(self.credential)
-        return headers
+        return {**headers, **self.odd_headers}
 
     @cached_property
     def request(self) -> Request:
@@ -117,24 +123,32 @@ class Case:
     def key(self) -> tuple[Any, ...]:
         """What makes two cases the same request."""
         return (
-            self.operation.id,
+            self.operation.label,
             self.path,
             tuple(self.query.items()),
             self.body,
             self.media,
             self.credential,
+            tuple(self.odd_headers.items()),
         )
 
     @property
     def label(self) -> str:
-        """A short name for test ids and tables; the kind of body where there are several."""
+        """A short name for test ids and tables: the defect and its rule, or what is asked; the kind of body, too."""
         kind = f" ({self.request.media})" if len(self.operation.body) > 1 and self.media is not None else ""
         if self.defect is not None:
-            return self.defect.label + kind
+            rule = f" ({_cut(self.defect.rule)})" if self.defect.rule else ""
+            return self.defect.label + rule + kind
         told = self.request.value if isinstance(self.request.value, dict) else {}
         words = [f"{name}={value}" for name, value in told.items() if name != "prompt" and _is_short(value)]
         words += [f"{name}={value}" for name, value in self.query.items()]
         return (", ".join(words) or "plain") + kind
+
+
+def _cut(text: str) -> str:
+    """A long text without its middle: what tells two lists apart is at their ends."""
+    half = _LONGEST_WORD // 2
+    return text if len(text) <= _LONGEST_WORD else f"{text[:half]}…{text[-half:]}"
 
 
 def _is_short(value: Any) -> bool:

@@ -73,12 +73,15 @@ def labelled(case: Case) -> Case | None:
     first = violations[0]
     problem = case.contract.problem(first.problem)
     code = problem.fields.get("error-code")
-    return replace(case, defect=Defect(first.problem, first.param, first.reason, problem.status, code, _rule(first)))
+    defect = Defect(first.problem, first.param, first.reason, problem.status, code, _rule(first), problem.tolerated)
+    return replace(case, defect=defect)
 
 
 def _rule(violation: Violation) -> str:
     """The rule that is broken, whatever value breaks it: `maximum 10`."""
     facts = violation.facts
+    if violation.problem == "malformed-body":
+        return violation.reason.partition(" at line ")[0]
     if violation.keyword in ("x-size-rule", "x-picture"):
         return f"{violation.keyword} {violation.reason}"
     if violation.keyword == "enum" and facts.get("value") == "":
@@ -159,13 +162,28 @@ def mutants(case: Case) -> Iterator[Case]:
     yield from _broken_queries(case)
     if not case.body:
         return
-    yield replace(case, media="text/plain")
+    if (nothing := asking_nothing(case)) is not None:  # or whoever reads it whatever it is called makes pictures of it
+        yield replace(nothing, media="text/plain")
     yield replace(case, body=b"")
     yield from _broken_json(case) if is_json(case.request.media) else _broken_form(case)
     value, schema = case.request.value, case.operation.body[case.request.media]
     if isinstance(value, dict):
         yield from (with_value(case, broken_value) for broken_value in _broken_objects(schema, value))
         yield from (with_value(case, broken_value) for broken_value in _broken_pictures(case))
+
+
+def asking_nothing(case: Case) -> Case | None:
+    """The same request without what it cannot do without: nobody makes pictures of it, however it is read.
+
+    None where its body needs nothing.
+    """
+    schema = case.operation.body.get(case.request.media, {})
+    needed = shape_of(schema, case.request.value).required if isinstance(case.request.value, dict) else ()
+    of_role = {name: schema["properties"][name].get("x-role") for name in needed if name in schema["properties"]}
+    left_out = next((name for name in sorted(needed) if of_role.get(name) == "prompt"), min(needed, default=None))
+    if left_out is None:
+        return None
+    return with_value(case, {name: value for name, value in case.request.value.items() if name != left_out})
 
 
 def _broken_json(case: Case) -> Iterator[Case]:

@@ -99,6 +99,15 @@ def _to_be_broken(
     return sorted(collect(reached, 1, seed_), key=lambda case: len(case.body))
 
 
+def plainest(contract: Contract, operation: Operation, media: str | None, seed_: int, models: Iterable[str]) -> Case:
+    """The least there is to a valid request in one media type, with the model that forbids least of those given."""
+    if media is None:
+        return collect([cases(contract, operation, least=True)], 1, seed_)[0]
+    plan = body_plan(operation, media)
+    pins = [pin for pin in [*_widest_first(operation.body[media], tuple(models)), {}] if plan.possible(pin)]
+    return collect([cases(contract, operation, pins[0], least=True, media=media)], 1, seed_)[0]
+
+
 def _widest_first(schema: Schema, models: tuple[str, ...]) -> list[dict[str, Any]]:
     """Each model that may be named, the one that forbids least first: with it most other rules can be reached."""
     return sorted(

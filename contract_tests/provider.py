@@ -153,7 +153,8 @@ class Provider:
             exchange = self._patiently(case)
             self._check_entry(exchange)
         except CouldNotLook as error:
-            self._silence.append(str(error))
+            if case.defect is None or not case.defect.tolerated:  # there it may be how the request is refused
+                self._silence.append(str(error))
             # A connection that is cut does not stop the provider from making, and billing, what was asked for.
             self.ledger.charge(images if error.arrived else 0)
             raise
@@ -210,7 +211,7 @@ class Provider:
         began, clock = time.time(), time.perf_counter()
         self.ledger.requests += 1
         status, answer_headers, body = self._run(
-            self._request(case.operation.method.upper(), url, headers, case.query, case.body)
+            self._request(case.operation.method.upper(), url, headers, case.query, case.body, alone=_unreadable(case))
         )
         response = Response(status, self.redact.headers(answer_headers), self.redact.data(body))
         value: Any = None
@@ -253,6 +254,7 @@ class Provider:
         query: Mapping[str, str],
         body: bytes,
         allow_redirects: bool = False,
+        alone: bool = False,
     ) -> tuple[int, dict[str, str], bytes]:
         try:
             async with self._session.request(
@@ -267,6 +269,8 @@ class Provider:
                 data = await answer.content.read(_LARGEST_ANSWER)
                 while len(data) < _LARGEST_ANSWER and (more := await answer.content.read(_LARGEST_ANSWER - len(data))):
                     data += more
+                if alone:  # a server may hang up on what it could not read, and not say so: nobody else shall notice
+                    answer.close()
                 return answer.status, {_text(name).lower(): _text(text) for name, text in answer.headers.items()}, data
         except aiohttp.ConnectionTimeoutError:
             raise CouldNotLook(f"{method} {self.redact.text(url)}: no connection within {self._connect:g} s") from None
@@ -391,6 +395,10 @@ class Provider:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _unreadable(case: Case) -> bool:
+    return case.defect is not None and (bool(case.defect.tolerated) or case.defect.problem == "malformed-body")
 
 
 class _Memo:

@@ -13,6 +13,7 @@ from contract_tests.budget import Share
 from contract_tests.cases import Case, expected_images, most_images, needs_issued, with_value
 from contract_tests.mutations import unknown_task
 from contract_tests.planning import coverage, refusals, streamed
+from contract_tests.raw import raw
 from contract_tests.run import Run, delivers, looks_up, operations_of, streams, submits, tells_models
 from contract_tests.variations import varied, with_variations
 from spec.contract import Contract, Operation
@@ -35,11 +36,20 @@ def cases_of(kind: str, run: Run) -> list[Case]:
 
 
 def _refusals(run: Run) -> list[Case]:
-    """Of every operation first what cannot cost anything, then the rest operation by operation."""
-    found = [case for contract, operation in operations_of(run.contracts)
-             if run.offers(contract, operation)
-             for case in refusals(contract, operation, run.options.seed, run.models_of(contract))]  # fmt: skip
-    return sorted(found, key=lambda case: most_images(case) > 0)
+    """First what cannot cost anything, operation by operation; last what providers may read in ways of their own."""
+    offered = [(contract, operation) for contract, operation in operations_of(run.contracts)
+               if run.offers(contract, operation)]  # fmt: skip
+    order, seed = [operation.id for _, operation in offered], run.options.seed
+    found = [case for contract, operation in offered
+             for case in refusals(contract, operation, seed, run.models_of(contract))]  # fmt: skip
+    found += [case for contract in run.contracts
+              for case in raw(contract, seed, run.models_of(contract)) if case.operation.id in order]  # fmt: skip
+    return sorted(found, key=lambda case: (_certainty(case), order.index(case.operation.id)))
+
+
+def _certainty(case: Case) -> int:
+    tolerated = case.defect is not None and bool(case.defect.tolerated)
+    return 2 if tolerated else int(most_images(case) > 0)
 
 
 def _lookups(run: Run) -> list[Case]:

@@ -27,7 +27,9 @@ from spec.soundness import METHODS, check_words
 from spec.tokens import Tokens
 from spec.units import FORMAT_CHECKS, inward, size_rule_format
 
-_PROBLEM_KEYS = frozenset({"status", "response", "instead-of", "x-when"})  # what is no field of the error itself
+_PROBLEM_KEYS = frozenset(
+    {"status", "response", "tolerated", "instead-of", "x-when"}
+)  # what is no field of the error itself
 FormatChecks = Mapping[str, Callable[[str], bool]]
 
 
@@ -78,7 +80,8 @@ class Link:
 class Problem:
     """One way a request can be wrong, and the answer to it; `fields` are error roles -> text, list or null.
 
-    `instead_of` names the problem it replaces for requests that fit `when` (request role -> schema).
+    `instead_of` names the problem it replaces for requests that fit `when` (request role -> schema). `tolerated` says
+    why a provider may answer in another way; empty where what it must answer is certain.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Problem:
     answer: Answer | None = None
     instead_of: str = ""
     when: Mapping[str, Schema] = field(default_factory=dict)
+    tolerated: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -333,7 +337,7 @@ def _problems(document: Mapping[str, Any], file: str) -> dict[str, Problem]:
             answer = _answer(str(entry["status"]), found, where[1:])
         fields = {f"error-{key}": text for key, text in entry.items() if key not in _PROBLEM_KEYS}
         instead_of, when = entry.get("instead-of", ""), entry.get("x-when", {})
-        problems[name] = Problem(name, entry["status"], fields, answer, instead_of, when)
+        problems[name] = Problem(name, entry["status"], fields, answer, instead_of, when, entry.get("tolerated", ""))
     return problems
 
 

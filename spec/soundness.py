@@ -159,14 +159,16 @@ def _check_problems(document: Mapping[str, Any], file: str) -> Mapping[str, Any]
         ):
             raise DocumentError(file, pointer, "no status", "a mapping with an HTTP status as an integer")
         _check_stands_for(file, pointer, entry, given)
-        for key in entry.keys() - {"status", "response", "instead-of", "x-when"}:
+        if not isinstance(entry.get("tolerated", ""), str):
+            raise DocumentError(file, f"{pointer}/tolerated", "no reason", "a text: why providers may differ here")
+        for key in entry.keys() - {"status", "response", "tolerated", "instead-of", "x-when"}:
             if f"error-{key}" not in ROLES:
                 fields = [role.removeprefix("error-") for role in ROLES if role.startswith("error-")]
                 raise DocumentError(
                     file,
                     f"{pointer}/{key}",
                     f"unknown field {key!r}",
-                    f"status, response, instead-of, x-when, {', '.join(fields)}",
+                    f"status, response, tolerated, instead-of, x-when, {', '.join(fields)}",
                 )
     return given
 

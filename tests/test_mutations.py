@@ -309,7 +309,7 @@ def test_a_square_is_demanded_of_the_model_that_needs_one() -> None:
 
 def test_what_both_kinds_of_body_share_is_broken_in_one_of_them() -> None:
     named = [(defect(case).param, defect(case).problem, defect(case).rule) for case in EDITS]
-    assert {entry[1] for entry in named if named.count(entry) > 1} == {"malformed-body"}
+    assert {entry[1] for entry in named if named.count(entry) > 1} <= {"malformed-body"}
     kinds = [case.request.media for case in EDITS]
     assert kinds.count("application/json") > 30
     assert kinds.count("multipart/form-data") > 80
@@ -343,7 +343,7 @@ def test_each_constraint_is_broken_by_one_case_only() -> None:
     assert len({case.key for case in PLANNED}) == len(PLANNED)
     named = [(defect(case).param, defect(case).problem, defect(case).rule) for case in PLANNED]
     twice = {entry[1] for entry in named if named.count(entry) > 1}
-    assert twice == {"malformed-body"}, "the same problem in three forms"
+    assert twice == set()
 
 
 def test_what_cannot_cost_anything_comes_first_and_many_pictures_last() -> None:

@@ -100,13 +100,15 @@ def test_a_model_that_cannot_do_it_is_not_asked_to() -> None:
 def test_what_costs_nothing_is_refused_first_then_generations_then_edits() -> None:
     with planned(12) as run:
         found = cases_of("refusals", run)
-    free = [case for case in found if not most_images(case)]
+    certain = [case for case in found if case.defect and not case.defect.tolerated]
+    assert found[: len(certain)] == certain, "what may be read in several ways comes last"
+    free = [case for case in certain if not most_images(case)]
     assert found[: len(free)] == free
-    order = [case.operation.id for case in found[len(free) :]]
+    order = [case.operation.id for case in certain[len(free) :]]
     assert list(dict.fromkeys(order)) == ["createImage", "editImage", "createImageVariation"]
     assert order == sorted(order, key=["createImage", "editImage", "createImageVariation"].index)
     assert {case.operation.id for case in free} == {operation.id for operation in IMAGES.operations}
-    assert len(found) < 300
+    assert len(found) < 360
     assert min(Counter(case.operation.id for case in found).values()) >= 2
 
 

@@ -48,7 +48,7 @@ def auth_enforced(exchange: Exchange) -> Verdict:
     return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))
 
 
-@clause("refusal.refused", "MUST", "x-problems")
+@clause("refusal.refused", "MUST", "x-problems", always=True)
 def refused(exchange: Exchange) -> Verdict:
     """A request that breaks the contract is refused, not answered (and billed) as if it kept it.
 
@@ -59,14 +59,18 @@ def refused(exchange: Exchange) -> Verdict:
     defect = exchange.case.defect
     if defect is None or defect.problem in (*CREDENTIALS, "unknown-task"):
         return None
-    if not exchange.succeeded:
+    if not exchange.succeeded or (defect.tolerated and not _made_something(exchange)):
         return CONFORMS
     return Broken(
         f"{defect.status} for {defect.label} ({defect.reason})", f"{exchange.response.status}, as if nothing were wrong"
     )
 
 
-@clause("refusal.no-5xx", "MUST", "x-problems")
+def _made_something(exchange: Exchange) -> bool:
+    return bool(exchange.pictures_delivered or exchange.said("task-id"))
+
+
+@clause("refusal.no-5xx", "MUST", "x-problems", always=True)
 def no_5xx(exchange: Exchange) -> Verdict:
     """The caller's mistake is not answered as the server's (5xx), which clients repeat, and pay again.
 
@@ -77,7 +81,8 @@ def no_5xx(exchange: Exchange) -> Verdict:
     defect = exchange.case.defect
     if defect is None or exchange.lacks_model:
         return None
-    if exchange.response.status < 500:
+    not_there = defect.tolerated and exchange.response.status == 501  # what HTTP has for a method nobody knows
+    if exchange.response.status < 500 or not_there:
         return CONFORMS
     return Broken(f"{defect.status} for {defect.label}", str(exchange.response.status))
 
@@ -173,7 +178,7 @@ def in_success(exchange: Exchange) -> Verdict:
     return CONFORMS
 
 
-@clause("error.no-leak", "MUST", "components.schemas.Error")
+@clause("error.no-leak", "MUST", "components.schemas.Error", always=True)
 def no_leak(exchange: Exchange) -> Verdict:
     """An error tells nothing of the provider's inside: no stack trace, no source path.
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, wraps
 from importlib import import_module
 from typing import Any, Literal
 
@@ -75,8 +75,13 @@ _CLAUSES: dict[str, Clause] = {}
 _PARTS = re.compile(r"^\s*(Why|How|Do): ", re.MULTILINE)
 
 
-def clause(id_: str, level: Level, rests_on: str, judges: Subject = "exchange") -> Callable[[Judge], Judge]:
-    """Register a clause. The function's docstring is what people read: its text, then `Why:`, `How:` and `Do:`."""
+def clause(
+    id_: str, level: Level, rests_on: str, judges: Subject = "exchange", *, always: bool = False
+) -> Callable[[Judge], Judge]:
+    """Register a clause. The function's docstring is what people read: its text, then `Why:`, `How:` and `Do:`.
+
+    `always`: it holds for answers to tolerated defects, too, which a provider may read or refuse in a way of its own.
+    """
 
     def register(judge: Judge) -> Judge:
         if id_ in _CLAUSES:
@@ -84,10 +89,22 @@ def clause(id_: str, level: Level, rests_on: str, judges: Subject = "exchange") 
         text, *told = (" ".join(part.split()) for part in _PARTS.split(judge.__doc__ or ""))
         notes = dict(zip(told[::2], told[1::2], strict=True))
         why, how, remedy = (notes.get(name, "") for name in ("Why", "How", "Do"))
-        _CLAUSES[id_] = Clause(id_, level, rests_on, text, judge, why, how, remedy, judges)
+        certain = judge if always or judges != "exchange" else _where_certain(judge)
+        _CLAUSES[id_] = Clause(id_, level, rests_on, text, certain, why, how, remedy, judges)
         return judge
 
     return register
+
+
+def _where_certain(judge: Judge) -> Judge:
+    """The same judge, silent where the contract leaves open what has to be answered."""
+
+    @wraps(judge)
+    def judged(exchange: Any) -> Verdict:
+        defect = exchange.case.defect
+        return None if defect is not None and defect.tolerated else judge(exchange)
+
+    return judged
 
 
 @cache
