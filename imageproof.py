@@ -1,4 +1,4 @@
-"""The command line: serve, check, lint, explain, profiles, demo."""
+"""The command line: serve, check, report, lint, explain, profiles, demo."""
 
 from __future__ import annotations
 
@@ -317,6 +317,26 @@ def _serve_with(settings: Settings) -> Callable[[Settings, Callable[[Mock, str],
 @click.option("--seed", default=0, show_default=True, help="The same seed sends the same cases.")
 @click.option("--timeout", default=180.0, show_default=True, help="Seconds an answer may take.")
 @click.option("--task-timeout", default=300.0, show_default=True, help="Seconds a task may take.")
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A former report.json: what it knows is accepted, only what is new fails.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["MUST", "SHOULD", "never"]),
+    default="MUST",
+    show_default=True,
+    help="The mildest level of a finding that exits 1.",
+)
+@click.option(
+    "--markdown",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="GITHUB_STEP_SUMMARY",
+    metavar="FILE",
+    help="Add the summary to this file.  [default: $GITHUB_STEP_SUMMARY]",
+)
 def check(
     url: str,
     api_key_env: str,
@@ -328,11 +348,14 @@ def check(
     seed: int,
     timeout: float,
     task_timeout: float,
+    baseline: Path | None,
+    fail_on: str,
+    markdown: Path | None,
 ) -> None:
     """Test the provider at URL (as in OPENAI_BASE_URL) against the contract.
 
-    Exits 0 when it conforms, 1 when it drifts, 2 when called wrongly, 3 when the provider could not be asked. Ctrl-C
-    ends the run early: what was seen so far is reported, and it exits 130.
+    Exits 0 when it conforms, 1 when it drifts (as --fail-on and --baseline say), 2 when called wrongly, 3 when the
+    provider could not be asked. Ctrl-C ends the run early: what was seen so far is reported, and it exits 130.
     """
     try:
         from contract_tests.check import check as run_check
@@ -341,11 +364,42 @@ def check(
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     options = Options(
-        url, api_key_env, profile, max_images, models, seed, report_dir, task_timeout, timeout, families or shipped()
+        url,
+        api_key_env,
+        profile,
+        max_images,
+        models,
+        seed,
+        report_dir,
+        task_timeout,
+        timeout,
+        baseline=baseline,
+        fail_on=fail_on,
+        markdown=markdown,
+        families=families or shipped(),
     )
     try:
         sys.exit(run_check(options, _console()))
     except (UsageError, SpecError) as error:
+        _fail(error, USAGE)
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.JSON")
+@click.option(
+    "-o",
+    "--report-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to write.  [default: beside the file]",
+)
+def report(file: Path, report_dir: Path | None) -> None:
+    """Write report.html, report.md and junit.xml anew from a report.json."""
+    from contract_tests.report.rendering import write
+    from contract_tests.report.saved import NoReport, load
+
+    try:
+        write(load(file), report_dir or file.parent)
+    except NoReport as error:
         _fail(error, USAGE)
 
 

@@ -23,7 +23,6 @@ from contract_tests.run import Options, Run, open_run
 
 CONFORMS, DRIFTS, USAGE, COULD_NOT_LOOK, INTERRUPTED = 0, 1, 2, 3, 130
 _USUAL = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
-_CODES = {"conforms": CONFORMS, "drifts": DRIFTS, "could not look": COULD_NOT_LOOK}
 #: variables by which a caller's own pytest set-up would change what is tested
 _FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 
@@ -86,7 +85,8 @@ class _Display:
 
 
 def check(options: Options, console: Console) -> int:
-    """Test a provider: 0 conforms, 1 drifts, 3 could not look, 130 interrupted (what was seen is reported).
+    """Test a provider: 0 no finding fails the run, 1 one does, 3 could not look, 130 interrupted (what was seen is
+    reported).
 
     Raises UsageError, SpecError.
     """
@@ -114,8 +114,9 @@ def _check(run: Run, folder: Path, console: Console) -> int:
         print(f"imageproof: a fault of its own, nothing is said about this case: {crash}", file=sys.stderr)  # noqa: T201
     if run.interrupted:
         return INTERRUPTED
-    code = _CODES[data["verdict"]]
-    return COULD_NOT_LOOK if code == CONFORMS and run.crashes else code
+    if data["failed"]:
+        return DRIFTS
+    return COULD_NOT_LOOK if run.crashes or data["could_not_look"] or data["verdict"] == "could not look" else CONFORMS
 
 
 @contextmanager

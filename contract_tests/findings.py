@@ -10,6 +10,7 @@ from typing import Any
 from contract_tests.causes import cause_of, explains_across
 from contract_tests.clauses import Broken, Clause, catalogue, judging
 from contract_tests.clauses.registry import LEVELS
+from contract_tests.coverage import Coverage
 from contract_tests.exchange import Exchange
 from contract_tests.pairs import is_result, origin, pairs_of
 from contract_tests.recognisers import recognised
@@ -40,11 +41,19 @@ class Finding:
     operations: list[str] = field(default_factory=list)
     cases: Counter[str] = field(default_factory=Counter)
     beside: tuple[Exchange, ...] = ()
+    symptom: str = ""
 
     @property
     def title(self) -> str:
         """The drift's title, or the clause's text."""
         return self.drift.title if self.drift else self.clause.text
+
+    @property
+    def cause(self) -> str:
+        """What it is known by from run to run: the drift's id, or the clause's with the symptom."""
+        if self.drift:
+            return self.drift.id
+        return f"{self.clause.id} ({self.symptom})" if self.symptom else self.clause.id
 
     def seen_in(self, exchange: Exchange) -> None:
         """Note where it was seen."""
@@ -77,6 +86,7 @@ class Findings:
     tallies: dict[str, Tally] = field(default_factory=dict)
     not_tested: dict[str, str] = field(default_factory=dict)
     could_not_look: dict[str, str] = field(default_factory=dict)
+    coverage: Coverage = field(default_factory=Coverage)
     _by_cause: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     _judged: dict[int, _Judged] = field(default_factory=dict)
     _results: dict[int, int] = field(
@@ -88,6 +98,7 @@ class Findings:
 
         Asked again (with the polls that followed) a clause that has already spoken is not counted twice.
         """
+        self.coverage.note(exchange)
         known = self._judged.setdefault(id(exchange), _Judged(exchange)).verdicts
         asked = [clause for clause in judging("exchange") if clause.id not in known]
         broken = [(clause, verdict) for clause in asked if (verdict := self._asked(clause, exchange, known))]
@@ -158,13 +169,15 @@ class Findings:
         drift = _drift_behind(clause, shown)
         cause = clause if drift else cause_of(clause, together, exchange)
         operation = exchange.case.operation
-        name = (operation.family, drift.id) if drift else (operation.family, cause.id, _symptom(cause, exchange))
+        symptom = "" if drift else _symptom(cause, exchange)
+        name = (operation.family, drift.id if drift else cause.id, symptom)
         convicting = catalogue()[drift.clause] if drift else cause
         finding = self._by_cause.get(name)
         if finding is None:
             finding = self._by_cause[name] = Finding(
                 convicting, operation.id, operation.label, operation.family, drift, broken, exchange, 0, beside=beside
             )
+            finding.symptom = symptom
         finding.seen_in(exchange)
         if clause.id == convicting.id:
             finding.count += 1

@@ -13,6 +13,7 @@ import time
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from yarl import URL
 from contract_tests.budget import Ledger
 from contract_tests.cases import KEY, Case, expected_images, most_images
 from contract_tests.exchange import Exchange
+from contract_tests.recording import Recording
 from contract_tests.secrets import Redactor
 from contract_tests.seen import Seen, decode_base64, look, unreachable
 from spec import events
@@ -86,7 +88,7 @@ def is_loopback(root: str) -> bool:
 
 
 class Provider:
-    """One provider. `timeout` and `task_timeout` are seconds."""
+    """One provider. `timeout` and `task_timeout` are seconds; `record_to` is where every exchange is written as HAR."""
 
     def __init__(
         self,
@@ -96,11 +98,13 @@ class Provider:
         timeout: float = 180.0,
         task_timeout: float = 300.0,
         key_variable: str = "OPENAI_API_KEY",
+        record_to: Path | None = None,
     ) -> None:
         self._key_variable = key_variable
         self.root = root_of(url)
         self.ledger = ledger
         self.redact = Redactor([key])
+        self._recording = Recording(record_to, self.redact) if record_to else None
         self._key = key
         self._timeout = timeout
         self._connect = min(timeout, _CONNECT_SECONDS)
@@ -127,6 +131,8 @@ class Provider:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
+        if self._recording is not None:
+            self._recording.close()
 
     async def _shut(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -213,7 +219,7 @@ class Provider:
         status, answer_headers, body = self._run(
             self._request(case.operation.method.upper(), url, headers, case.query, case.body, alone=_unreadable(case))
         )
-        response = Response(status, self.redact.headers(answer_headers), self.redact.data(body))
+        response = Response(status, self.redact.headers(answer_headers), self.redact.judged_data(body))
         value: Any = None
         if is_json(response.media) or body.lstrip()[:1] in (b"{", b"["):
             try:
@@ -222,11 +228,10 @@ class Provider:
                 value = None
         elif response.media == events.MEDIA_TYPE:
             value = events.parse(body).events
-        response.value = self.redact.value(value)
-        full = str(URL(url).with_query(dict(case.query))) if case.query else url
+        response.value = self.redact.judged_value(value)
         exchange = Exchange(
             case,
-            self.redact.text(full),
+            self.redact.text(_full(url, case.query)),
             shown,
             response,
             began,
@@ -255,6 +260,30 @@ class Provider:
         body: bytes,
         allow_redirects: bool = False,
         alone: bool = False,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of an answer; recorded, whatever came. Raises CouldNotLook."""
+        began, clock = time.time(), time.perf_counter()
+        answer, trouble = None, "cut off"
+        try:
+            answer = await self._ask(method, url, headers, query, body, allow_redirects)
+            trouble = ""
+        except CouldNotLook as error:
+            trouble = str(error)
+            raise
+        finally:
+            if self._recording is not None:
+                sent = (method, _full(url, query), headers, body)
+                self._recording.add(began, time.perf_counter() - clock, sent, answer, trouble)
+        return answer
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        allow_redirects: bool,
     ) -> tuple[int, dict[str, str], bytes]:
         try:
             async with self._session.request(
@@ -431,6 +460,11 @@ def _signature(response: Response) -> tuple[int, Any]:
         return {key: shape(inner) for key, inner in value.items()} if isinstance(value, dict) else type(value).__name__
 
     return response.status, shape(response.value) if response.value is not None else bool(response.body)
+
+
+def _full(url: str, query: Mapping[str, str]) -> str:
+    """The address with its query."""
+    return str(URL(url).with_query(dict(query))) if query else url
 
 
 def _text(header: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from contract_tests.cases import Case, expected_images, makes_pictures
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
 from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
+from contract_tests.report.saved import NoReport, load
 from spec.contract import Contract, Operation
 from spec.documents import default_families
 from spec.language import IMAGE_ROLES
@@ -33,7 +34,11 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run was told. `max_images` None: a default on loopback, nothing that costs elsewhere; times in seconds."""
+    """What a run was told. `max_images` None: a default on loopback, nothing that costs elsewhere; times in seconds.
+
+    `baseline` is a former report.json whose findings are accepted, `fail_on` the mildest level that fails the run, or
+    `never`; `markdown` is a file the summary is added to.
+    """
 
     url: str
     key_variable: str = KEY_VARIABLE
@@ -46,13 +51,16 @@ class Options:
     timeout: float = 180.0
     families: tuple[str, ...] = ()
     """Contracts by name; the default ones where none is named. The others need not be there."""
+    baseline: Path | None = None
+    fail_on: str = "MUST"
+    markdown: Path | None = None
 
 
 @dataclass(eq=False)
 class Run:
     """A run in progress. `steps` count how the tests of a kind ended; `crashes` are faults of ours, not findings.
 
-    `own_models` are models to ask for that no contract lists: the provider's own.
+    `own_models` are models to ask for that no contract lists: the provider's own. `baseline` is a former report's data.
     """
 
     options: Options
@@ -67,6 +75,7 @@ class Run:
     interrupted: bool = False
     shares: dict[Any, Share] = field(default_factory=dict)
     _capabilities: dict[str, Capabilities] = field(default_factory=dict)
+    baseline: Mapping[str, Any] | None = None
 
     def capabilities_of(self, contract: Contract) -> Capabilities:
         """What the provider has of a family; asked when somebody wants to know."""
@@ -212,11 +221,18 @@ def open_run(options: Options) -> Run:
     if most is None:
         most = LOOPBACK_IMAGES if is_loopback(root) else 0
     contracts = profile.contracts(options.families)
+    try:
+        baseline = load(options.baseline) if options.baseline else None
+    except NoReport as error:
+        raise UsageError(f"--baseline: {error}") from error
     own = unlisted(contracts, options.models)
     if own:
         contracts = profile.contracts(options.families, own)
-    provider = Provider(options.url, key, Ledger(most), options.timeout, options.task_timeout, options.key_variable)
-    run = Run(options, profile, contracts, provider, own_models=own)
+    recording = options.report_dir / "run.har" if options.report_dir else None
+    provider = Provider(
+        options.url, key, Ledger(most), options.timeout, options.task_timeout, options.key_variable, recording
+    )
+    run = Run(options, profile, contracts, provider, own_models=own, baseline=baseline)
     run.without_absent_families()
     return run
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 import html
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-from urllib.parse import quote, quote_plus
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
+from itertools import product
+from typing import Any, AnyStr
 
 MASK = "<key>"
 #: headers that carry a secret whatever it is called: `Authorization`, `Set-Cookie`, `X-Api-Key`, `X-Goog-Api-Key` ...
 _SENSITIVE = re.compile(r"(.*[-_])?(authorization|cookie|api-?key|key|token|secret)", re.IGNORECASE)
 _SHORTEST = 6  # a shorter "key" would be found everywhere
+_RUN = r"[A-Za-z0-9+/=_-]*%s[A-Za-z0-9+/=_-]*"
+_SHORTEST_PICTURE = 256  # letters of base64
+_SHORTEST_BASE64 = 8  # letters; fewer stand somewhere in every large picture by chance
 
 
 class Redactor:
-    """Replaces known secrets, and what looks like a key, by a mask."""
+    """Replaces known secrets by a mask, however they are written: as they are, escaped, or inside base64.
+
+    What is judged keeps the base64 of pictures whole, or a picture whose metadata holds the key would not decode. It
+    goes through `text`, `data` or `value` before it is shown or written.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        found = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
-        self._secrets = sorted(found, key=len, reverse=True)
-        self._bytes = [secret.encode() for secret in self._secrets]
+        known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST}, key=len, reverse=True)
+        self._patterns = [re.compile(_written(secret)) for secret in known]
+        self._data_patterns = [re.compile(_written(secret).encode()) for secret in known]
+        self._encoded = sorted({form for secret in known for form in _inside_base64(secret)}, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """`text` without secrets; user and password of a URL go too."""
@@ -29,20 +38,27 @@ class Redactor:
 
     def data(self, data: bytes) -> bytes:
         """`data` without secrets."""
-        for secret in self._bytes:
-            if secret in data:
-                data = data.replace(secret, MASK.encode())
-        return data
+        for form in self._encoded:
+            data = data.replace(form.encode(), MASK.encode())
+        return self.judged_data(data)
 
     def value(self, value: Any) -> Any:
         """A JSON value without secrets, names of properties included."""
-        if isinstance(value, str):
-            return self._masked(value)
-        if isinstance(value, list):
-            return [self.value(item) for item in value]
-        if isinstance(value, dict):
-            return {self._masked(name): self.value(inner) for name, inner in value.items()}
-        return value
+        return _mapped(value, self._masked)
+
+    def judged_data(self, data: bytes) -> bytes:
+        """The body of an answer, as clauses see it."""
+        for form in self._encoded:
+            if (sought := form.encode()) in data:
+                masked = partial(_unless_picture, form=sought, mask=MASK.encode())
+                data = re.sub(_RUN.encode() % re.escape(sought), masked, data)
+        for pattern in self._data_patterns:
+            data = pattern.sub(MASK.encode(), data)
+        return data
+
+    def judged_value(self, value: Any) -> Any:
+        """The value of an answer, as clauses see it."""
+        return _mapped(value, self._judged)
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Headers of an answer to keep: sensitive ones masked whole."""
@@ -52,15 +68,76 @@ class Redactor:
         }
 
     def _masked(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
+        for form in self._encoded:
+            text = text.replace(form, MASK)
+        return self._judged(text)
+
+    def _judged(self, text: str) -> str:
+        for form in self._encoded:
+            if form in text:
+                text = re.sub(_RUN % re.escape(form), partial(_unless_picture, form=form, mask=MASK), text)
+        for pattern in self._patterns:
+            text = pattern.sub(MASK, text)
         return text
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """A secret as it is, and as URLs, JSON, pages, Python and lower-cased header names write it."""
-    for form in (secret, secret.lower()):
-        yield repr(form.encode())[2:-1]
-        yield from (form, json.dumps(form)[1:-1], json.dumps(form, ensure_ascii=False)[1:-1], html.escape(form))
-        for quoted in (quote(form, safe=""), quote(form), quote_plus(form)):
-            yield from (quoted, re.sub("%..", lambda escape: escape[0].lower(), quoted))
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value with every text changed, names of properties included."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_mapped(item, change) for item in value]
+    if isinstance(value, dict):
+        return {change(name): _mapped(inner, change) for name, inner in value.items()}
+    return value
+
+
+def _unless_picture(match: re.Match[AnyStr], form: AnyStr, mask: AnyStr) -> AnyStr:
+    return match[0] if len(match[0]) >= _SHORTEST_PICTURE else match[0].replace(form, mask)
+
+
+def _written(secret: str) -> str:
+    """A pattern for a secret, each letter as it is or as JSON, URLs (even twice), pages or Python escape it."""
+    return "".join(map(_letter, secret))
+
+
+@cache
+def _letter(letter: str) -> str:
+    """Every way to write one letter, small or capital: the names of headers are lower-cased."""
+    cases = [case for case in (letter, letter.lower(), letter.upper()) if len(case) == 1]
+    forms = [form for case in dict.fromkeys(cases) for form in _forms(case)]
+    return f"(?:{'|'.join(dict.fromkeys(forms))})"
+
+
+def _forms(letter: str) -> Iterator[str]:
+    # Every form begins with a literal: only then does the engine skip fast over the megabytes of a picture.
+    yield re.escape(letter)
+    if not letter.isalnum():
+        yield rf"\\\\*{re.escape(letter)}"
+    units, octets = letter.encode("utf-16-be").hex(), [f"{octet:02x}" for octet in letter.encode()]
+    yield "".join(rf"\\\\*u{_hex(units[at : at + 4])}" for at in range(0, len(units), 4))
+    yield "".join(rf"\\\\*x{_hex(octet)}" for octet in octets)
+    yield "".join(f"%(?:25)*{_hex(octet)}" for octet in octets)
+    yield f"&#0*{ord(letter)};"
+    yield f"&#[xX]0*{_hex(f'{ord(letter):x}')};"
+    if (named := html.escape(letter)) != letter:
+        yield re.escape(named)
+    if ord(letter) in range(0x80, 0x100):
+        yield rf"\x{ord(letter):02x}"  # in data: as Latin-1 writes it
+    if not letter.isascii():
+        yield re.escape(letter.encode().decode("latin-1"))  # UTF-8 that somebody read as Latin-1
+
+
+def _hex(digits: str) -> str:
+    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in digits)
+
+
+def _inside_base64(secret: str) -> Iterator[str]:
+    """What of a secret stands in base64 that contains it, wherever among three bytes it begins."""
+    told = dict.fromkeys((secret.encode(), secret.encode("latin-1", "replace")))
+    for data, before in product(told, range(3)):
+        encoded = base64.b64encode(bytes(before) + data).decode().rstrip("=")
+        # The first and the last letters depend on what is next to the secret.
+        inner = encoded[(0, 2, 3)[before] : len(encoded) - (1 if (before + len(data)) % 3 else 0)]
+        if len(inner) >= _SHORTEST_BASE64:
+            yield from dict.fromkeys((inner, inner.replace("+", "-").replace("/", "_")))

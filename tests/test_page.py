@@ -12,17 +12,26 @@ import pytest
 
 from contract_tests.report.page import page
 
-VOID = {"br", "meta"}
+VOID = {"br", "img", "input", "meta"}
 EVIL = (
     "</script></style></title></code><img src=http://evil.example/x onerror=alert(1)><script>alert(2)</script>"
     "\"' on=1 {{ 7 * 7 }}\u202e\x00"
 )
 #: words the page chooses a colour, a sentence or an order by; the provider does not write them
-OUR_WORDS = {"level", "verdict"}
+OUR_WORDS = {"level", "verdict", "fail_on", "thumbnail"}
+
+
+#: a picture of one pixel
+TINY = "data:image/webp;base64,UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
 
 
 def finding(**changes: Any) -> dict[str, Any]:
     return {
+        "cause": "n-ignored-single-image",
+        "operations": [{"id": "createImage", "label": "POST /v1/images/generations"}],
+        "promised": "n pictures for n asked",
+        "why": "Whoever pays for three gets one.",
+        "remedy": "Make as many as n says, or refuse it.",
         "clause": "images.count",
         "level": "MUST",
         "title": "Several pictures asked for, one delivered",
@@ -39,6 +48,7 @@ def finding(**changes: Any) -> dict[str, Any]:
         "count": 2,
         "also_broken": {"images.distinct": 1},
         "evidence": {
+            "folder": "findings/01-n-ignored-single-image",
             "number": 7,
             "request": {
                 "method": "POST",
@@ -62,6 +72,8 @@ def finding(**changes: Any) -> dict[str, Any]:
                     "height": 1536,
                     "bytes": 31337,
                     "problem": "",
+                    "file": "pictures/1.png",
+                    "thumbnail": TINY,
                 },
                 {
                     "pointer": "/data/1/url",
@@ -71,10 +83,14 @@ def finding(**changes: Any) -> dict[str, Any]:
                     "height": 0,
                     "bytes": 0,
                     "problem": "GET http://127.0.0.1:9/1.png answers 404",
+                    "file": "",
+                    "thumbnail": "",
                 },
             ],
             "curl": """curl -sS http://127.0.0.1:9/v1/images/generations --data-binary '{"n": 3, "user": "a<b>&c"}'""",
         },
+        "cases": {"n=3": 2},
+        "beside": [],
         **changes,
     }
 
@@ -99,10 +115,31 @@ def report(**changes: Any) -> dict[str, Any]:
         "seconds": 8.1,
         "seed": 42,
         "verdict": "drifts",
+        "interrupted": False,
+        "fail_on": "MUST",
+        "failed": True,
+        "steps": {"refusals": {"passed": 90}, "pictures": {"failed": 2, "skipped": 1}},
         "requests": 1093,
         "images": 9,
         "max_images": 40,
         "refused_but_delivered": 0,
+        "score": {
+            "levels": {
+                "MUST": {"hold": 1, "looked_at": 2, "share": 0.5},
+                "SHOULD": {"hold": 0, "looked_at": 1, "share": 0.0},
+                "MAY": {"hold": 0, "looked_at": 0, "share": None},
+            },
+            "coverage": {
+                "clauses": {"looked_at": 3, "all": 4, "share": 0.75},
+                "operations": {"looked_at": 1, "all": 2, "share": 0.5},
+                "problems": {"looked_at": 12, "all": 19, "share": 0.6315},
+            },
+        },
+        "operations": [
+            {"family": "images", "id": "createImage", "label": "POST /v1/images/generations", "looked_at": True},
+            {"family": "images", "id": "getImageTask", "label": "GET /v1/images/tasks/{task_id}", "looked_at": False},
+        ],
+        "baseline": None,
         "clauses": [
             clause("images.count", 1, 2),
             clause("images.distinct", 0, 1, "SHOULD"),
@@ -112,6 +149,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "findings": [
             finding(),
             finding(
+                cause="images.distinct",
                 clause="images.distinct",
                 level="SHOULD",
                 drift=None,
@@ -132,6 +170,7 @@ def report(**changes: Any) -> dict[str, Any]:
 def clean(**changes: Any) -> dict[str, Any]:
     return report(
         verdict="conforms",
+        failed=False,
         findings=[],
         not_tested={},
         could_not_look={},
@@ -200,10 +239,11 @@ def test_it_is_one_whole_file_that_loads_nothing(data: dict[str, Any]) -> None:
     assert html.startswith("<!doctype html>")
     assert len(html.encode()) < 200_000
     assert len(parsed.all("title")) == len(parsed.all("h1")) == 1
-    loading = {"link", "img", "iframe", "object", "embed", "base", "form", "image", "use", "audio", "video"}
+    loading = {"link", "iframe", "object", "embed", "base", "image", "use", "audio", "video"}
     assert not {tag for tag, _ in parsed.tags} & loading
     for tag, attributes in parsed.tags:
-        assert not {"src", "srcset", "style", "action", "xlink:href"} & set(attributes), tag
+        assert not {"srcset", "style", "action", "xlink:href"} & set(attributes), tag
+        assert (attributes.get("src") or "data:image/webp;base64,").startswith("data:image/webp;base64,"), tag
         assert not [name for name in attributes if name.startswith("on")], tag
         assert (attributes.get("href") or "#").startswith("#"), tag
     assert "url(" not in (style := parsed.inside("style")[0])
@@ -248,8 +288,9 @@ def test_hostile_text_shows_in_every_field_by_itself() -> None:
             for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
                 yield from places(inner, (*path, key))
 
-    # Shown only in report.json: what a clause rests on (a finding shows its own).
-    unshown = [path for path in places(report()) if path[0] == "clauses" and path[-1] == "rests_on"]
+    # Only in report.json: what a clause rests on (a finding shows its own), kinds of cases, ids the labels stand for.
+    hidden = {("clauses", "rests_on"), ("findings", "cause"), ("findings", "operations", "id")}
+    unshown = [path for path in places(report()) if tuple(key for key in path if isinstance(key, str)) in hidden]
     for path in places(report()):
         data = copy.deepcopy(report())
         parent = data
@@ -294,6 +335,7 @@ def test_each_finding_has_its_anchor_its_facts_and_a_command_to_copy() -> None:
     assert commands == [found["evidence"]["curl"] for found in data["findings"]]
     buttons = parsed.all("button")
     assert len(buttons) == 2
+    assert [image["src"] for image in parsed.all("img")] == [TINY, TINY]
     assert all("hidden" in button for button in buttons)  # no dead button where scripts do not run
     for fact in (
         "n-ignored-single-image",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 import json
 import os
 import shutil
@@ -15,7 +17,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from test_provider import CREATE, IMAGES, Asked, Listener, Told, asking, create, links, listening, png
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from test_provider import CREATE, IMAGES, Asked, Listener, Told, asking, create, links, listening
 
 from contract_tests.cases import json_case
 from contract_tests.provider import CouldNotLook
@@ -25,6 +31,7 @@ from contract_tests.secrets import MASK, Redactor
 # Every form it takes in a URL, in JSON and on a page differs from the others.
 KEY = 'sk-Planted/9+8="7"&6é'
 WIRE = KEY.encode().decode("latin-1")  # as http.server reads and writes it
+ESCAPED = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
 SHORT = json_case(IMAGES, CREATE, {"model": "dall-e-2", "prompt": "A fox"})
 ROOT = Path(__file__).parent.parent
 FORMS = {
@@ -36,6 +43,11 @@ FORMS = {
     json.dumps(KEY)[1:-1],
     WIRE,
     "Planted",
+    ESCAPED,
+    quote(quote(KEY, safe=""), safe=""),
+    base64.b64encode(KEY.encode()).decode(),
+    base64.b64encode(b"Bearer " + KEY.encode()).decode()[12:-8],  # begins at the second of three bytes
+    base64.b64encode(b"x:" + KEY.encode()).decode()[4:-4],
 }
 
 
@@ -45,18 +57,39 @@ def leaks(text: str | bytes) -> list[str]:
     return [form for form in FORMS if form in told]
 
 
+def signed_png() -> bytes:
+    """A picture whose metadata repeats the key."""
+    notes, file = PngInfo(), io.BytesIO()
+    notes.add_text("Comment", f"made for {KEY}")
+    Image.new("RGB", (64, 64), "teal").save(file, "PNG", pnginfo=notes)
+    return file.getvalue()
+
+
 def telltale(asked: Asked) -> Told:
     """Repeats the caller's key wherever it can: headers, texts, names, links."""
     if asked.method == "GET":
         right = parse_qs(urlsplit(asked.path).query).get("key") == [KEY]
-        return Told(png()) if right else Told({"error": "no such picture"}, 404)
-    headers = {"x-echo": WIRE, "x-quoted": quote(KEY, safe=""), "set-cookie": f"key={quote(KEY)}"}
+        return (
+            Told(signed_png(), headers={"content-type": "image/png"})
+            if right
+            else Told({"error": "no such picture"}, 404)
+        )
+    headers = {
+        "x-echo": WIRE,
+        "x-quoted": quote(KEY, safe=""),
+        "x-twice": quote(quote(KEY, safe=""), safe=""),
+        "x-basic": base64.b64encode(f"x:{KEY}".encode()).decode(),
+        "set-cookie": f"key={quote(KEY)}",
+    }
     if asked.headers.get("authorization") != f"Bearer {WIRE}" or asked.body.count(b'":') != 2:  # model and prompt
         told = f"Key {KEY} may not do that; see /keys?{quote(KEY)}"
         error = {"message": told, "type": "invalid_request_error", "param": KEY, "code": None, KEY: 1}
-        return Told({"error": error}, 400, headers)
+        error["debug"] = base64.b64encode(f"authorization: Bearer {KEY}; more".encode()).decode()
+        body = json.dumps({"error": error}).replace('"code"', f'"{ESCAPED}": "{ESCAPED}", "code"')
+        return Told(body.encode(), 400, headers)
     link = f"http://{asked.headers['host']}/p.png?key={quote(KEY, safe='')}"
     answer = {**links(link).value, "choices": KEY, KEY: KEY}  # and no usage
+    answer["data"].append({"b64_json": base64.b64encode(signed_png()).decode()})
     return Told(json.dumps(answer, ensure_ascii=False).encode(), 200, headers)
 
 
@@ -78,6 +111,7 @@ def test_the_listener_does_repeat_the_key() -> None:
     told = telltale(Asked("POST", "/", {"host": "h", "authorization": f"Bearer {WIRE}"}, SHORT.body))
     assert leaks(told.body)
     assert leaks(telltale(Asked("POST", "/", {}, b"")).body)
+    assert KEY.encode() in signed_png() or "Planted" in signed_png().decode("latin-1")
 
 
 def test_no_report_and_no_terminal_shows_the_key(echoing: Listener, tmp_path: Path) -> None:
@@ -91,8 +125,9 @@ def test_no_report_and_no_terminal_shows_the_key(echoing: Listener, tmp_path: Pa
         timeout=60,
     )
     assert result.returncode == 1, result.stderr
-    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert set(written) == {"report.json", "report.html"}
+    written = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"report.json", "report.html", "report.md", "junit.xml", "run.har"} <= set(written)
+    assert {name.rpartition("/")[2] for name in written} >= {"finding.md", "replay.sh", "request.body", "1.png"}
     for name, text in {"stdout": result.stdout, "stderr": result.stderr, **written}.items():
         assert not leaks(text), name
     assert MASK.encode() in written["report.json"]
@@ -114,19 +149,22 @@ def test_pytest_does_not_show_the_key(echoing: Listener, tmp_path: Path) -> None
     )
     assert result.returncode == 1, result.stdout
     assert b"FAILED" in result.stdout
-    assert MASK.encode() in result.stdout
-    for text in (result.stdout, result.stderr, *(path.read_bytes() for path in tmp_path.iterdir())):
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(MASK.encode() in text for text in written)
+    for text in (result.stdout, result.stderr, *written):
         assert not leaks(text)
 
 
 def test_a_picture_link_that_repeats_the_key_is_followed_as_it_came_and_shown_without(echoing: Listener) -> None:
     with asking(echoing.url, key=KEY) as provider:
         exchange = provider.send(SHORT)
-    (picture,) = exchange.pictures
+    picture = exchange.pictures[0]
     assert (picture.format, picture.problem) == ("png", "")
     assert not leaks(picture.raw)
     assert MASK in picture.raw
-    assert not leaks(repr(exchange.response))
+    assert not leaks(repr(exchange.response.headers))
+    assert (exchange.pictures[1].format, exchange.pictures[1].trouble) == ("png", "")  # judged as it came ...
+    assert not leaks(Redactor([KEY]).data(exchange.response.body))  # ... and written without
     assert not leaks(curl(exchange))
 
 
@@ -179,6 +217,34 @@ def test_a_key_that_json_writes_with_escapes_is_found() -> None:
     with listening(lambda _: Told(body, 400)) as server, asking(server.url, key=KEY) as provider:
         exchange = provider.send(create())
     assert exchange.response.value == {"error": {"message": MASK}}
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(st.text(st.characters(codec="utf-8", exclude_characters=" "), min_size=8, max_size=40), st.data())
+def test_a_key_is_found_however_each_of_its_letters_is_written(key: str, data: st.DataObject) -> None:
+    def forms(letter: str) -> list[str]:
+        units = letter.encode("utf-16-be").hex()
+        return [
+            letter,
+            "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)),
+            "".join(f"%{octet:02X}" for octet in letter.encode()),
+            "".join(f"%25{octet:02x}" for octet in letter.encode()),
+            f"&#{ord(letter)};",
+            f"&#x{ord(letter):x};",
+        ]
+
+    written = "".join(data.draw(st.sampled_from(forms(letter))) for letter in key)
+    before, after = data.draw(st.text(max_size=4)), data.draw(st.text(max_size=4))
+    redactor = Redactor([key])
+    assert redactor.text(f"[{written}]") == f"[{MASK}]"
+    assert redactor.data(f"[{written}]".encode()) == f"[{MASK}]".encode()
+    told = redactor.text(base64.b64encode(f"{before}{key}{after}".encode(errors="replace")).decode())
+    assert MASK in told
+
+
+def test_a_picture_without_the_key_stays_as_it_is() -> None:
+    data = signed_png().replace(b"made for", b"made 4or")
+    assert Redactor(["sk-of-somebody-else"]).data(data) == data
 
 
 def test_sensitive_headers_are_masked_whole_and_a_url_loses_its_password() -> None:

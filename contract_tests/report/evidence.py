@@ -25,17 +25,24 @@ def visible(text: str) -> str:
 def curl(exchange: Exchange) -> str:
     """A command that sends the same request, byte for byte; the key comes from the caller's environment."""
     body = exchange.case.body
+    if not body:
+        return command(exchange, "")
+    if len(body) <= _LONGEST_ARGUMENT and _is_plain(body):
+        return command(exchange, f"--data-raw {shlex.quote(body.decode())}")  # raw: a first @ names no file
+    return f"printf {_printf_format(body)} | {command(exchange, '--data-binary @-')}"
+
+
+def command(exchange: Exchange, data: str) -> str:
+    """A curl command; `data` are the arguments that give it the body, where there is one."""
     parts = ["curl", "-g", "-sS", "-i", "-X", exchange.case.operation.method.upper(), shlex.quote(exchange.url)]
     for name, value in exchange.sent_headers.items():
         # The key stands as $VARIABLE: double quotes let the caller's shell fill it in.
         parts += ["-H", f'"{name}: {value}"' if _KEY_GOES_HERE.fullmatch(value) else shlex.quote(f"{name}: {value}")]
-    if body and exchange.case.media is None:
-        parts += ["-H", "'content-type:'"]  # or curl names one of its own
-    if not body:
+    if not exchange.case.body:
         return " ".join(parts)
-    if len(body) <= _LONGEST_ARGUMENT and _is_plain(body):
-        return " ".join([*parts, "--data-raw", shlex.quote(body.decode())])  # raw: a first @ names no file
-    return " ".join(["printf", _printf_format(body), "|", *parts, "--data-binary", "@-"])
+    if exchange.case.media is None:
+        parts += ["-H", "'content-type:'"]  # or curl names one of its own
+    return " ".join([*parts, data])
 
 
 def _is_plain(body: bytes) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -17,8 +16,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-#: controls, lone surrogates, and what turns the direction of text or takes no room; JSON reads the escape the same
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
+from contract_tests.report.baseline import new_findings
+from contract_tests.report.evidence import visible
+from contract_tests.report.score import result, told
 
 
 def page(data: Mapping[str, Any]) -> str:
@@ -43,7 +43,9 @@ def _environment() -> Environment:
         "duration": _duration,
         "integrity": _integrity,
         "moment": _moment,
-        "result": _result,
+        "new_findings": new_findings,
+        "result": result,
+        "score": told,
         "times": _times,
     }
     return environment
@@ -53,14 +55,7 @@ def _seen(value: Any) -> Any:
     """Text with every character visible; what the template itself wrote stays."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value.replace("\r\n", "\n"))
-
-
-def _result(clause: Mapping[str, Any]) -> str:
-    """What is known of a clause: drifts, conforms, or not tested."""
-    if clause["drifts"]:
-        return "drifts"
-    return "conforms" if clause["conforms"] else "not tested"
+    return visible(value.replace("\r\n", "\n"))
 
 
 def _by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""report.json: everything a run found, as plain data. The HTML report and the comparison are made from it alone."""
+"""report.json: everything a run found, as plain data. Every other report is made from it alone; docs/reports.md."""
 
 from __future__ import annotations
 
@@ -11,16 +11,24 @@ import orjson
 from contract_tests.clauses import catalogue
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding
+from contract_tests.report import baseline, exhibit, rendering
 from contract_tests.report.evidence import body_text, curl
+from contract_tests.report.markdown import finding_page
+from contract_tests.report.saved import VERSION
+from contract_tests.report.score import score
+from contract_tests.report.thumbnail import thumbnail
 from contract_tests.run import Run
 
-VERSION = 1
+_MOST_THUMBNAILS = 4  # of one exchange
+_MOST_CASES = 20
 
 
 def record(run: Run) -> dict[str, Any]:
     """A run as plain data."""
     findings = run.findings
-    return {
+    clauses = [_clause(id_, run) for id_ in catalogue()]
+    operations = _operations(run)
+    data: dict[str, Any] = {
         "imageproof": VERSION,
         "provider": run.provider.redact.text(run.provider.root),
         "profile": run.profile.name,
@@ -29,26 +37,28 @@ def record(run: Run) -> dict[str, Any]:
         "seed": run.options.seed,
         "verdict": verdict(run),
         "interrupted": run.interrupted,
+        "fail_on": run.options.fail_on,
         "steps": {kind: dict(outcomes) for kind, outcomes in run.steps.items()},
         "requests": run.provider.ledger.requests,
         "images": run.provider.ledger.images,
         "max_images": run.provider.ledger.most_images,
         "refused_but_delivered": run.provider.ledger.refused_but_delivered,
-        "clauses": [
-            {
-                "id": clause.id,
-                "level": clause.level,
-                "text": clause.text,
-                "rests_on": clause.rests_on,
-                "conforms": findings.tallies[clause.id].conforms if clause.id in findings.tallies else 0,
-                "drifts": findings.tallies[clause.id].drifts if clause.id in findings.tallies else 0,
-            }
-            for clause in catalogue().values()
-        ],
-        "findings": [_finding(finding, run) for finding in findings.all],
+        "score": score(
+            clauses,
+            operations=(sum(operation["looked_at"] for operation in operations), len(operations)),
+            problems=findings.coverage.of_problems(run.contracts),
+        ),
+        "operations": operations,
+        "clauses": clauses,
+        "findings": [_finding(number, finding, run) for number, finding in enumerate(findings.all, 1)],
         "not_tested": findings.not_tested,
         "could_not_look": findings.could_not_look,
+        "baseline": None,
     }
+    if run.baseline is not None:
+        data["baseline"] = baseline.compare(data, run.baseline, str(run.options.baseline))
+    data["failed"] = bool(baseline.failing(data))
+    return data
 
 
 def verdict(run: Run) -> str:
@@ -60,45 +70,82 @@ def verdict(run: Run) -> str:
     return "conforms"
 
 
-def _finding(finding: Finding, run: Run) -> dict[str, Any]:
-    known = {use.drift.id: use.source for use in run.profile.drifts}
-    drift = finding.drift
+def _operations(run: Run) -> list[dict[str, Any]]:
+    return [
+        {
+            "family": operation.family,
+            "id": operation.id,
+            "label": operation.label,
+            "looked_at": (operation.family, operation.id) in run.findings.coverage.operations,
+        }
+        for contract in run.contracts
+        for operation in contract.operations
+    ]
+
+
+def _clause(id_: str, run: Run) -> dict[str, Any]:
+    clause, tally = catalogue()[id_], run.findings.tallies.get(id_)
     return {
-        "clause": finding.clause.id,
-        "level": finding.clause.level,
+        "id": clause.id,
+        "level": clause.level,
+        "text": clause.text,
+        "rests_on": clause.rests_on,
+        "conforms": tally.conforms if tally else 0,
+        "drifts": tally.drifts if tally else 0,
+    }
+
+
+def _finding(number: int, finding: Finding, run: Run) -> dict[str, Any]:
+    known = {use.drift.id: use.source for use in run.profile.drifts}
+    labels = {(one.family, one.id): one.label for contract in run.contracts for one in contract.operations}
+    folder = exhibit.name_of(number, finding.cause)
+    drift, clause, redact = finding.drift, finding.clause, run.provider.redact.text
+    return {
+        "cause": finding.cause,
+        "clause": clause.id,
+        "level": clause.level,
         "title": finding.title,
         "operation": finding.operation,
-        "operations": finding.operations,
         "label": finding.label,
+        "operations": [{"id": id_, "label": labels.get((finding.family, id_), id_)} for id_ in finding.operations],
+        "cases": dict(finding.cases.most_common(_MOST_CASES)),
         "family": finding.family,
         "drift": drift.id if drift else None,
         "drift_seen": list(drift.seen) if drift else [],
         "known_from": known.get(drift.id, "") if drift else "",
-        "expected": finding.broken.expected,
-        "received": finding.broken.received,
-        "pointer": finding.broken.pointer,
-        "rests_on": finding.clause.rests_on,
+        "promised": drift.contract if drift else clause.text,
+        "why": clause.why,
+        "remedy": clause.remedy,
+        "expected": redact(finding.broken.expected),
+        "received": redact(finding.broken.received),
+        "pointer": redact(finding.broken.pointer),
+        "rests_on": clause.rests_on,
         "count": finding.count,
         "also_broken": dict(finding.others),
-        "evidence": _evidence(finding.exchange),
+        "evidence": {"folder": folder, **_evidence(finding.exchange, run)},
+        "beside": [
+            {"folder": f"{folder}/{place}", **_evidence(exchange, run)} for exchange, place in exhibit.beside(finding)
+        ],
     }
 
 
-def _evidence(exchange: Exchange) -> dict[str, Any]:
-    request = exchange.case.request
+def _evidence(exchange: Exchange, run: Run) -> dict[str, Any]:
+    request, response, redact = exchange.case.request, exchange.response, run.provider.redact
+    files = {id(picture): name for picture, name in exhibit.picture_files(exchange)}
+    shown = list(files)[:_MOST_THUMBNAILS]
     return {
         "number": exchange.number,
         "request": {
             "method": request.method,
             "url": exchange.url,
             "headers": dict(exchange.sent_headers),
-            "body": body_text(request.body, request.value) if request.body else "",
+            "body": body_text(redact.data(request.body), redact.value(request.value)) if request.body else "",
         },
         "response": {
-            "status": exchange.response.status,
-            "headers": dict(exchange.response.headers),
-            "body": body_text(exchange.response.body, exchange.response.value),
-            "bytes": len(exchange.response.body),
+            "status": response.status,
+            "headers": dict(response.headers),
+            "body": body_text(redact.data(response.body), redact.value(response.value)),
+            "bytes": len(response.body),
         },
         "seconds": round(exchange.seconds, 3),
         "pictures": [
@@ -110,19 +157,26 @@ def _evidence(exchange: Exchange) -> dict[str, Any]:
                 "height": picture.height,
                 "bytes": len(picture.data),
                 "problem": picture.problem or picture.trouble,
+                "file": files.get(id(picture), ""),
+                "thumbnail": thumbnail(picture) if id(picture) in shown else "",
             }
-            for picture in exchange.pictures
+            for picture in (*exchange.pictures, *exchange.unfinished)
         ],
-        "curl": curl(exchange),
+        "curl": redact.text(curl(exchange)),
     }
 
 
 def write(run: Run, folder: Path) -> dict[str, Any]:
-    """Write report.json and report.html into a folder; the record."""
-    from contract_tests.report.page import page
-
+    """Write report.json, an exhibit for each finding and every other report into a folder; the record."""
     data = record(run)
     folder.mkdir(parents=True, exist_ok=True)
+    exhibit.clear(folder)
+    redact, key_variable = run.provider.redact, run.options.key_variable
+    for finding, told in zip(run.findings.all, data["findings"], strict=True):
+        place = folder / told["evidence"]["folder"]
+        exhibit.write(place, finding, finding_page(told, data), redact, key_variable)
     (folder / "report.json").write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2))
-    (folder / "report.html").write_text(page(data), encoding="utf-8")
+    rendering.write(data, folder)
+    if run.options.markdown is not None:
+        rendering.add_markdown(data, run.options.markdown)
     return data

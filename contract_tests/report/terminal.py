@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contract_tests.report.evidence import visible
+from contract_tests.report.score import told
 
 #: kinds of cases, as a person is told of them
 STEPS = {
@@ -40,6 +41,11 @@ def show(data: Mapping[str, Any], console: Console, folder: Path | None) -> None
         console.print(
             Text.assemble((f"{'report':<{width}}", "dim"), "  ", (str(folder / "report.html"), "bold")), soft_wrap=True
         )
+        if data["findings"]:
+            console.print(
+                Text.assemble((f"{'evidence':<{width}}", "dim"), f"  {folder / 'findings'}, {folder / 'run.har'}"),
+                soft_wrap=True,
+            )
 
 
 def _headline(data: Mapping[str, Any]) -> Text:
@@ -108,11 +114,15 @@ def _account(data: Mapping[str, Any]) -> Table:
     drifted = sum(1 for clause in data["clauses"] if clause["drifts"])
     untested = len(data["clauses"]) - held - drifted
     table.add_row("clauses", _outcomes({"passed": held, "failed": drifted, "skipped": untested}))
+    for name, words in zip(("score", ""), told(data["score"]), strict=True):
+        table.add_row(name, Text(words))
     cap = "" if data["max_images"] is None else f" of at most {data['max_images']}"
     table.add_row(
         "spent",
         Text(f"{data['requests']} requests, {data['images']}{cap} pictures, {data['seconds']} s; seed {data['seed']}"),
     )
+    if data["baseline"] is not None:
+        table.add_row("baseline", _changes(data))
     if data["refused_but_delivered"]:
         table.add_row(
             "billed", Text(f"{data['refused_but_delivered']} requests that should have been refused made pictures")
@@ -121,6 +131,22 @@ def _account(data: Mapping[str, Any]) -> Table:
         for reason, places in _grouped(reasons).items():
             table.add_row(name, Text(f"{places}: {_short(reason)}"))
     return table
+
+
+def _changes(data: Mapping[str, Any]) -> Text:
+    """What the run says next to its baseline."""
+    baseline = data["baseline"]
+    kinds = (("new", "new", "bold red"), ("known", "known", ""), ("fixed", "fixed", "green"),
+             ("not_looked_at_again", "not looked at again", "dim"))  # fmt: skip
+    parts = [
+        Text(
+            f"{len(baseline[kind])} {words}: {_short(', '.join(sorted({one['cause'] for one in baseline[kind]})))}",
+            style,
+        )
+        for kind, words, style in kinds
+        if baseline[kind]
+    ]
+    return Text("; ").join(parts) if parts else Text("nothing found, before or now")
 
 
 def _outcomes(outcomes: Mapping[str, int]) -> Text:

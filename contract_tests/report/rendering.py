@@ -1,0 +1,26 @@
+"""What is made of report.json alone: report.html for people, report.md for a CI's summary, junit.xml for its tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from contract_tests.report.junit import junit
+from contract_tests.report.markdown import summary
+from contract_tests.report.page import page
+
+
+def write(data: Mapping[str, Any], folder: Path) -> None:
+    """Write report.html, report.md and junit.xml into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.html").write_text(page(data), encoding="utf-8", newline="\n")
+    (folder / "report.md").write_text(summary(data), encoding="utf-8", newline="\n")
+    (folder / "junit.xml").write_bytes(junit(data))
+
+
+def add_markdown(data: Mapping[str, Any], path: Path) -> None:
+    """Add the summary to a file, as `$GITHUB_STEP_SUMMARY` wants it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.write(summary(data))
