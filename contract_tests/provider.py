@@ -265,7 +265,7 @@ class Provider:
         began, clock = time.time(), time.perf_counter()
         answer, trouble = None, "cut off"
         try:
-            answer = await self._ask(method, url, headers, query, body, allow_redirects)
+            answer = await self._ask(method, url, headers, query, body, allow_redirects, alone)
             trouble = ""
         except CouldNotLook as error:
             trouble = str(error)
@@ -284,6 +284,7 @@ class Provider:
         query: Mapping[str, str],
         body: bytes,
         allow_redirects: bool,
+        alone: bool,
     ) -> tuple[int, dict[str, str], bytes]:
         try:
             async with self._session.request(
