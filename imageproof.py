@@ -290,6 +290,12 @@ def _serve_with(settings: Settings) -> Callable[[Settings, Callable[[Mock, str],
     show_default=True,
     help="The variable that holds the key.",
 )
+@click.option(
+    "--other-key-env",
+    metavar="NAME",
+    default="",
+    help="The variable that holds another valid key, to see that it is shown nobody else's tasks.",
+)
 @click.option("--profile", metavar="NAME|FILE", help="Hold the provider to what its own documents say.")
 @click.option(
     "--family",
@@ -340,6 +346,7 @@ def _serve_with(settings: Settings) -> Callable[[Settings, Callable[[Mock, str],
 def check(
     url: str,
     api_key_env: str,
+    other_key_env: str,
     profile: str | None,
     families: tuple[str, ...],
     max_images: int | None,
@@ -377,6 +384,7 @@ def check(
         fail_on=fail_on,
         markdown=markdown,
         families=families or shipped(),
+        other_key_variable=other_key_env,
     )
     try:
         sys.exit(run_check(options, _console()))

@@ -21,6 +21,8 @@ from spec.validation import request_check
 
 #: stands for the caller's key until the request is sent
 KEY = "{key}"
+#: stands for the key of somebody else, where the caller has one
+OTHER_KEY = "{other-key}"
 #: a key no provider knows; the mock refuses keys of this form so that a 401 can be tried
 WRONG_KEY = "sk-wrong-imageproof-0000000000000000"
 #: problems with the key, not with what is asked

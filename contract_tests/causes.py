@@ -54,7 +54,8 @@ _WITHIN = (
     Rule("auth.*", ("refusal.*", "error.*", "wire.*", "task.*")),
     Rule("refusal.no-5xx", ("error.*", "wire.*")),
     Rule("refusal.refused", ("wire.*", "error.*", "meta.unknown-parameter")),
-    Rule("task.private", ("auth.*", "task.*", "error.*")),
+    Rule("task.private", ("task.unknown", "task.same", "error.*")),
+    Rule("task.unknown", ("task.same", "error.*")),
     Rule("task.accepted", ("wire.*", "stream.*", "images.*", "task.*", "usage.*", "created.*"), _brings_nothing),
     Rule("task.accepted", ("wire.schema",)),
     Rule("stream.content-type", ("wire.*", "stream.*", "images.*", "task.*")),
@@ -87,6 +88,8 @@ _WITHIN = (
 _ACROSS: dict[str, tuple[str, ...]] = {
     "meta.constant": ("meta.*", "images.size", "images.format", "images.alpha", "images.distinct", "echo.*",
                       "task.apart", "run.links", "stream.partial-pictures"),
+    "auth.enforced": ("task.private",),
+    "task.private": ("task.unknown",),
     "meta.prompt": ("meta.input-image", "meta.mask", "meta.seed", "meta.style", "images.distinct", "run.links"),
     "meta.input-image": ("meta.mask", "images.distinct"),
     "meta.size": ("images.size", "echo.size"),

@@ -68,6 +68,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     config = metafunc.config
     try:
         found = [] if _REFUSED in config.stash else cases_of(mark.args[0], _run(config))
+        if found:
+            _run(config).planned[mark.args[0]] = found
     except pytest.UsageError as error:
         config.stash[_REFUSED] = error
         found = []

@@ -21,14 +21,14 @@ import aiohttp
 from yarl import URL
 
 from contract_tests.budget import Ledger
-from contract_tests.cases import KEY, Case, expected_images, most_images
+from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, most_images
 from contract_tests.exchange import Exchange
+from contract_tests.lives import Watch, strangers
 from contract_tests.recording import Recording
 from contract_tests.secrets import Redactor
 from contract_tests.seen import Seen, decode_base64, look, unreachable
 from spec import events
 from spec.contract import Contract, Operation
-from spec.language import TERMINAL_STATES
 from spec.messages import Response, Undecodable, decode, is_json, media_type
 from spec.roles import Meaning
 
@@ -36,8 +36,6 @@ T = TypeVar("T")
 _LARGEST_ANSWER = 256 * 1024 * 1024
 _MEMO_BYTES = 512 * 1024 * 1024
 _CONNECT_SECONDS = 15.0
-_FIRST_POLL_SECONDS = 0.05
-_LONGEST_POLL_SECONDS = 5.0
 _LONGEST_WAIT = 60.0
 _TRIES = 3
 _MARKDOWN_LINK = re.compile(r"!\[[^\]]*\]\(\s*<?([^\s)>]+)")
@@ -99,16 +97,17 @@ class Provider:
         task_timeout: float = 300.0,
         key_variable: str = "OPENAI_API_KEY",
         record_to: Path | None = None,
+        other_key: str = "",
     ) -> None:
         self._key_variable = key_variable
         self.root = root_of(url)
         self.ledger = ledger
-        self.redact = Redactor([key])
+        self.redact = Redactor([text for text in (key, other_key) if text])
         self._recording = Recording(record_to, self.redact) if record_to else None
-        self._key = key
+        self._key, self._other_key = key, other_key
         self._timeout = timeout
         self._connect = min(timeout, _CONNECT_SECONDS)
-        self._task_timeout = task_timeout
+        self._watch = Watch(self._send, _retry_after, task_timeout)
         self._memo = _Memo(_MEMO_BYTES)
         self._absent: dict[tuple[str, str], bool] = {}
         self._nowhere: dict[tuple[str, str], Exchange] = {}  # by method: what a path answers that nobody has
@@ -172,6 +171,10 @@ class Provider:
         self._memo.keep(case.key, exchange)
         return exchange
 
+    def known(self, case: Case) -> Exchange | None:
+        """The answer a case already had, None where it was not sent."""
+        return self._memo.get(case.key)
+
     def _refuse_in_vain(self) -> None:
         """Raises CouldNotLook when nobody has answered for a while: 200 time-outs in a row help nobody."""
         if len(self._silence) >= _SILENT:
@@ -210,7 +213,10 @@ class Provider:
 
     def _send(self, case: Case, parent: Exchange | None) -> Exchange:
         url = f"{self.root}{case.path}"
-        headers = {name: value.replace(KEY, self._key) for name, value in case.headers.items()}
+        headers = {
+            name: value.replace(KEY, self._key).replace(OTHER_KEY, self._other_key)
+            for name, value in case.headers.items()
+        }
         shown = {
             name: self.redact.text(value.replace(KEY, f"${self._key_variable}")) for name, value in case.headers.items()
         }
@@ -337,30 +343,18 @@ class Provider:
         text = self.redact.text
         return replace(seen, raw=text(seen.raw), problem=text(seen.problem), trouble=text(seen.trouble))
 
-    def follow(self, exchange: Exchange) -> None:
-        """Poll the task an answer links to until it has ended, and once more; every poll is kept with the exchange."""
-        target = self._linked(exchange)
-        if target is None or exchange.polls:
-            return
-        until, wait = time.monotonic() + self._task_timeout, _FIRST_POLL_SECONDS
-        while True:
-            poll = self._send(target, exchange)
-            exchange.polls.append(poll)
-            pause = _retry_after(poll)
-            later = poll.response.status == 429 and pause is not None
-            if not later and not poll.succeeded:
-                return
-            if not later and poll.state in TERMINAL_STATES:
-                exchange.polls.append(self._send(target, exchange))  # what has ended stays as it is
-                return
-            left = until - time.monotonic()
-            if left <= 0:
-                exchange.gave_up = f"no end after {self._task_timeout:g} s and {len(exchange.polls)} polls"
-                return
-            time.sleep(min(max(wait, pause or 0.0), left))
-            wait = min(wait * 1.5, _LONGEST_POLL_SECONDS)
+    def follow(self, *submits: Exchange) -> None:
+        """Poll the tasks that answers link to, by turns, until each has ended; every poll is kept with its submit."""
+        tasks = [(submit, target) for submit in submits if (target := self.linked(submit)) is not None]
+        self._watch.follow(tasks)
 
-    def _linked(self, exchange: Exchange) -> Case | None:
+    def intrude(self, submit: Exchange) -> list[Exchange]:
+        """Look at a task with other keys and under ids beside its own; costs nothing."""
+        target = self.linked(submit)
+        return [self._send(case, submit) for case in strangers(target, bool(self._other_key))] if target else []
+
+    def linked(self, exchange: Exchange) -> Case | None:
+        """The look at a task that an answer links to; None where it names none."""
         case = exchange.case
         for link in case.operation.links:
             told = {name: _at(exchange.response.value, pointer) for name, pointer in link.parameters.items()}

@@ -163,6 +163,8 @@ def empty_handed(exchange: Exchange) -> bool:
 def another_id(exchange: Exchange) -> bool:
     """A poll with another id than its submit."""
     told = exchange.said("task-id")
+    if exchange.case.defect is not None:  # asked for another task, or for somebody else's
+        return False
     return exchange.parent is not None and told is not None and told != exchange.parent.said("task-id")
 
 

@@ -54,6 +54,8 @@ class Options:
     baseline: Path | None = None
     fail_on: str = "MUST"
     markdown: Path | None = None
+    other_key_variable: str = ""
+    """The variable that holds somebody else's key, empty where there is none."""
 
 
 @dataclass(eq=False)
@@ -73,6 +75,8 @@ class Run:
     crashes: list[str] = field(default_factory=list)
     own_models: tuple[str, ...] = ()
     interrupted: bool = False
+    planned: dict[str, list[Case]] = field(default_factory=dict)
+    _intruded: set[str] = field(default_factory=set)
     shares: dict[Any, Share] = field(default_factory=dict)
     _capabilities: dict[str, Capabilities] = field(default_factory=dict)
     baseline: Mapping[str, Any] | None = None
@@ -89,6 +93,8 @@ class Run:
 
         Where the provider refuses a parameter as unknown, the rest of the case is sent without it.
         """
+        if known := self.provider.known(case):  # submitted beside another one
+            return known, self.findings.judge(known), ""
         found: list[Finding] = []
         capabilities = self.capabilities_of(case.contract)
         while True:
@@ -126,14 +132,30 @@ class Run:
         if share is not None and exchange.response.status < 400:
             share.images += expected_images(case)
 
-    def follow(self, exchange: Exchange) -> list[Finding]:
-        """Poll the task of an exchange to its end and judge every poll, then the whole."""
+    def companions(self, case: Case) -> list[Case]:
+        """The task that is submitted together with this one: the next of its operation, where this is the first."""
+        others = [one for one in self.planned.get("tasks", ()) if one.operation is case.operation]
+        alone = "PYTEST_XDIST_WORKER" in os.environ  # there the other is another process's
+        return others[1:2] if others and others[0].key == case.key and not alone else []
+
+    def follow(self, exchange: Exchange, *beside: Exchange) -> list[Finding]:
+        """Poll the task of an exchange to its end, others by turns with it, and judge every poll, then the whole."""
+        submits = [exchange, *beside]
+        found = []
         try:
-            self.provider.follow(exchange)
+            if exchange.case.operation.id not in self._intruded and self.provider.linked(exchange) is not None:
+                self._intruded.add(exchange.case.operation.id)
+                if not self.options.other_key_variable:
+                    reason = "no other valid key was given (--other-key-env NAME)"
+                    self.findings.not_tested["a task looked at with another valid key"] = reason
+                found = [finding for one in self.provider.intrude(exchange) for finding in self.findings.judge(one)]
+            self.provider.follow(*submits)
         except CouldNotLook as error:
             self.findings.could_not_look[f"{exchange.case.operation.id}: polling"] = str(error)
-        found = [finding for poll in exchange.polls for finding in self.findings.judge(poll)]
-        return [*found, *(self.findings.judge(exchange) if exchange.polls else [])]
+        for submit in submits:
+            found += [finding for poll in submit.polls for finding in self.findings.judge(poll)]
+            found += self.findings.judge(submit) if submit.polls else []
+        return found
 
     def without_absent_families(self) -> None:
         """Leave out the families this provider does not have, each told once."""
@@ -216,6 +238,9 @@ def open_run(options: Options) -> Run:
                 f"  expected: export {options.key_variable}=..., or --api-key-env NAME for another variable"
             )
         key = DUMMY_KEY
+    other = os.environ.get(options.other_key_variable, "").strip() if options.other_key_variable else ""
+    if options.other_key_variable and not other:
+        raise UsageError(f"--other-key-env: the variable {options.other_key_variable} is not set")
     profile = load_profile(options.profile) if options.profile else PLAIN
     most = options.max_images
     if most is None:
@@ -230,7 +255,7 @@ def open_run(options: Options) -> Run:
         contracts = profile.contracts(options.families, own)
     recording = options.report_dir / "run.har" if options.report_dir else None
     provider = Provider(
-        options.url, key, Ledger(most), options.timeout, options.task_timeout, options.key_variable, recording
+        options.url, key, Ledger(most), options.timeout, options.task_timeout, options.key_variable, recording, other
     )
     run = Run(options, profile, contracts, provider, own_models=own, baseline=baseline)
     run.without_absent_families()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
+from contract_tests.cases import KEY
 from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from spec.contract import Operation
 from spec.language import IMAGE_ROLES, TERMINAL_STATES, walk
 
+_AT_ONCE_SECONDS = 15.0
 _RANKS = {"queued": 0, "running": 1, "needs-input": 1, "succeeded": 2, "failed": 2, "canceled": 2}
 
 
@@ -87,7 +89,7 @@ def ends(exchange: Exchange) -> Verdict:
     last = exchange.polls[-1]
     if not last.succeeded:
         return Broken("200 for every poll of a task", str(last.response.status))
-    return CONFORMS
+    return CONFORMS if last.state in TERMINAL_STATES else None
 
 
 @clause("task.same", "MUST", "x-role: task-id")
@@ -203,3 +205,49 @@ def times(exchange: Exchange) -> Verdict:
     if exchange.parent is not None and abs(value - exchange.at) > PLAUSIBLE_SECONDS:
         return Broken(f"{first} within a day of {exchange.at:.0f} (Unix seconds)", f"{value:.15g}")
     return CONFORMS
+
+
+@clause("task.private", "MUST", "x-problems.unknown-task")
+def private(exchange: Exchange) -> Verdict:
+    """A task is shown to nobody but the key that submitted it.
+
+    Why: whoever guesses or finds an id sees other people's prompts and pictures.
+    How: a task is looked at with an invalid key and, where one is given, with another valid one.
+    Do: look tasks up under the key they were submitted with, and deny that there are others.
+    """
+    if exchange.parent is None or exchange.case.credential == KEY:
+        return None
+    if exchange.succeeded and (exchange.said("task-status") is not None or exchange.image_meanings):
+        return Broken("no word about a task of another key", f"{exchange.response.status}, and the task")
+    return CONFORMS
+
+
+@clause("task.stable", "SHOULD", "x-role: image-*")
+def stable(exchange: Exchange) -> Verdict:
+    """A task that has ended keeps its pictures: each look shows the same.
+
+    Why: who looks again, after a crash, expects what was made, not something else or nothing.
+    How: the pixels of a look that found the task succeeded against those of the look after it.
+    Do: keep what was made, and hand out the same for as long as the task is known.
+    """
+    ended = [{picture.pixels for picture in poll.pictures if picture.pixels} for poll in exchange.polls
+             if poll.state == "succeeded" and poll.succeeded]  # fmt: skip
+    if len(ended) < 2 or not ended[0]:
+        return None
+    changed = next((later for later in ended[1:] if later != ended[0]), None)
+    return CONFORMS if changed is None else Broken("the same pictures again", "others" if changed else "none")
+
+
+@clause("task.at-once", "SHOULD", "x-role: async")
+def at_once(exchange: Exchange) -> Verdict:
+    """A request for a task is answered at once, not when the picture is there.
+
+    Why: tasks are for callers whose connection does not last as long as a picture takes.
+    How: the seconds until the submit is answered.
+    Do: answer with the id before the work begins.
+    """
+    if not exchange.wants_task or not exchange.succeeded or exchange.said("task-id") in (None, ""):
+        return None
+    if exchange.seconds <= _AT_ONCE_SECONDS:
+        return CONFORMS
+    return Broken(f"an answer within {_AT_ONCE_SECONDS:g} s", f"{exchange.seconds:.0f} s")

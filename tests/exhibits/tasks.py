@@ -18,13 +18,16 @@ from faulty import (
     asking,
     done,
     drawn,
+    error,
     exchange,
     links,
     pictures,
     task,
 )
 
+from contract_tests.cases import WRONG_KEY
 from contract_tests.exchange import Exchange
+from contract_tests.mutations import labelled
 from exhibits import breaks, faithful, silent
 
 
@@ -176,3 +179,50 @@ def a_task_still_waiting() -> Exchange:
 @silent("task.result")
 def a_failed_task_only() -> Exchange:
     return task(FAILED)
+
+
+# --- other people's tasks ---------------------------------------------------------------------------
+
+
+def looked_at(credential: str, body: object, status: int) -> Exchange:
+    """Somebody else's look at a task."""
+    submit = task(RUNNING)
+    [poll] = submit.polls
+    case = labelled(replace(poll.case, credential=WRONG_KEY))
+    assert case is not None
+    return exchange(replace(case, credential=credential), body, status, parent=submit)
+
+
+@breaks("task.private", "200, and the task", also=("auth.enforced",))
+def a_task_shown_to_a_key_that_is_none() -> Exchange:
+    return looked_at(WRONG_KEY, RUNNING.body, 200)
+
+
+@faithful
+def a_key_that_is_none_turned_away() -> Exchange:
+    return looked_at(WRONG_KEY, error("invalid_api_key", None), 401)
+
+
+@breaks("task.stable", "others")
+def another_picture_at_the_second_look() -> Exchange:
+    return task(done(), done(data=pictures(drawn(index=1))))
+
+
+@breaks("task.stable", "none", also=("task.result", "images.count"))
+def no_picture_at_the_second_look() -> Exchange:
+    return task(done(), done(data=None))
+
+
+@faithful
+def the_same_picture_at_the_second_look() -> Exchange:
+    return task(RUNNING, done(), done())
+
+
+@breaks("task.at-once", "40 s")
+def a_task_accepted_when_it_was_nearly_done() -> Exchange:
+    return replace(task(), seconds=40.0)
+
+
+@silent("task.private", "task.stable", "task.at-once")
+def pictures_without_a_task() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()))

@@ -1,0 +1,97 @@
+"""Lives of tasks: submitted, looked at politely until they end and once more, several at a time.
+
+A planned walk and no state machine that draws its steps: every submit is paid for, so a machine that starts again for
+each example, and once more for each step it takes away, cannot keep within a budget. What a machine would find by
+chance is asked of every first task of an operation on purpose: two at once, by nobody's key, by an id beside its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from contract_tests.cases import OTHER_KEY, WRONG_KEY, Case, Defect
+from contract_tests.exchange import Exchange
+from contract_tests.mutations import labelled
+from spec.language import TERMINAL_STATES
+
+_FIRST_SECONDS = 0.05
+_LONGEST_SECONDS = 5.0
+#: how long tasks are waited for once one has never ended
+_IMPATIENT_SECONDS = 5.0
+
+Ask = Callable[[Case, Exchange], Exchange]
+Pause = Callable[[Exchange], float | None]
+
+
+@dataclass(eq=False)
+class Life:
+    """One task that is watched; `due` is when it may be looked at again, both times by the monotonic clock."""
+
+    submit: Exchange
+    target: Case
+    until: float
+    due: float = 0.0
+    wait: float = _FIRST_SECONDS
+    over: bool = False
+
+
+@dataclass(eq=False)
+class Watch:
+    """Looks at tasks. `ask` sends one look, `pause` reads how long an answer wants us to wait; `timeout` is seconds."""
+
+    ask: Ask
+    pause: Pause
+    timeout: float
+    stuck: bool = False
+    lives: list[Life] = field(default_factory=list)
+
+    def follow(self, tasks: list[tuple[Exchange, Case]]) -> None:
+        """Look at tasks by turns until each has ended, and once more; every look is kept with its submit."""
+        patience = min(self.timeout, _IMPATIENT_SECONDS) if self.stuck else self.timeout
+        began = time.monotonic()
+        lives = [Life(submit, target, began + patience) for submit, target in tasks if not submit.polls]
+        while left := [life for life in lives if not life.over]:
+            life = min(left, key=lambda one: one.due)
+            time.sleep(max(0.0, min(life.due, life.until) - time.monotonic()))
+            self._look(life, patience)
+
+    def _look(self, life: Life, patience: float) -> None:
+        poll = self.ask(life.target, life.submit)
+        polls = life.submit.polls
+        polls.append(poll)
+        pause = self.pause(poll)
+        later = poll.response.status == 429 and pause is not None
+        if not later and not poll.succeeded:
+            life.over = True
+        elif not later and poll.state in TERMINAL_STATES:
+            polls.append(self.ask(life.target, life.submit))  # what has ended stays as it is
+            life.over = True
+        elif time.monotonic() >= life.until:
+            life.over = True
+            if patience == self.timeout:  # else it was hardly waited for: nothing is said about it
+                life.submit.gave_up = f"no end after {patience:g} s and {len(polls)} polls"
+                self.stuck = True
+        else:
+            life.due = time.monotonic() + max(life.wait, pause or 0.0)
+            life.wait = min(life.wait * 1.5, _LONGEST_SECONDS)
+
+
+def strangers(target: Case, other_key: bool) -> Iterator[Case]:
+    """Looks at somebody's task that must show nothing: with no good key, with another's, under an id beside its own."""
+    if target.operation.secured:
+        if (wrong := labelled(replace(target, credential=WRONG_KEY))) is not None:
+            yield wrong
+        if other_key:
+            yield _in_vain(replace(target, credential=OTHER_KEY), "the task is another key's")
+    for name, id_ in target.path_parameters.items():
+        for beside in (f"{id_}0", id_[:-1]):
+            if beside:
+                path = {**target.path_parameters, name: beside}
+                yield _in_vain(replace(target, path_parameters=path), "there is no such task")
+
+
+def _in_vain(case: Case, reason: str) -> Case:
+    problem = case.contract.problem("unknown-task")
+    return replace(case, defect=Defect("unknown-task", "", reason, problem.status, problem.fields.get("error-code")))

@@ -1,0 +1,148 @@
+"""Tasks as they are lived: two at once, looked at by others, one that never ends; providers that get one wrong."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import random
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from faulty import CHEAP, asking
+from PIL import Image
+from test_provider import Asked, Listener, Told, listening
+
+from contract_tests.budget import Ledger
+from contract_tests.findings import Findings
+from contract_tests.provider import Provider
+from contract_tests.run import DUMMY_KEY, Options, Run
+from spec.profiles import PLAIN
+
+ONE = asking(CHEAP, **{"async": "true"})
+OTHER = asking({**CHEAP, "prompt": "A blue whale", "size": "512x512"}, **{"async": "true"})
+OTHERS_KEY = "sk-somebody-else"
+
+
+@dataclass
+class Studio:
+    """Accepts tasks and shows them to their owner; each flag is one thing it gets wrong."""
+
+    swaps: bool = False
+    shows_everybody: bool = False
+    shows_other_keys: bool = False
+    stuck: bool = False
+    redraws: bool = False
+    guesses: bool = False
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    numbers: Any = field(default_factory=itertools.count)
+
+    def __call__(self, asked: Asked) -> Told:
+        """Answer one request."""
+        told = self._answer(asked)
+        return Told(told.value, told.status, {"x-request-id": f"req_{next(self.numbers)}"})
+
+    def _answer(self, asked: Asked) -> Told:
+        key = asked.headers.get("authorization", "")
+        if "wrong" in key and not self.shows_everybody:
+            return _error(401, "invalid_api_key")
+        if asked.method == "POST":
+            id_ = f"task{len(self.tasks)}aa"
+            self.tasks[id_] = {**json.loads(asked.body), "key": key, "looks": 0, "at": int(time.time())}
+            return Told({"task_id": id_})
+        id_ = asked.path.rpartition("/")[2]
+        found = self.tasks.get(id_) or (next(iter(self.tasks.values())) if self.guesses else None)
+        anybody = self.shows_everybody or self.shows_other_keys
+        if found is None or (found["key"] != key and not anybody):
+            return Told({"code": "task_not_exist", "message": "No."}, 400)
+        found["looks"] += 1
+        return Told(self._task(id_, found))
+
+    def _task(self, id_: str, found: dict[str, Any]) -> dict[str, Any]:
+        ended = found["looks"] > 2 and not self.stuck
+        drawn = next(other for other in self.tasks.values() if other is not found) if self.swaps else found
+        seed = next(self.numbers) if self.redraws else drawn["prompt"]
+        data = {"created": found["at"], "data": [{"b64_json": _picture(seed, drawn["size"])}]} if ended else None
+        times = {"submit_time": found["at"], "start_time": found["at"], "finish_time": found["at"] if ended else 0}
+        state = {"status": "SUCCESS", "progress": "100%"} if ended else {"status": "IN_PROGRESS", "progress": "10%"}
+        told = {"task_id": id_, "action": "generate", "fail_reason": "", **times, **state, "data": data}
+        return {"code": "success", "message": "", "data": told}
+
+
+def _error(status: int, code: str) -> Told:
+    return Told({"error": {"message": "No.", "type": "invalid_request_error", "param": None, "code": code}}, status)
+
+
+def _picture(seed: Any, size: str) -> str:
+    width, height = map(int, size.split("x"))
+    file = io.BytesIO()
+    Image.frombytes("RGB", (8, 8), random.Random(str(seed)).randbytes(192)).resize((width, height)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def lived(studio: Studio, task_timeout: float = 10.0, others: bool = False) -> tuple[Findings, list[Asked]]:
+    """Two tasks at once, and what their lives show; everything that was asked."""
+    options = Options("", other_key_variable="SOMEBODY" if others else "")
+    with listening(studio) as server, closing(_provider(server, task_timeout, others)) as provider:
+        run = Run(options, PLAIN, (), provider)
+        one, other = (run.judge(case)[0] for case in (ONE, OTHER))
+        assert one is not None
+        assert other is not None
+        run.follow(one, other)
+        run.findings.look_back()
+        return run.findings, server.asked
+
+
+def _provider(server: Listener, task_timeout: float, others: bool) -> Provider:
+    return Provider(
+        server.url, DUMMY_KEY, Ledger(None), task_timeout=task_timeout, other_key=OTHERS_KEY if others else ""
+    )
+
+
+def test_two_faithful_tasks_have_no_finding_and_are_looked_at_by_turns() -> None:
+    findings, asked = lived(Studio(), others=True)
+    assert findings.all == []
+    held = {clause for clause, tally in findings.tallies.items() if tally.conforms}
+    assert held >= {"task.private", "task.stable", "task.at-once", "task.apart", "task.unknown", "run.task-ids"}
+    looks = [one.path[-7:] for one in asked if one.method == "GET" and one.path.endswith(("task0aa", "task1aa"))]
+    assert "task1aa" in looks[: looks.index("task0aa", -2 - len(looks) // 2)]
+
+
+@pytest.mark.parametrize(
+    ("build", "clause"),
+    [
+        (lambda: Studio(swaps=True), "task.apart"),
+        (lambda: Studio(shows_everybody=True), "auth.enforced"),
+        (lambda: Studio(shows_other_keys=True), "task.private"),
+        (lambda: Studio(redraws=True), "task.stable"),
+        (lambda: Studio(guesses=True), "task.unknown"),
+    ],
+)
+def test_what_goes_wrong_between_tasks_is_one_finding(build: Callable[[], Studio], clause: str) -> None:
+    findings, _ = lived(build(), others=True)
+    assert [finding.clause.id for finding in findings.all] == [clause]
+
+
+def test_without_another_key_it_is_said_what_was_not_looked_at() -> None:
+    findings, asked = lived(Studio(shows_other_keys=True))
+    assert findings.all == []
+    assert any("--other-key-env" in reason for reason in findings.not_tested.values())
+    assert OTHERS_KEY not in {one.headers.get("authorization", "").removeprefix("Bearer ") for one in asked}
+
+
+def test_a_task_that_never_ends_is_one_finding_and_later_ones_are_hardly_waited_for() -> None:
+    studio = Studio(stuck=True)
+    with listening(studio) as server, closing(_provider(server, 1.0, others=False)) as provider:
+        provider._watch.timeout = 0.5
+        run = Run(Options(""), PLAIN, (), provider)
+        for case in (ONE, OTHER):
+            submit = run.judge(case)[0]
+            assert submit is not None
+            run.follow(submit)
+        [finding] = run.findings.all
+    assert (finding.clause.id, finding.count) == ("task.ends", 2)
