@@ -462,9 +462,12 @@ def explain(name: str) -> None:
         console.print(f"[bold]{drift.id}[/]  {drift.kind}\n  {drift.title}", soft_wrap=True)
         console.print(
             f"  contract: {escape(drift.contract)}\n  observed: {escape(drift.observed)}\n"
-            f"  convicted by: {drift.clause}",
+            f"  convicted by: {drift.clause}\n  sets: {drift.switch}",
             soft_wrap=True,
         )
+        if drift.defaults:
+            told = ", ".join(f"{key}={value}" for key, value in drift.defaults.items())
+            console.print(f"  with: {escape(told)}", soft_wrap=True)
         for place in drift.seen:
             console.print(f"  seen: {escape(place)}", soft_wrap=True)
     elif fault := faults().get(name):

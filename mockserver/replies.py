@@ -21,7 +21,8 @@ log = logging.getLogger("imageproof.mock")
 
 @dataclass(slots=True)
 class Reply:
-    """One answer before it is sent. `value` is the JSON body; None with `media` empty means no body.
+    """One answer before it is sent. `value` is the JSON body, or bytes where a drift has written them; None with
+    `media` empty means no body.
 
     Of an event stream `value` is the list of its events, `frames` their bytes where a drift has written them. `timed`
     are the headers that say, once it is known, how long it took.
@@ -51,6 +52,8 @@ class Reply:
 
     def body(self) -> bytes:
         """The body's bytes."""
+        if isinstance(self.value, bytes):
+            return self.value
         return orjson.dumps(self.value) if self.media else b""
 
 
@@ -58,8 +61,8 @@ class Reply:
 class Refusal:
     """A request refused: which problem, at which parameter, with what role and facts.
 
-    `status` and `fields` (error roles -> text) override the contract's; a drift sets them. `roles` are written where
-    the answer has a place for them, in its headers above all.
+    `status`, `fields` (error roles -> text) and `body` override the contract's; a drift sets them. `roles` are written
+    where the answer has a place for them, in its headers above all.
     """
 
     problem: str
@@ -69,6 +72,7 @@ class Refusal:
     status: int | None = None
     fields: Mapping[str, str | None] | None = None
     roles: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
 
     @staticmethod
     def of(violation: Violation, operation: Operation) -> Refusal:
@@ -83,7 +87,7 @@ def _role_of(operation: Operation, violation: Violation) -> str | None:
     for schema in operation.body.values():
         found = schema.get("properties", {}).get(violation.param)
         if found is not None:
-            role: str | None = found.get("x-role")
+            role: str | None = found.get("x-role") or found.get("items", {}).get("x-role")
             return role
     return None
 
@@ -166,22 +170,24 @@ class Scribe:
             log.error("the contract %s cannot say %r with status %s", self._contract.file, problem.name, status)  # noqa: TRY400
             return Reply(status, {"x-request-id": request_id}, problem=problem.name)
         reply.problem = problem.name
+        if refusal.body is not None:
+            reply.media, reply.value = "application/json", refusal.body
         return reply
 
     @staticmethod
     def _fields(problem: Problem, refusal: Refusal, request_id: str, retry_after: int | None) -> Mapping[str, Any]:
         """What the error says: role -> text or null."""
-        if refusal.fields is not None:
-            return refusal.fields
         facts = _Facts({"param": refusal.param, "retry-after": retry_after, "request-id": request_id, **refusal.facts})
-        return {
+        said = {
             role: Formatter().vformat(text, (), told(role, facts)) or None if isinstance(text, str) else text
             for role, text in problem.fields.items()
         }
+        return {**said, **(refusal.fields or {})}
 
     def _answer_for(self, problem: Problem, status: int, operation: Operation | None) -> Answer | None:
-        if operation is not None and (answer := operation.answer(status)) is not None:
-            return answer
+        for known in (status, problem.status):  # a drift's status may be one that nobody documents
+            if operation is not None and (answer := operation.answer(known)) is not None:
+                return answer
         if problem.answer is not None:
             return problem.answer
         return next((answer for other in self._contract.operations if (answer := other.answer(status))), None)

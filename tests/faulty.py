@@ -24,6 +24,7 @@ from spec.profiles import PLAIN
 
 IMAGES = PLAIN.contract("images")
 CREATE = IMAGES.operation("createImage")
+EDIT = IMAGES.operation("editImage")
 TASK = IMAGES.operation("getImageTask")
 NOW = 1_800_000_000.0
 CHEAP: dict[str, Any] = {

@@ -5,12 +5,14 @@ Real servers, the real client, the shipped cases: what the product does in a run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import cache
 
 import pytest
+from conftest import ask
+from drift_cases import cases, cases_for
 
 from contract_tests.budget import Ledger
 from contract_tests.cases import Case
@@ -119,13 +121,44 @@ def test_a_mock_without_drifts_is_found_faithful(profile: str | None) -> None:
     assert tasks & set(findings.tallies) == (tasks if has_tasks(profile) else set())
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[MockServer]:
+    """One mock for all drifts: which it plays is changed while it runs."""
+    with MockServer(Settings(port=0)) as mock:
+        yield mock
+
+
+def findings_in(
+    server: MockServer, drifts: Iterable[str], asked: Iterable[Case], task_timeout: float = 10.0
+) -> Findings:
+    """What a run of some cases finds while the mock plays these drifts."""
+    changes = {"drifts": list(drifts), "task_polls": 6 if "task-reverts" in drifts else 4}
+    answer = ask(f"{server.url}/_imageproof/settings", changes, method="PUT")
+    assert answer.status == 200, answer.body
+    with closing(run_of_the_handful(server.url, task_timeout)) as run:
+        for case in asked:
+            exchange, _, reason = run.judge(case)
+            assert exchange is not None, reason
+            if exchange.wants_task:
+                run.follow(exchange)
+        return run.findings
+
+
+def test_every_case_is_answered_faithfully_without_drifts(server: MockServer) -> None:
+    findings = findings_in(server, (), cases().values())
+    assert [(finding.clause.id, finding.broken) for finding in findings.all] == []
+    assert {"usage.plausible", "images.alpha", "stream.partials-sent", "usage.reference"} <= set(findings.tallies)
+
+
 @pytest.mark.parametrize("id_", catalogue())
-def test_a_drift_is_convicted_by_its_clause_and_named(id_: str) -> None:
-    findings = findings_about(None, drift_uses([id_]))
-    assert findings.drifted == (clauses()[catalogue()[id_].clause].level == "MUST")
+def test_a_drift_is_convicted_by_its_clause_and_named(server: MockServer, id_: str) -> None:
+    drift = catalogue()[id_]
+    endless = drift.switch in ("task-state", "task-words")
+    findings = findings_in(server, [id_], cases_for(drift), 0.6 if endless else 10.0)
     assert drifts_in(findings) == {id_}, "and what it breaks on the way is its finding too"
-    assert {finding.clause.id for finding in findings.all} == {catalogue()[id_].clause}
-    assert findings.tallies[catalogue()[id_].clause].drifts > 0
+    assert {finding.clause.id for finding in findings.all} == {drift.clause}
+    assert findings.tallies[drift.clause].drifts > 0
+    assert findings.drifted == (clauses()[drift.clause].level == "MUST")
     assert all(finding.count + finding.others.total() > 0 for finding in findings.all)
 
 

@@ -60,6 +60,21 @@ def delivery(exchange: Exchange) -> Verdict:
     return Broken(wanted, other.role if other else "nothing", other.pointer if other else "")
 
 
+@clause("images.link", "SHOULD", "x-role: image-url")
+def link(exchange: Exchange) -> Verdict:
+    """A link is an http(s) URL, whole and with its host.
+
+    Why: whoever stores, shows or fetches links cannot do that with a data URL or a path.
+    How: every link starts with `http://` or `https://`.
+    Do: send the whole address of a stored file, or base64 where base64 belongs.
+    """
+    found = [m for m in exchange.image_meanings if m.role == "image-url" and isinstance(m.raw, str) and m.raw]
+    if not found or not exchange.owes_pictures:
+        return None
+    bad = next((meaning for meaning in found if not meaning.raw.startswith(("http://", "https://"))), None)
+    return CONFORMS if bad is None else Broken("an http(s) URL", repr(bad.raw[:60]), bad.pointer)
+
+
 @clause("images.reachable", "MUST", "x-role: image-url")
 def reachable(exchange: Exchange) -> Verdict:
     """A picture's link can be fetched by whoever holds it.

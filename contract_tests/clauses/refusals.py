@@ -122,6 +122,25 @@ def code(exchange: Exchange) -> Verdict:
     return CONFORMS if said == defect.code else Broken(f"code {defect.code!r} for {defect.label}", f"code {said!r}")
 
 
+@clause("error.type", "MAY", "x-problems.*.type")
+def type_(exchange: Exchange) -> Verdict:
+    """A refusal's error type is one the contract has.
+
+    Why: programs that tell kinds of errors apart by their type know the contract's, and no vendor's own.
+    How: the type of a refusal is one that some problem of the contract has; which one is not asked.
+    Do: use the contract's types; a word of your own can stand in the message.
+    """
+    defect = exchange.case.defect
+    if defect is None or not 400 <= exchange.response.status < 500 or not exchange.is_error_body:
+        return None
+    problems = exchange.case.contract.problems.values()
+    known = {type_ for problem in problems if isinstance(type_ := problem.fields.get("error-type"), str)}
+    said = exchange.error("error-type")
+    if not known or said is None:
+        return None
+    return CONFORMS if said in known else Broken(f"one of {', '.join(sorted(known))}", f"{said!r:.80}")
+
+
 @clause("error.param", "SHOULD", "x-problems.*.param")
 def param(exchange: Exchange) -> Verdict:
     """A refusal names the parameter that is wrong.

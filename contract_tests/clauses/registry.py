@@ -20,7 +20,7 @@ Subject = Literal["exchange", "pair", "history"]
 #: a time that is to be "now" may differ by this much
 PLAUSIBLE_SECONDS = 24 * 3600
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
-_MODULES = ("wire", "refusals", "images", "streams", "tasks", "relations", "history")
+_MODULES = ("wire", "billing", "refusals", "images", "streams", "tasks", "relations", "history")
 
 
 class _Conforms(Enum):

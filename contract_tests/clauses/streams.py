@@ -86,6 +86,23 @@ def partials(exchange: Exchange) -> Verdict:
     return CONFORMS
 
 
+@clause("stream.partials-sent", "MAY", "x-role: partial-count, partial-index")
+def partials_sent(exchange: Exchange) -> Verdict:
+    """Of unfinished pictures that were asked for some come.
+
+    Why: a parameter that is checked and then ignored looks like a bug of whoever sends it.
+    How: a stream that was asked for unfinished pictures has one at least; the contract allows fewer, and none.
+    Do: send some, or refuse the parameter.
+    """
+    schema = exchange.case.operation.success.events
+    asked = exchange.asked.get("partial-count")
+    if not exchange.events_of("completed") or schema is None or "partial-index" not in roles_in([schema]):
+        return None
+    if not isinstance(asked, int) or not asked:
+        return None
+    return CONFORMS if exchange.events_of("partial") else Broken(f"up to {asked} unfinished pictures", "none")
+
+
 @clause("stream.partial-pictures", "SHOULD", "x-role: partial-index")
 def partial_pictures(exchange: Exchange) -> Verdict:
     """An unfinished picture is a whole picture, of the finished one's size.

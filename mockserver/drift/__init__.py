@@ -1,5 +1,5 @@
-"""Drifts played: one function per catalogued drift, at the place in the flow where the real fault sits."""
+"""Drifts played: moves at the place in the flow where the real fault sits, made as the catalogue's entries say."""
 
-from mockserver.drift.registry import Plan, players
+from mockserver.drift.registry import Plan, moves
 
-__all__ = ["Plan", "players"]
+__all__ = ["Plan", "moves"]

@@ -1,4 +1,4 @@
-"""Places in an answer: writing another value where a meaning was read."""
+"""Places in an answer: what stands there, and writing another value where a meaning was read."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from typing import Any
 from spec.roles import Meaning
 
 
+def at(value: Any, pointer: str) -> Any:
+    """What stands at a JSON pointer."""
+    for part in pointer.split("/")[1:]:
+        value = value[int(part) if isinstance(value, list) else part]
+    return value
+
+
 def put(value: Any, meaning: Meaning, new: Any) -> None:
     """Replace, inside `value`, what a meaning was read from."""
-    *path, last = [int(part) if part.isdigit() else part for part in meaning.pointer.split("/")[1:]]
-    for part in path:
-        value = value[part]
-    value[last] = new
+    above, _, last = meaning.pointer.rpartition("/")
+    holder = at(value, above)
+    holder[int(last) if isinstance(holder, list) else last] = new

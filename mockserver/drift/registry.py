@@ -1,8 +1,13 @@
-"""Which function plays which drift, and where in the flow: what is asked, how it is refused, what is answered."""
+"""The moves drifts are played with, and where in the flow each acts.
+
+A drift's entry says which moves it makes (`plays`), and what each is told; a drift that says none has a move of its
+own, called by its id.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import import_module
 from typing import Any, TypeVar
@@ -10,9 +15,14 @@ from typing import Any, TypeVar
 from mockserver.replies import Refusal, Reply
 from mockserver.tasks import Snapshot, Task
 from spec.contract import Operation
-from spec.drifts import DriftUse
+from spec.drifts import DriftUse, compatible
 from spec.errors import UnknownName
+from spec.messages import Request
 
+#: mends what is wrong with a request in the request itself; True: it did, False: it minds
+Forgives = Callable[[Request, Refusal, Operation, DriftUse], bool]
+#: how a request that keeps the contract is refused; None: it is not
+Rejects = Callable[["Wish", Operation, DriftUse], Refusal | None]
 #: changes what is resolved from a request: roles -> values, before anything is made
 Asks = Callable[[dict[str, Any], DriftUse], dict[str, Any]]
 #: changes how a request is refused
@@ -24,51 +34,67 @@ Answers = Callable[[Reply, Operation, DriftUse], Reply]
 #: changes the events of a stream as they go over the wire, each with what ends it
 Frames = Callable[[list[bytes], DriftUse], list[bytes]]
 
-_MODULES = ("plays", "task_plays", "stream_plays")
+PLACES = ("forgives", "rejects", "asks", "refuses", "looks", "answers", "frames")
+_MODULES = ("plays", "task_plays", "stream_plays", "requests", "refusals", "sizes", "bodies")
+_MOVES: dict[str, dict[str, Callable[..., Any]]] = {place: {} for place in PLACES}
 _F = TypeVar("_F", bound=Callable[..., Any])
-_ASKS: dict[str, Asks] = {}
-_REFUSES: dict[str, Refuses] = {}
-_LOOKS: dict[str, Looks] = {}
-_ANSWERS: dict[str, Answers] = {}
-_FRAMES: dict[str, Frames] = {}
 
 
-def _register(table: dict[str, Any], id_: str, function: _F) -> _F:
-    table[id_] = function
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A valid request as a drift looks at it: roles as they are meant, and those it has said itself -> their names."""
+
+    asked: Mapping[str, Any]
+    given: Mapping[str, str]
+    media: str
+
+
+def _register(place: str, name: str, function: _F) -> _F:
+    _MOVES[place][name] = function
     return function
 
 
-def asks(id_: str) -> Callable[[Asks], Asks]:
-    """Register a player that changes what is asked."""
-    return partial(_register, _ASKS, id_)
+def forgives(name: str) -> Callable[[Forgives], Forgives]:
+    """Register a move that overlooks a defect."""
+    return partial(_register, "forgives", name)
 
 
-def refuses(id_: str) -> Callable[[Refuses], Refuses]:
-    """Register a player that changes a refusal."""
-    return partial(_register, _REFUSES, id_)
+def rejects(name: str) -> Callable[[Rejects], Rejects]:
+    """Register a move that refuses what keeps the contract."""
+    return partial(_register, "rejects", name)
 
 
-def looks(id_: str) -> Callable[[Looks], Looks]:
-    """Register a player that changes how a task looks."""
-    return partial(_register, _LOOKS, id_)
+def asks(name: str) -> Callable[[Asks], Asks]:
+    """Register a move that changes what is asked."""
+    return partial(_register, "asks", name)
 
 
-def frames(id_: str) -> Callable[[Frames], Frames]:
-    """Register a player that changes the bytes of a stream's events."""
-    return partial(_register, _FRAMES, id_)
+def refuses(name: str) -> Callable[[Refuses], Refuses]:
+    """Register a move that changes a refusal."""
+    return partial(_register, "refuses", name)
 
 
-def answers(id_: str) -> Callable[[Answers], Answers]:
-    """Register a player that changes an answer."""
-    return partial(_register, _ANSWERS, id_)
+def looks(name: str) -> Callable[[Looks], Looks]:
+    """Register a move that changes how a task looks."""
+    return partial(_register, "looks", name)
+
+
+def frames(name: str) -> Callable[[Frames], Frames]:
+    """Register a move that changes the bytes of a stream's events."""
+    return partial(_register, "frames", name)
+
+
+def answers(name: str) -> Callable[[Answers], Answers]:
+    """Register a move that changes an answer."""
+    return partial(_register, "answers", name)
 
 
 @cache
-def players() -> frozenset[str]:
-    """The ids of every drift the mock can play."""
+def moves() -> frozenset[str]:
+    """The names of every move the mock can make."""
     for module in _MODULES:
         import_module(f"mockserver.drift.{module}")
-    return frozenset([*_ASKS, *_REFUSES, *_LOOKS, *_ANSWERS, *_FRAMES])
+    return frozenset(name for table in _MOVES.values() for name in table)
 
 
 class Plan:
@@ -76,15 +102,35 @@ class Plan:
 
     def __init__(self, uses: Iterable[DriftUse]) -> None:
         uses = tuple({use.drift.id: use for use in uses}.values())
-        for use in uses:
-            if use.drift.id not in players():
-                raise UnknownName("drift the mock can play", use.drift.id, players())
+        compatible(uses)
         self.ids = tuple(use.drift.id for use in uses)
-        self._asks = [(_ASKS[use.drift.id], use) for use in uses if use.drift.id in _ASKS]
-        self._refuses = [(_REFUSES[use.drift.id], use) for use in uses if use.drift.id in _REFUSES]
-        self._looks = [(_LOOKS[use.drift.id], use) for use in uses if use.drift.id in _LOOKS]
-        self._answers = [(_ANSWERS[use.drift.id], use) for use in uses if use.drift.id in _ANSWERS]
-        self._frames = [(_FRAMES[use.drift.id], use) for use in uses if use.drift.id in _FRAMES]
+        made = [
+            (name, replace(use, parameters={**told, **use.parameters}))
+            for use in uses
+            for name, told in use.drift.plays.items()
+        ]
+        for name, use in made:
+            if name not in moves():
+                raise UnknownName("drift the mock can play", use.drift.id if name == use.drift.id else name, moves())
+        by_place = {place: [(table[n], use) for n, use in made if n in table] for place, table in _MOVES.items()}
+        self._forgives: list[tuple[Forgives, DriftUse]] = by_place["forgives"]
+        self._rejects: list[tuple[Rejects, DriftUse]] = by_place["rejects"]
+        self._asks: list[tuple[Asks, DriftUse]] = by_place["asks"]
+        self._refuses: list[tuple[Refuses, DriftUse]] = by_place["refuses"]
+        self._looks: list[tuple[Looks, DriftUse]] = by_place["looks"]
+        self._answers: list[tuple[Answers, DriftUse]] = by_place["answers"]
+        self._frames: list[tuple[Frames, DriftUse]] = by_place["frames"]
+
+    def forgives(self, request: Request, refusal: Refusal, operation: Operation) -> bool:
+        """Whether the provider overlooks what is wrong; the request is then mended as it understands it."""
+        return any(play(request, refusal, operation, use) for play, use in self._forgives)
+
+    def rejection(self, asked: Mapping[str, Any], request: Request, operation: Operation) -> Refusal | None:
+        """How the provider refuses a request that keeps the contract; None: it does not."""
+        if not self._rejects:
+            return None
+        wish = Wish(asked, _given(request, operation), request.media)
+        return next((found for play, use in self._rejects if (found := play(wish, operation, use))), None)
 
     def asked(self, roles: dict[str, Any]) -> dict[str, Any]:
         """What the provider takes the request to ask."""
@@ -117,3 +163,14 @@ class Plan:
         for play, use in self._frames:
             framed = play(framed, use)
         return framed
+
+
+def _given(request: Request, operation: Operation) -> dict[str, str]:
+    """The roles a request says itself -> what it calls them."""
+    properties = operation.body.get(request.media, {}).get("properties", {})
+    told = request.value if isinstance(request.value, dict) else {}
+    found = {role: name for name in told if (role := properties.get(name, {}).get("x-role"))}
+    for name, inner in properties.items():  # a list of pictures says it below
+        if name in told and (role := inner.get("items", {}).get("x-role")):
+            found.setdefault(role, name)
+    return found

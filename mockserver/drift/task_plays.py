@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mockserver.drift.places import put
+from mockserver.drift.places import at, put
 from mockserver.drift.registry import answers, looks
 from mockserver.replies import Reply
 from mockserver.tasks import Snapshot, Task
@@ -81,6 +81,12 @@ def milliseconds(task: Task, snapshot: Snapshot, _: DriftUse) -> Snapshot:
     return replace(snapshot, otherwise={**snapshot.otherwise, **told})
 
 
+@looks("look")
+def look(_: Task, snapshot: Snapshot, use: DriftUse) -> Snapshot:
+    """A task that is in a `state` gives a `reason` for failing, whether or not it has."""
+    return replace(snapshot, reason=use.parameters["reason"]) if snapshot.state == use.parameters["state"] else snapshot
+
+
 @answers("status-vocabulary-case")
 def lower_case(reply: Reply, operation: Operation, _: DriftUse) -> Reply:
     """The words for a task's status in lower case."""
@@ -105,6 +111,17 @@ def id_elsewhere(reply: Reply, operation: Operation, use: DriftUse) -> Reply:
     if "task-id" not in operation.request_roles:
         for meaning in _said(reply, operation, "task-id"):
             reply.value = {"code": "success", "message": "", use.parameters["at"]: meaning.raw}
+    return reply
+
+
+@answers("rename-status")
+def another_key(reply: Reply, operation: Operation, use: DriftUse) -> Reply:
+    """The status of a task under another key."""
+    if "task-id" in operation.request_roles:
+        for meaning in _said(reply, operation, "task-status"):
+            above, _, name = meaning.pointer.rpartition("/")
+            holder = at(reply.value, above)
+            holder[use.parameters["to"]] = holder.pop(name)
     return reply
 
 

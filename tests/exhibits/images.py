@@ -16,6 +16,7 @@ from faulty import (
     done,
     drawn,
     exchange,
+    in_base64,
     links,
     pictures,
     task,
@@ -200,3 +201,15 @@ def an_svg() -> Exchange:
 @faithful
 def a_transparent_webp() -> Exchange:
     return _in_format("webp", background="transparent")
+
+
+@breaks("images.link", "data:image/png", also=("images.media-type",))
+def a_data_url_for_a_link() -> Exchange:
+    url = f"data:image/png;base64,{in_base64(drawn())}"
+    return exchange(asking(LINKED), links(url), targets={url: Target(drawn(), media="")})
+
+
+@silent("images.link")
+@faithful
+def a_picture_in_base64_and_no_link() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()))

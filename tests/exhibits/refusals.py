@@ -172,8 +172,25 @@ def the_documented_refusal() -> Exchange:
 def a_refusal_in_other_words() -> Exchange:
     case = asking_wrongly(TOO_MANY)
     told = refusal(case.defect)
-    told["error"] |= {"message": "n 不能大于 10 (request id: 2026)", "type": "new_api_error", "trace": "a1"}
+    told["error"] |= {"message": "n 不能大于 10 (request id: 2026)", "trace": "a1"}
     return refused(case, {"request_id": "req_1", **told})
+
+
+@breaks("error.type", "'new_api_error'")
+def a_type_of_the_vendors_own() -> Exchange:
+    case = asking_wrongly(TOO_MANY)
+    told = refusal(case.defect)
+    told["error"]["type"] = "new_api_error"
+    return refused(case, told)
+
+
+@silent("error.type")
+@faithful
+def a_refusal_without_a_type() -> Exchange:
+    case = asking_wrongly(TOO_MANY)
+    told = refusal(case.defect)
+    told["error"]["type"] = None
+    return refused(case, told)
 
 
 @silent("error.code")

@@ -24,6 +24,9 @@ from contract_tests.exchange import Exchange
 from exhibits import ECHOED, WIDE, breaks, faithful, silent
 from spec.events import frame
 
+#: a stream is asked for, unfinished pictures are not
+WITHOUT = {**STREAMED, "partial_images": 0}
+
 
 @breaks("stream.content-type", "application/json")
 def plain_json_for_a_stream() -> Exchange:
@@ -71,9 +74,9 @@ def a_stream_without_its_picture() -> Exchange:
     return stream(partial(0), partial(1))
 
 
-@breaks("stream.completed", "2 in 2 events", also=("images.count", "images.distinct"))
+@breaks("stream.completed", "2 in 3 events", also=("images.count", "images.distinct"))
 def a_picture_finished_twice() -> Exchange:
-    return stream(finished(), finished())
+    return stream(partial(0), finished(), finished())
 
 
 @breaks("stream.completed", "1 unfinished behind it")
@@ -128,24 +131,24 @@ def a_stream_that_fails_on_the_way() -> Exchange:
 
 @breaks("images.size", "640x1024", also=("echo.size",))
 def a_streamed_picture_of_another_size() -> Exchange:
-    return stream(event("completed", drawn(640, 1024), usage=TOKENS))
+    return stream(event("completed", drawn(640, 1024), usage=TOKENS), asked=WITHOUT)
 
 
 @breaks("images.format", "webp", also=("echo.format",))
 def a_streamed_picture_of_another_format() -> Exchange:
-    return stream(event("completed", drawn(*WIDE, format_="webp"), usage=TOKENS))
+    return stream(event("completed", drawn(*WIDE, format_="webp"), usage=TOKENS), asked=WITHOUT)
 
 
 @breaks("usage.sums", "300 = 11 + 272")
 def streamed_usage_that_does_not_add_up() -> Exchange:
-    return stream(finished(usage={**TOKENS, "total_tokens": 300}))
+    return stream(partial(0), finished(usage={**TOKENS, "total_tokens": 300}))
 
 
 @breaks("images.b64-clean", "data:image/png;base64,")
 def a_data_url_in_an_event() -> Exchange:
     told = finished()
     told["data"]["b64_json"] = "data:image/png;base64," + told["data"]["b64_json"]
-    return stream(told)
+    return stream(told, asked=WITHOUT)
 
 
 @faithful
@@ -153,10 +156,21 @@ def a_stream_with_all_that_was_asked_for() -> Exchange:
     return stream(partial(0), partial(1), finished())
 
 
-@silent("stream.partial-pictures")
 @faithful
 def a_stream_with_fewer_unfinished_pictures_than_asked_for() -> Exchange:
+    return stream(partial(0), finished())
+
+
+@breaks("stream.partials-sent", "none")
+@silent("stream.partial-pictures")
+def a_stream_without_the_unfinished_pictures_asked_for() -> Exchange:
     return stream(finished())
+
+
+@silent("stream.partials-sent", "stream.partial-pictures")
+@faithful
+def a_stream_that_was_asked_for_no_unfinished_pictures() -> Exchange:
+    return stream(finished(), asked=WITHOUT)
 
 
 @faithful
