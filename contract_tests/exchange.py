@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from contract_tests import absences
-from contract_tests.cases import Case, makes_pictures, optional_parameters
+from contract_tests.cases import Case, inputs, makes_pictures, optional_parameters
+from contract_tests.pictures import bytes_given
 from contract_tests.seen import Seen
 from contract_tests.streams import Event, read
 from spec.events import MEDIA_TYPE as EVENT_STREAM
@@ -21,7 +22,8 @@ from spec.violations import Violation
 
 @dataclass(eq=False)
 class Exchange:
-    """One request and its answer. `sent_headers` are redacted; `at` is Unix seconds, `seconds` how long it took.
+    """One request and its answer. `sent_headers` are redacted; `at` is Unix seconds, `seconds` how long it took,
+    `first_byte` until the body began (0: not known); `repeats_key`: the key was in it.
 
     `asked` is what the answer has to deliver: for a poll that is what the submit asked. `pictures` are filled in by the
     provider, `unfinished` too where they came in a stream, and `polls` where the answer was a task.
@@ -39,6 +41,8 @@ class Exchange:
     pictures: Sequence[Seen] = ()
     unfinished: Sequence[Seen] = ()
     gave_up: str = ""
+    first_byte: float = 0.0
+    repeats_key: bool = False
 
     @cached_property
     def asked(self) -> Mapping[str, Any]:
@@ -100,6 +104,26 @@ class Exchange:
             for schema in answer.content.values()
         ]
         return list(self._read(schemas))
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The roles the body itself names: what is asked beyond them is the contract's default."""
+        case = self.parent.case if self.parent else self.case
+        schema = case.operation.body.get(case.request.media)
+        return (
+            frozenset(one.role for one in Reader(schema).read(case.request.value))
+            if schema is not None
+            else frozenset()
+        )
+
+    def given(self, role: str) -> list[bytes]:
+        """The pictures of a role that were given; none where one is a link, which only the provider can read."""
+        case = self.parent.case if self.parent else self.case
+        told, media = case.request.value, case.request.media
+        if media not in case.operation.body or not isinstance(told, dict):
+            return []
+        found = [bytes_given(one.value) for one in inputs(case.operation, media)(told) if one.role == role]
+        return [data for data in found if data is not None] if None not in found else []
 
     def _read(self, schemas: Any) -> Iterator[Meaning]:
         seen = set()

@@ -34,6 +34,7 @@ from spec.roles import Meaning
 
 T = TypeVar("T")
 _LARGEST_ANSWER = 256 * 1024 * 1024
+_LARGEST_TWICE = 16 * 1024 * 1024
 _MEMO_BYTES = 512 * 1024 * 1024
 _CONNECT_SECONDS = 15.0
 _LONGEST_WAIT = 60.0
@@ -222,7 +223,7 @@ class Provider:
         }
         began, clock = time.time(), time.perf_counter()
         self.ledger.requests += 1
-        status, answer_headers, body = self._run(
+        status, answer_headers, body, began_after = self._run(
             self._request(case.operation.method.upper(), url, headers, case.query, case.body, alone=_unreadable(case))
         )
         response = Response(status, self.redact.headers(answer_headers), self.redact.judged_data(body))
@@ -244,9 +245,11 @@ class Provider:
             time.perf_counter() - clock,
             self.ledger.requests,
             parent,
+            first_byte=began_after,
+            repeats_key=self.redact.told(body, *map(str.encode, answer_headers.values())),
         )
         if exchange.succeeded:
-            exchange.pictures = self._look_at_all(exchange.image_meanings, value)
+            exchange.pictures = self._seen_twice(self._look_at_all(exchange.image_meanings, value), value)
             exchange.unfinished = self._look_at_all(exchange.unfinished_meanings, value)
         return exchange
 
@@ -257,6 +260,18 @@ class Provider:
             for meaning in found
         ]
 
+    def _seen_twice(self, pictures: list[Seen], value: Any) -> list[Seen]:
+        """The pictures, the first one behind a link looked at again: a link is good for more than one look."""
+        for place, picture in enumerate(pictures):
+            if picture.role == "image-url" and picture.format and len(picture.data) < _LARGEST_TWICE:
+                raw = _at(value, picture.pointer) or picture.raw
+                again = self._redacted(self._look(picture.role, picture.pointer, raw))
+                if again.problem or again.data != picture.data:
+                    other = f"{len(again.data)} other bytes ({again.format or 'no picture'})"
+                    pictures[place] = replace(picture, again=again.problem or other)
+                break
+        return pictures
+
     async def _request(
         self,
         method: str,
@@ -266,8 +281,8 @@ class Provider:
         body: bytes,
         allow_redirects: bool = False,
         alone: bool = False,
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of an answer; recorded, whatever came. Raises CouldNotLook."""
+    ) -> tuple[int, dict[str, str], bytes, float]:
+        """Status, headers, body and the seconds until it began; recorded, whatever came. Raises CouldNotLook."""
         began, clock = time.time(), time.perf_counter()
         answer, trouble = None, "cut off"
         try:
@@ -279,7 +294,7 @@ class Provider:
         finally:
             if self._recording is not None:
                 sent = (method, _full(url, query), headers, body)
-                self._recording.add(began, time.perf_counter() - clock, sent, answer, trouble)
+                self._recording.add(began, time.perf_counter() - clock, sent, answer and answer[:3], trouble)
         return answer
 
     async def _ask(
@@ -291,7 +306,8 @@ class Provider:
         body: bytes,
         allow_redirects: bool,
         alone: bool,
-    ) -> tuple[int, dict[str, str], bytes]:
+    ) -> tuple[int, dict[str, str], bytes, float]:
+        clock = time.perf_counter()
         try:
             async with self._session.request(
                 method,
@@ -303,11 +319,13 @@ class Provider:
                 allow_redirects=allow_redirects,
             ) as answer:
                 data = await answer.content.read(_LARGEST_ANSWER)
+                began_after = time.perf_counter() - clock
                 while len(data) < _LARGEST_ANSWER and (more := await answer.content.read(_LARGEST_ANSWER - len(data))):
                     data += more
                 if alone:  # a server may hang up on what it could not read, and not say so: nobody else shall notice
                     answer.close()
-                return answer.status, {_text(name).lower(): _text(text) for name, text in answer.headers.items()}, data
+                told = {_text(name).lower(): _text(text) for name, text in answer.headers.items()}
+                return answer.status, told, data, began_after
         except aiohttp.ConnectionTimeoutError:
             raise CouldNotLook(f"{method} {self.redact.text(url)}: no connection within {self._connect:g} s") from None
         except TimeoutError:
@@ -332,7 +350,7 @@ class Provider:
             return unreachable(role, pointer, raw, f"{self.redact.text(raw)[:80]!r} is no absolute http URL")
         try:
             # No key: the link may lead to another host, and a link that needs one is of no use to a caller.
-            status, headers, data = self._run(self._request("GET", raw, {}, {}, b"", allow_redirects=True))
+            status, headers, data, _ = self._run(self._request("GET", raw, {}, {}, b"", allow_redirects=True))
         except CouldNotLook as error:
             return unreachable(role, pointer, raw, str(error))
         if status != 200:
@@ -341,7 +359,9 @@ class Provider:
 
     def _redacted(self, seen: Seen) -> Seen:
         text = self.redact.text
-        return replace(seen, raw=text(seen.raw), problem=text(seen.problem), trouble=text(seen.trouble))
+        return replace(
+            seen, raw=text(seen.raw), problem=text(seen.problem), trouble=text(seen.trouble), notes=text(seen.notes)
+        )
 
     def follow(self, *submits: Exchange) -> None:
         """Poll the tasks that answers link to, by turns, until each has ended; every poll is kept with its submit."""

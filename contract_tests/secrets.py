@@ -17,6 +17,7 @@ _SHORTEST = 6  # a shorter "key" would be found everywhere
 _RUN = r"[A-Za-z0-9+/=_-]*%s[A-Za-z0-9+/=_-]*"
 _SHORTEST_PICTURE = 256  # letters of base64
 _SHORTEST_BASE64 = 8  # letters; fewer stand somewhere in every large picture by chance
+_TELLING = 12  # a longer one is nowhere by chance
 
 
 class Redactor:
@@ -30,6 +31,7 @@ class Redactor:
         known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST}, key=len, reverse=True)
         self._patterns = [re.compile(_written(secret)) for secret in known]
         self._data_patterns = [re.compile(_written(secret).encode()) for secret in known]
+        self._telling = [re.compile(_written(secret).encode()) for secret in known if len(secret) >= _TELLING]
         self._encoded = sorted({form for secret in known for form in _inside_base64(secret)}, key=len, reverse=True)
 
     def text(self, text: str) -> str:
@@ -41,6 +43,10 @@ class Redactor:
         for form in self._encoded:
             data = data.replace(form.encode(), MASK.encode())
         return self.judged_data(data)
+
+    def told(self, *texts: bytes) -> bool:
+        """Whether one of the texts holds a secret, and not a word that somebody uses for a key."""
+        return any(pattern.search(text) for pattern in self._telling for text in texts)
 
     def value(self, value: Any) -> Any:
         """A JSON value without secrets, names of properties included."""

@@ -7,12 +7,13 @@ import binascii
 import hashlib
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 _DATA_URL = re.compile(r"data:([\w/+.-]*)(;base64)?,", re.ASCII)
 MOST_PIXELS = 64 * 1024 * 1024
+_MOST_NOTES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,9 @@ class Seen:
     """One delivered picture. `problem` says why its bytes could not be had; `trouble` why they do not decode.
 
     `format` is png, jpeg, webp, gif or svg; sizes are pixels. `pixels` is a digest of what is shown (of the first of
-    several frames), so that a picture is known again whatever was written beside its pixels.
+    several frames), so that a picture is known again whatever was written beside its pixels. `end` says what is wrong
+    with the end of the file, `opacity` is the least and the most alpha, `noise` whether neighbouring pixels have
+    nothing in common, `notes` are the texts beside the pixels, `again` is what a second look found otherwise.
     """
 
     role: str
@@ -36,6 +39,12 @@ class Seen:
     flat: bool = False
     media: str = ""
     pixels: str = ""
+    end: str = ""
+    frames: int = 1
+    opacity: tuple[int, int] = (255, 255)
+    noise: bool = False
+    notes: str = ""
+    again: str = ""
 
     @property
     def digest(self) -> str:
@@ -66,10 +75,53 @@ def look(role: str, pointer: str, raw: str, data: bytes, media: str = "") -> See
             transparent = isinstance(alpha[0], int | float) and alpha[0] < 255
             shown = hashlib.sha1(b"%dx%d " % rgba.size + rgba.tobytes(), usedforsecurity=False).hexdigest()
             size = (image.width, image.height)
-            return Seen(role, pointer, raw, data, "", "", name, *size, transparent, flat, media, shown)
+            seen = Seen(role, pointer, raw, data, "", "", name, *size, transparent, flat, media, shown)
+            opacity = (int(alpha[0]), int(alpha[1]))  # type: ignore[arg-type]
+            frames = int(getattr(image, "n_frames", 1))
+            return replace(
+                seen, end=_end(name, data), frames=frames, opacity=opacity, noise=_is_noise(image), notes=_notes(image)
+            )
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         start = data[:12].hex(" ") or "nothing"
         return Seen(role, pointer, raw, data, trouble=f"{error} (it starts with {start})", media=media)
+
+
+def _end(format_: str, data: bytes) -> str:
+    """What is missing at the end of a file, though it can be decoded; empty where nothing is."""
+    if format_ == "png" and b"IEND" not in data[-4096:] and b"IEND\xaeB`\x82" not in data:
+        return "no IEND chunk"
+    if format_ == "jpeg" and b"\xff\xd9" not in data[data.rfind(b"\xff\xda") :]:
+        return "no end-of-image marker"
+    if format_ == "gif" and not data.rstrip(b"\0").endswith(b";"):
+        return "no trailer"
+    if format_ == "webp" and int.from_bytes(data[4:8], "little") + 8 > len(data):
+        return f"{len(data)} bytes where its header says {int.from_bytes(data[4:8], 'little') + 8}"
+    return ""
+
+
+def _is_noise(image: Image.Image) -> bool:
+    """Whether pixels side by side differ as much as any two: in the middle, where a picture shows something."""
+    x, y = image.width // 2, image.height // 2
+    edge = min(128, image.width, image.height)
+    if edge < 32:
+        return False
+    middle = image.crop((x - edge // 2, y - edge // 2, x + edge // 2, y + edge // 2)).convert("L")
+    beside = ImageChops.difference(middle.crop((0, 0, edge - 2, edge - 2)), middle.crop((1, 1, edge - 1, edge - 1)))
+    spread = ImageStat.Stat(middle).stddev[0]
+    # Of independent pixels the mean difference is 1.13 (normal) to 1.15 (uniform) times the spread.
+    return bool(spread > 20 and ImageStat.Stat(beside).mean[0] > 0.95 * spread)
+
+
+def _notes(image: Image.Image) -> str:
+    """Texts beside the pixels: a PNG's text chunks, comments, EXIF."""
+    texts = [f"{name}: {value}" for name, value in image.info.items() if isinstance(value, str)]
+    texts += [
+        value.decode("utf-8", "replace")
+        for name, value in image.info.items()
+        if name == "comment" and isinstance(value, bytes)
+    ]
+    texts += [value for value in image.getexif().values() if isinstance(value, str)]
+    return "\n".join(texts)[:_MOST_NOTES]
 
 
 def _look_at_svg(role: str, pointer: str, raw: str, data: bytes, media: str) -> Seen:

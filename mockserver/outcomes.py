@@ -13,7 +13,7 @@ from mockserver.retouching import Base
 from mockserver.tasks import Snapshot, Task
 from mockserver.uploads import Upload
 from spec.contract import Model
-from spec.language import IMAGE_ROLES
+from spec.language import IMAGE_ROLES, TERMINAL_STATES
 from spec.roles import Source, Values
 from spec.tokens import Tokens
 from spec.units import LikeInput, Size, ratio_of
@@ -245,7 +245,7 @@ def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None, links: Map
         "task-progress": snapshot.progress,
         "task-submitted": task.submitted,
         "task-started": task.started,
-        "task-finished": task.finished,
+        "task-finished": task.finished if snapshot.state in TERMINAL_STATES else None,
         "task-failure": snapshot.reason or None,
         "task-log": _log(snapshot),
         "task-seconds": None if task.finished is None else round(task.finished - (task.started or task.submitted), 3),

@@ -10,15 +10,16 @@ from functools import cache
 from typing import Any
 
 import orjson
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from contract_tests.cases import Case, Defect, json_case
+from contract_tests.cases import Case, Defect, case_of, json_case
 from contract_tests.clauses import Broken, judging
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled, unknown_task
 from contract_tests.seen import Seen, decode_base64, look, unreachable
 from mockserver.artist import Artist, Picture
 from spec import events
+from spec.forms import File
 from spec.messages import Response, Undecodable, decode, media_type
 from spec.profiles import PLAIN
 
@@ -26,6 +27,9 @@ IMAGES = PLAIN.contract("images")
 CREATE = IMAGES.operation("createImage")
 EDIT = IMAGES.operation("editImage")
 TASK = IMAGES.operation("getImageTask")
+EDIT = IMAGES.operation("editImage")
+MODELS = IMAGES.operation("listModels")
+MODEL = IMAGES.operation("getModel")
 NOW = 1_800_000_000.0
 CHEAP: dict[str, Any] = {
     "model": "dall-e-2",
@@ -58,6 +62,15 @@ def blank(width: int = 256, height: int = 256) -> bytes:
     return file.getvalue()
 
 
+@cache
+def blurred(index: int) -> bytes:
+    """The state of the finished picture of a stream before it is finished."""
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(drawn(1024, 640))) as image:
+        image.convert("RGB").filter(ImageFilter.BoxBlur(40 // (index + 1))).save(file, "PNG")
+    return file.getvalue()
+
+
 def in_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
@@ -79,6 +92,24 @@ def asking_wrongly(told: Mapping[str, Any], **changes: Any) -> Case:
     return case
 
 
+def editing(image: bytes, mask: bytes | None = None, **told: Any) -> Case:
+    """A valid request for a change to a picture, as a form."""
+    files = {"image": [File(image, "image.png", "image/png")]}
+    if mask is not None:
+        files["mask"] = File(mask, "mask.png", "image/png")  # type: ignore[assignment]
+    value = {"model": "gpt-image-1.5", "prompt": "A red fox in it", "size": "1024x1024", **told, **files}
+    case = case_of(IMAGES, EDIT, "multipart/form-data", value)
+    assert labelled(case) is None, f"not valid: {case}"
+    return case
+
+
+def about_models(name: str | None = None) -> Case:
+    """A question about all models, or about one."""
+    if name is None:
+        return Case(IMAGES, MODELS)
+    return Case(IMAGES, MODEL, path_parameters={"model": name})
+
+
 def asking_in_vain() -> Case:
     """A question about a task nobody has."""
     return unknown_task(IMAGES, TASK)
@@ -89,11 +120,12 @@ def asking_in_vain() -> Case:
 
 @dataclass(frozen=True)
 class Target:
-    """What a link leads to; `problem` says why to nothing."""
+    """What a link leads to; `problem` says why to nothing, `again` what the second look finds otherwise."""
 
     data: bytes = b""
     media: str = "image/png"
     problem: str = ""
+    again: str = ""
 
 
 def pictures(*data: bytes, **more: Any) -> dict[str, Any]:
@@ -126,6 +158,7 @@ def exchange(
     targets: Mapping[str, Target] | None = None,
     parent: Exchange | None = None,
     seconds: float = 1.0,
+    **more: Any,
 ) -> Exchange:
     """A request and its answer, pictures looked at as the provider looks at them; `body` is bytes or a JSON value."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
@@ -134,7 +167,7 @@ def exchange(
         response.value = decode(raw, events.MEDIA_TYPE if response.media == events.MEDIA_TYPE else "application/json")
     except Undecodable:
         response.value = None
-    found = Exchange(case, "https://api.example" + case.path, case.headers, response, NOW, seconds, 1, parent)
+    found = Exchange(case, "https://api.example" + case.path, case.headers, response, NOW, seconds, 1, parent, **more)
     if found.succeeded:
         found.pictures = [
             _seen(meaning.role, meaning.pointer, meaning.raw, targets or {}) for meaning in found.image_meanings
@@ -152,7 +185,7 @@ def _seen(role: str, pointer: str, raw: Any, targets: Mapping[str, Target]) -> S
     target = targets.get(raw, Target(drawn()))
     if target.problem:
         return unreachable(role, pointer, raw, target.problem)
-    return look(role, pointer, raw, target.data, media_type(target.media))
+    return replace(look(role, pointer, raw, target.data, media_type(target.media)), again=target.again)
 
 
 # --- streams ----------------------------------------------------------------------------------------
@@ -170,8 +203,8 @@ def event(kind: str, data: bytes, **more: Any) -> dict[str, Any]:
 
 
 def partial(index: int, **more: Any) -> dict[str, Any]:
-    """An unfinished picture."""
-    return event("partial_image", drawn(1024, 640, index=index), **{"partial_image_index": index, **more})
+    """An unfinished picture: the finished one, less blurred each time."""
+    return event("partial_image", blurred(index), **{"partial_image_index": index, **more})
 
 
 def finished(**more: Any) -> dict[str, Any]:

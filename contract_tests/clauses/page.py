@@ -18,6 +18,7 @@ _TITLES = {
     "edit": "Pictures made from pictures",
     "echo": "What the answer says of its pictures",
     "auth": "Keys",
+    "privacy": "What must not be told",
     "refusal": "What is wrong is refused",
     "error": "Errors",
     "stream": "Event streams",

@@ -20,7 +20,12 @@ Subject = Literal["exchange", "pair", "history"]
 #: a time that is to be "now" may differ by this much
 PLAUSIBLE_SECONDS = 24 * 3600
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
-_MODULES = ("wire", "billing", "refusals", "images", "streams", "tasks", "relations", "history")
+_MODULES = (
+    *("wire", "billing", "transport", "privacy", "refusals", "envelopes"),
+    *("images", "files", "links", "edits", "echo", "usage"),
+    *("streams", "tasks", "polls", "models"),
+    *("relations", "history"),
+)
 
 
 class _Conforms(Enum):

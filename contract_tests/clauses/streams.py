@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
+from contract_tests.likeness import distance
 from spec.contract import roles_in
 from spec.events import MEDIA_TYPE, parse
+
+#: seconds: a shorter stream may come in one piece
+_WORTH_WAITING = 3.0
+_LATE = 0.95
+#: of 255, between coarse pictures
+_CLEARLY, _ANOTHER = 15.0, 110.0
 
 
 @clause("stream.content-type", "MUST", "x-role: stream")
@@ -120,3 +127,113 @@ def partial_pictures(exchange: Exchange) -> Verdict:
         if (picture.width, picture.height) != (whole.width, whole.height):
             return Broken(f"{whole.width}x{whole.height}", f"{picture.width}x{picture.height}", picture.pointer)
     return CONFORMS
+
+
+@clause("stream.partial-format", "SHOULD", "x-role: partial-index")
+def partial_format(exchange: Exchange) -> Verdict:
+    """An unfinished picture is of the finished one's format.
+
+    Why: clients show one after the other in the same way.
+    How: the bytes of all pictures of one stream.
+    Do: encode all of them alike.
+    """
+    whole = next((picture for picture in exchange.pictures if picture.format), None)
+    found = [picture for picture in exchange.unfinished if picture.format]
+    if not found or whole is None or not exchange.streams:
+        return None
+    bad = next((picture for picture in found if picture.format != whole.format), None)
+    return Broken(f"{whole.format}", f"{bad.format}", bad.pointer) if bad else CONFORMS
+
+
+@clause("stream.agrees", "SHOULD", "x-role: size, quality, background, output-format")
+def agrees(exchange: Exchange) -> Verdict:
+    """The events of one stream say the same of their picture.
+
+    Why: a client sets the page up by the first event.
+    How: size, quality, background and format of every event with a picture, where told.
+    Do: settle them before the first event.
+    """
+    told = [event for event in exchange.events if event.kind in ("partial", "completed")]
+    if len(told) < 2 or not exchange.events_of("completed"):
+        return None
+    last = exchange.events_of("completed")[-1]
+    for role in ("size", "quality", "background", "output-format"):
+        for event in told:
+            said, wanted = event.said(role), last.said(role)
+            if said is not None and wanted is not None and said != wanted:
+                return Broken(f"{role} {wanted}, as at the end", f"{said}", event.pointer)
+    return CONFORMS
+
+
+@clause("stream.failure-ends", "MUST", "x-role: error-message")
+def failure_ends(exchange: Exchange) -> Verdict:
+    """Nothing follows a failure: the stream ends with it.
+
+    Why: clients stop at the error; what comes behind is paid for and never seen.
+    How: no event with a picture stands behind one that says the request has failed.
+    Do: end the stream, and do not try again inside it.
+    """
+    kinds = [event.kind for event in exchange.events]
+    if "failure" not in kinds:
+        return None
+    after = [kind for kind in kinds[kinds.index("failure") + 1 :] if kind in ("partial", "completed")]
+    return Broken("the end of the stream", f"{len(after)} pictures behind the failure") if after else CONFORMS
+
+
+@clause("stream.incremental", "SHOULD", "x-role: stream")
+def incremental(exchange: Exchange) -> Verdict:
+    """Events come when they happen, not all together at the end.
+
+    Why: a stream that a proxy holds back shows nothing until the end, and unfinished pictures are paid for.
+    How: in a stream of several pictures that takes 3 seconds or more, the first byte is not in its last twentieth.
+    Do: switch off buffering and compression in front of the route.
+    """
+    if len(exchange.events) < 2 or not exchange.events_of("partial") or exchange.first_byte <= 0:
+        return None
+    if exchange.seconds < _WORTH_WAITING:
+        return None
+    if exchange.first_byte < exchange.seconds * _LATE:
+        return CONFORMS
+    return Broken("the first event before the last", f"all of them after {exchange.first_byte:.1f} s")
+
+
+def _distances(exchange: Exchange) -> list[float]:
+    """How far each unfinished picture is from the finished one; empty where one of them does not decode."""
+    whole = next((picture for picture in exchange.pictures if picture.format), None)
+    if whole is None or not exchange.streams:
+        return []
+    found = [distance(picture.data, whole.data) for picture in exchange.unfinished if picture.format]
+    return [one for one in found if one is not None]
+
+
+@clause("stream.converges", "MAY", "x-role: partial-index")
+def converges(exchange: Exchange) -> Verdict:
+    """Unfinished pictures come nearer to the finished one.
+
+    Why: they are shown to say what it will be.
+    How: the last one is not clearly further from it, coarsely, than the first, and none is another picture altogether.
+    Do: send the states of the one picture that is drawn.
+    """
+    apart = _distances(exchange)
+    if not apart:
+        return None
+    if apart[-1] > apart[0] + _CLEARLY:
+        return Broken("the last one nearest", " -> ".join(f"{one:.0f}" for one in apart) + " of 255 away")
+    if min(apart) > _ANOTHER:
+        return Broken("the picture on its way", f"another one, {min(apart):.0f} of 255 away")
+    return CONFORMS
+
+
+@clause("stream.unfinished", "MAY", "x-role: partial-index")
+def unfinished(exchange: Exchange) -> Verdict:
+    """Unfinished pictures are not the finished one over again.
+
+    Why: each is billed; the same bytes again show nothing new.
+    How: the bytes of not every unfinished picture are those of the finished one.
+    Do: send states on the way, or none.
+    """
+    whole = {picture.digest for picture in exchange.pictures if picture.format}
+    found = [picture.digest for picture in exchange.unfinished if picture.format]
+    if not found or not whole or not exchange.streams:
+        return None
+    return Broken("another state of it", "the finished picture") if set(found) <= whole else CONFORMS

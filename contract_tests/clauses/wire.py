@@ -143,31 +143,6 @@ def created(exchange: Exchange) -> Verdict:
     return CONFORMS
 
 
-@clause("usage.sums", "SHOULD", "x-role: usage-*")
-def usage(exchange: Exchange) -> Verdict:
-    """Token counts are not negative, and the parts make the whole.
-
-    Why: people are billed by these numbers and add them up themselves.
-    How: no count is below zero; where a whole and all its parts are told, the parts make the whole.
-    Do: compute the totals from the parts that are sent.
-    """
-    told = {m.role: m.value for m in exchange.meanings if m.role.startswith("usage-") and isinstance(m.value, int)}
-    if not told:
-        return None
-    if least := min(told.values()) < 0 and min(told, key=lambda role: told[role]):
-        return Broken("counts of 0 or more", f"{least} is {told[least]}")
-    for whole, parts in (
-        ("usage-total", ("usage-input", "usage-output")),
-        ("usage-input", ("usage-input-text", "usage-input-image")),
-        ("usage-output", ("usage-output-text", "usage-output-image")),
-    ):
-        if whole in told and all(part in told for part in parts) and told[whole] != sum(told[part] for part in parts):
-            return Broken(
-                f"{whole} = {' + '.join(parts)}", f"{told[whole]} = {' + '.join(str(told[part]) for part in parts)}"
-            )
-    return CONFORMS
-
-
 @clause("images.b64-clean", "MUST", "x-role: image-b64")
 def base64_clean(exchange: Exchange) -> Verdict:
     """Base64 is bare: no data URL, no blanks, right alphabet and padding.

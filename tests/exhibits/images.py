@@ -190,7 +190,8 @@ def a_jpeg() -> Exchange:
 
 @faithful
 def a_gif() -> Exchange:
-    return _in_format("gif")
+    asked = {**GPT, "model": "gpt-image-2.6-flare", "output_format": "gif"}
+    return exchange(asking(asked), pictures(drawn(*WIDE, "gif", frames=9), output_format="gif"))
 
 
 @faithful

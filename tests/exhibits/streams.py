@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from faulty import (
     GPT,
     HEADERS,
@@ -9,6 +11,7 @@ from faulty import (
     STREAMED,
     TOKENS,
     asking,
+    blank,
     drawn,
     error,
     event,
@@ -182,3 +185,57 @@ def a_stream_with_comments_and_other_line_ends() -> Exchange:
 @faithful
 def links_asked_for_by_default_where_events_only_know_base64() -> Exchange:
     return stream(finished(), asked={**LINKED, "stream": True, "size": "1024x640"})
+
+
+@breaks("stream.partial-format", "jpeg")
+def an_unfinished_picture_of_another_format() -> Exchange:
+    return stream(event("partial_image", drawn(1024, 640, "jpeg", index=0), partial_image_index=0), finished())
+
+
+@breaks("stream.agrees", "medium")
+def an_unfinished_picture_of_another_quality() -> Exchange:
+    return stream(partial(0, quality="medium"), finished())
+
+
+@breaks("stream.failure-ends", "1 pictures behind", also=("wire.accepted",))
+def a_picture_behind_a_failure() -> Exchange:
+    return stream(partial(0), failing(), finished())
+
+
+@breaks("stream.incremental", "all of them after 29.9 s")
+def a_stream_held_back_by_a_proxy() -> Exchange:
+    return replace(stream(partial(0), finished()), seconds=30.0, first_byte=29.9)
+
+
+@breaks("stream.converges", "of 255 away")
+def unfinished_pictures_that_become_blurred() -> Exchange:
+    black = event("partial_image", blank(1024, 640), partial_image_index=1)
+    return stream(partial(0), black, finished())
+
+
+@breaks("stream.unfinished", "the finished picture")
+def the_finished_picture_for_an_unfinished_one() -> Exchange:
+    return stream(event("partial_image", drawn(1024, 640), partial_image_index=0), finished())
+
+
+@faithful
+def a_slow_stream_that_comes_bit_by_bit() -> Exchange:
+    return replace(stream(partial(0), partial(1), finished()), seconds=120.0, first_byte=30.0)
+
+
+@faithful
+def a_last_unfinished_picture_that_is_nearly_done() -> Exchange:
+    return stream(partial(0), partial(1), finished())
+
+
+@silent(
+    "stream.partial-format",
+    "stream.agrees",
+    "stream.failure-ends",
+    "stream.incremental",
+    "stream.converges",
+    "stream.unfinished",
+)
+@faithful
+def a_stream_of_the_finished_picture_alone() -> Exchange:
+    return replace(stream(finished()), seconds=60.0, first_byte=59.9)

@@ -131,7 +131,7 @@ def finished_before_it_was_started() -> Exchange:
     return task(RUNNING, done(times=(int(NOW), int(NOW) + 5, int(NOW) + 2)))
 
 
-@breaks("task.times", "1800000000000")
+@breaks("task.times", "1800000000000", also=("task.submitted-once",))
 def task_times_in_milliseconds() -> Exchange:
     return task(QUEUED, done(times=(int(NOW) * 1000, int(NOW) * 1000 + 1000, int(NOW) * 1000 + 3000)))
 

@@ -34,7 +34,7 @@ def a_valid_request_answered_with_an_outage() -> Exchange:
     return exchange(asking(CHEAP), error(None, None), 500)
 
 
-@breaks("wire.accepted", "404")
+@breaks("wire.accepted", "404", also=("error.consistent",))
 def a_value_the_contract_allows_refused_for_the_model() -> Exchange:
     return exchange(asking(CHEAP), error("invalid_value", "size", "256x256 is no size of the model dall-e-2"), 404)
 

@@ -1,0 +1,92 @@
+"""Clauses about pictures made from pictures: something was changed, and where a mask says so, nothing else."""
+
+from __future__ import annotations
+
+from contract_tests.clauses.images import decoded
+from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.exchange import Exchange
+from contract_tests.likeness import differences, distance
+from contract_tests.pictures import measured
+
+#: what differs less, of 255, is the same picture in another encoding
+_UNCHANGED = 1.0
+#: what differs more is not the picture that was given: models that draw everything anew come near, but not exactly
+_REPLACED = 48.0
+_RATIO_TOLERANCE = 0.02
+
+
+def _edited(exchange: Exchange) -> tuple[bytes, list[tuple[bytes, str]]] | None:
+    """The picture that was given and those made from it (bytes, pointer); None where there is not exactly one given."""
+    given = exchange.given("input-image")
+    made = [(picture.data, picture.pointer) for picture in decoded(exchange) if picture.format != "svg"]
+    return (given[0], made) if len(given) == 1 and made and "prompt" in exchange.asked else None
+
+
+@clause("edit.changed", "SHOULD", "x-role: input-image")
+def changed(exchange: Exchange) -> Verdict:
+    """An edit changes something.
+
+    Why: the picture that was given comes back, and is billed as a new one.
+    How: result and input are decoded and compared coarsely; another size or encoding is no change.
+    Do: check that prompt, picture and mask reach the model.
+    """
+    told = _edited(exchange)
+    if told is None or exchange.given("mask"):  # what is open may be a few pixels: edit.filled looks at them
+        return None
+    given, made = told
+    for data, pointer in made:
+        apart = distance(given, data)
+        if apart is not None and apart < _UNCHANGED:
+            return Broken("a changed picture", "the one that was given", pointer)
+    return CONFORMS
+
+
+def _by_mask(exchange: Exchange) -> list[tuple[float, float, str]]:
+    """How much each result differs where the mask keeps and where it opens, and where it stands."""
+    told, masks = _edited(exchange), exchange.given("mask")
+    if told is None or len(masks) != 1 or not _keeps_aspect(exchange):
+        return []
+    given, made = told
+    found = [(differences(given, data, masks[0]), pointer) for data, pointer in made]
+    return [(*apart, pointer) for apart, pointer in found if apart is not None]
+
+
+def _keeps_aspect(exchange: Exchange) -> bool:
+    """Whether the results have the shape of what was given, so that places in one are places in the other."""
+    shape = measured(exchange.given("input-image")[0])
+    if shape is None:
+        return False
+    wanted = shape.width / shape.height
+    return all(abs(picture.width / picture.height / wanted - 1) < _RATIO_TOLERANCE for picture in decoded(exchange))
+
+
+@clause("edit.kept", "SHOULD", "x-role: mask")
+def kept(exchange: Exchange) -> Verdict:
+    """What a mask keeps stays roughly as it was.
+
+    Why: a mask that is ignored replaces the whole picture, and nobody is told.
+    How: cells wholly under the opaque part of the mask differ by less than a fifth on average, where shapes agree.
+    Do: pass the mask on, or refuse it.
+    """
+    found = _by_mask(exchange)
+    if not found:
+        return None
+    bad = next((one for one in found if one[0] > _REPLACED), None)
+    return (
+        Broken("the rest of the picture as it was", f"a difference of {bad[0]:.0f} of 255", bad[2]) if bad else CONFORMS
+    )
+
+
+@clause("edit.filled", "SHOULD", "x-role: mask")
+def filled(exchange: Exchange) -> Verdict:
+    """What a mask opens is drawn anew.
+
+    Why: a change that happens elsewhere, or nowhere, is not the one asked for.
+    How: cells wholly under the transparent part of the mask differ, where the picture had something there.
+    Do: check which way round the model reads masks.
+    """
+    found = _by_mask(exchange)
+    if not found:
+        return None
+    bad = next((one for one in found if one[1] < _UNCHANGED), None)
+    return Broken("something new where the mask is open", "what was there before", bad[2]) if bad else CONFORMS

@@ -1,0 +1,102 @@
+"""Clauses about what polls of one task say beside its state: ids, times, and an end that stays as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.exchange import Exchange
+from spec.language import TERMINAL_STATES
+
+_UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@!$&'()*+,;=")
+
+
+@clause("task.id-form", "SHOULD", "x-role: task-id")
+def id_form(exchange: Exchange) -> Verdict:
+    """A task's id can be put into a path as it is.
+
+    Why: clients build the address of the poll from it, often without escaping.
+    How: the id a submit tells has no blanks, slashes or other signs that have a meaning in an address.
+    Do: use letters, digits, dashes.
+    """
+    id_ = exchange.said("task-id")
+    if not exchange.wants_task or not exchange.succeeded or id_ in (None, "") or type(id_) not in (str, int):
+        return None
+    odd = sorted(set(str(id_)) - _UNRESERVED)
+    return CONFORMS if not odd else Broken("letters, digits and dashes", f"{odd[0]!r} in {str(id_)[:60]!r}")
+
+
+@clause("task.settled", "SHOULD", "x-states")
+def settled(exchange: Exchange) -> Verdict:
+    """What has ended says the same when it is asked again.
+
+    Why: two readers of one task must see one result.
+    How: the last two polls of an ended task agree in reason and times.
+    Do: write the result down once.
+    """
+    ended = [poll for poll in exchange.polls if poll.state in TERMINAL_STATES]
+    if len(ended) < 2 or ended[-1].state != ended[-2].state:
+        return None
+    before, after = (_result(poll) for poll in ended[-2:])
+    for what, told in before.items():
+        if after[what] != told:
+            return Broken(f"{what} as before: {told!r:.60}", f"{after[what]!r:.60}")
+    return CONFORMS
+
+
+def _result(poll: Exchange) -> dict[str, Any]:
+    roles = ("task-failure", "task-submitted", "task-started", "task-finished")
+    return {role: poll.said(role) for role in roles}
+
+
+@clause("task.submitted-once", "SHOULD", "x-role: task-submitted")
+def submitted_once(exchange: Exchange) -> Verdict:
+    """A task was submitted once, so that time never changes.
+
+    Why: a time that moves along makes every waiting time nought, and no task ever expires.
+    How: the same value in all polls that tell it.
+    Do: write it down at the submit.
+    """
+    told = [value for poll in exchange.polls if (value := poll.said("task-submitted")) not in (None, 0)]
+    if len(told) < 2:
+        return None
+    other = next((value for value in told if value != told[0]), None)
+    return CONFORMS if other is None else Broken(f"{told[0]} in every poll", f"{other}")
+
+
+@clause("task.finished-time", "SHOULD", "x-role: task-finished")
+def finished_time(exchange: Exchange) -> Verdict:
+    """The time of the end is told when there is one.
+
+    Why: a client takes a time for the end, or nought for 1970.
+    How: nothing, null or 0 while the task goes on; above 0 in a task that has ended, where the member is there.
+    Do: set it with the state.
+    """
+    told = next((meaning for meaning in exchange.meanings if meaning.role == "task-finished"), None)
+    if told is None or exchange.parent is None or exchange.state is None or not exchange.succeeded:
+        return None
+    if told.raw is None or type(told.value) not in (int, float):
+        return None
+    if exchange.state in TERMINAL_STATES:
+        return (
+            CONFORMS
+            if told.value > 0
+            else Broken("a time", f"{told.value:.15g} in a task that has ended", told.pointer)
+        )
+    return (
+        CONFORMS if told.value <= 0 else Broken("none yet", f"{told.value:.15g} while {exchange.state}", told.pointer)
+    )
+
+
+@clause("task.no-result", "SHOULD", "x-states")
+def no_result(exchange: Exchange) -> Verdict:
+    """A task that has failed or was canceled brings no pictures.
+
+    Why: nobody knows whether they are good, and who pays for them.
+    How: the pictures in a poll that tells such an end.
+    Do: deliver, and say succeeded; or fail, and keep them.
+    """
+    if exchange.parent is None or exchange.state not in ("failed", "canceled") or not exchange.succeeded:
+        return None
+    found = next((meaning for meaning in exchange.image_meanings if meaning.raw), None)
+    return CONFORMS if found is None else Broken("no pictures", f"{exchange.pictures_delivered}", found.pointer)

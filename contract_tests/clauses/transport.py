@@ -1,0 +1,162 @@
+"""Clauses about how the bytes of an answer come: nothing in front, nothing hidden, no page, from no cache."""
+
+from __future__ import annotations
+
+import json
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.exchange import Exchange
+from spec.messages import is_json
+
+#: the first bytes of what a Content-Encoding should have announced
+_ENCODINGS = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd"}
+_PAGES = (b"<!doctype html", b"<html", b"<head", b"<body")
+_BLANKS = b" \t\r\n"
+_FEW_BLANKS = 4
+
+
+@clause("wire.redirect", "MUST", "responses")
+def redirect(exchange: Exchange) -> Verdict:
+    """The API's route answers itself and sends nobody elsewhere.
+
+    Why: a client that follows sends a paid request twice, or drops the body and the key on the way.
+    How: no 3xx, unless the contract documents it.
+    Do: serve the documented path itself; check http against https, and slashes at the end.
+    """
+    status = exchange.response.status
+    if not 300 <= status < 400 or exchange.case.operation.answer(status) is not None:
+        return CONFORMS
+    return Broken("an answer from this path", f"{status} to {exchange.response.headers.get('location', 'nowhere')}")
+
+
+@clause("wire.no-html", "MUST", "responses.*.content")
+def no_html(exchange: Exchange) -> Verdict:
+    """A program is not answered with a web page.
+
+    Why: a client's parser fails on the first byte, and the reason is lost.
+    How: a body that is not called HTML does not begin as HTML does.
+    Do: let the gateway in front send the documented error, too.
+    """
+    start = exchange.response.body[:200].lstrip().lower()
+    if not start or exchange.response.media == "text/html":  # wire.content-type and wire.status speak of that
+        return None
+    return Broken("an answer for programs", f"a page: {start[:60]!r}") if start.startswith(_PAGES) else CONFORMS
+
+
+@clause("wire.encoding", "MUST", "RFC 9110, section 8.4")
+def encoding(exchange: Exchange) -> Verdict:
+    """A compressed body says so.
+
+    Why: a client that is not told cannot know, and reads garbage.
+    How: once Content-Encoding is undone, the body does not begin as gzip or zstd do.
+    Do: send Content-Encoding, or do not compress; look at caches in front.
+    """
+    body = exchange.response.body
+    if not body:
+        return None
+    found = next((name for name, start in _ENCODINGS.items() if body.startswith(start)), None)
+    return Broken("a body that is only encoded as its headers say", f"{found} bytes") if found else CONFORMS
+
+
+@clause("wire.heartbeat", "MAY", "responses.*.content")
+def heartbeat(exchange: Exchange) -> Verdict:
+    """A JSON answer begins with its JSON.
+
+    Why: blanks sent to keep a connection open come with 200 before anybody knows whether the request fails.
+    How: at most a line break or two stand before the first letter.
+    Do: keep connections open in another way, or offer a stream or a task.
+    """
+    body = exchange.response.body
+    if not is_json(exchange.response.media) or not body.strip():
+        return None
+    blanks = len(body) - len(body.lstrip(_BLANKS))
+    return CONFORMS if blanks <= _FEW_BLANKS else Broken("JSON from the first byte", f"{blanks} blanks before it")
+
+
+@clause("wire.duplicate-keys", "SHOULD", "RFC 8259, section 4")
+def duplicate_keys(exchange: Exchange) -> Verdict:
+    """No object of an answer has a name twice.
+
+    Why: one client reads the first value, another one the last, and both are right.
+    How: the body is parsed with every name kept.
+    Do: write each member once.
+    """
+    if not is_json(exchange.response.media) or exchange.response.value is None:
+        return None
+    twice: list[str] = []
+
+    def kept(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        twice.extend(name for name in names if names.count(name) > 1)
+
+    try:
+        json.loads(exchange.response.body, object_pairs_hook=kept)
+    except (ValueError, RecursionError):  # what cannot be parsed is another clause's business
+        return None
+    return Broken("every name once", f"{twice[0]!r} twice in one object") if twice else CONFORMS
+
+
+@clause("wire.charset", "SHOULD", "RFC 8259, section 8.1")
+def charset(exchange: Exchange) -> Verdict:
+    """JSON and events are UTF-8, and called nothing else.
+
+    Why: a client that believes another name garbles every revised prompt that is not English.
+    How: the charset parameter of Content-Type, where there is one.
+    Do: leave it out, or say utf-8.
+    """
+    text = Message()
+    text["content-type"] = exchange.response.headers.get("content-type", "")
+    told = text.get_content_charset()
+    if told is None or not (is_json(exchange.response.media) or exchange.streams):
+        return None
+    return CONFORMS if told in ("utf-8", "utf8") else Broken("utf-8", told)
+
+
+@clause("wire.headers", "SHOULD", "responses.*.headers")
+def headers(exchange: Exchange) -> Verdict:
+    """A documented header that is sent has the documented form.
+
+    Why: clients compute with them: how long to wait, how much is left.
+    How: the header's schema, but for constants; where a wait in seconds belongs an HTTP date will do.
+    Do: send numbers where numbers are documented, or leave the header out.
+    """
+    answer = exchange.case.operation.answer(exchange.response.status)
+    told = exchange.response.headers
+    if answer is None or not any(name.lower() in told and _says_form(one) for name, one in answer.headers.items()):
+        return None
+    for found in exchange.violations:
+        if found.location == "header" and found.problem == "header" and found.keyword != "const":
+            text = told[found.param.lower()]
+            role = answer.headers[found.param]["schema"].get("x-role")
+            if role != "request-id" and not (role == "retry-after" and _is_http_date(text)):
+                return Broken(f"a header {found.param} of the documented form", f"{text!r:.60}: {found.reason:.120}")
+    return CONFORMS
+
+
+def _says_form(header: Any) -> bool:
+    return "const" not in header["schema"] and header["schema"].get("x-role") != "request-id"
+
+
+def _is_http_date(text: str) -> bool:
+    try:
+        parsedate_to_datetime(text)
+    except ValueError:
+        return False
+    return True
+
+
+@clause("wire.fresh", "SHOULD", "RFC 9110, section 9.3.3")
+def fresh(exchange: Exchange) -> Verdict:
+    """What is asked to be made is made, and not served from a cache.
+
+    Why: somebody else's picture, or yesterday's, is billed as a new one.
+    How: a success of any method but GET has no Age above 0.
+    Do: keep caches away from these routes (Cache-Control: no-store).
+    """
+    if not exchange.succeeded or exchange.case.operation.method.upper() == "GET":
+        return None
+    age = exchange.response.headers.get("age", "0").strip()
+    return CONFORMS if not age.isdecimal() or int(age) == 0 else Broken("an answer made now", f"one {age} s old")

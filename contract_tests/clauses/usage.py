@@ -1,0 +1,161 @@
+"""Clauses about what is billed: token counts that add up, and have something to do with what was asked and made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from contract_tests.clauses.images import decoded
+from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.exchange import Exchange
+
+#: counts that differ from the contract's own by more than this factor are of another kind, not of another tokenizer
+_FACTOR = 10
+
+
+def _told(exchange: Exchange) -> dict[str, int]:
+    return {m.role: m.value for m in exchange.meanings if m.role.startswith("usage-") and type(m.value) is int}
+
+
+def _counts(exchange: Exchange) -> dict[str, int]:
+    """What is counted; nothing where a count is below nought, which is `usage.sums`' business."""
+    told = _told(exchange)
+    return told if min(told.values(), default=0) >= 0 else {}
+
+
+@clause("usage.sums", "SHOULD", "x-role: usage-*")
+def usage(exchange: Exchange) -> Verdict:
+    """Token counts are not negative, and the parts make the whole.
+
+    Why: people are billed by these numbers and add them up themselves.
+    How: no count is below zero; where a whole and all its parts are told, the parts make the whole.
+    Do: compute the totals from the parts that are sent.
+    """
+    told = _told(exchange)
+    if not told:
+        return None
+    if least := min(told.values()) < 0 and min(told, key=lambda role: told[role]):
+        return Broken("counts of 0 or more", f"{least} is {told[least]}")
+    for whole, parts in (
+        ("usage-total", ("usage-input", "usage-output")),
+        ("usage-input", ("usage-input-text", "usage-input-image")),
+        ("usage-output", ("usage-output-text", "usage-output-image")),
+    ):
+        if whole in told and all(part in told for part in parts) and told[whole] != sum(told[part] for part in parts):
+            return Broken(
+                f"{whole} = {' + '.join(parts)}", f"{told[whole]} = {' + '.join(str(told[part]) for part in parts)}"
+            )
+    return CONFORMS
+
+
+@clause("usage.parts", "SHOULD", "x-role: usage-*")
+def parts(exchange: Exchange) -> Verdict:
+    """No part of a count is more than the whole.
+
+    Why: details are what prices differ by; one that is larger than its sum is of another request.
+    How: every part that is told against its whole, also where the other part is not told.
+    Do: take details and sums from one place.
+    """
+    told = _counts(exchange)
+    pairs = [
+        (part, whole)
+        for whole in ("usage-total", "usage-input", "usage-output")
+        for part in told
+        if whole in told and part != whole and part.startswith(whole.replace("-total", "-"))
+    ]
+    if not pairs:
+        return None
+    bad = next(((part, whole) for part, whole in pairs if told[part] > told[whole]), None)
+    return Broken(f"{bad[0]} of at most {told[bad[1]]}", str(told[bad[0]])) if bad else CONFORMS
+
+
+@clause("usage.output", "SHOULD", "x-role: usage-output")
+def output(exchange: Exchange) -> Verdict:
+    """Pictures that are made cost something.
+
+    Why: a count of nought, or of the pictures, is a wrapper's stand-in; budgets built on it never end.
+    How: where the tokens of the output are told, there are more of them than pictures.
+    Do: pass the model's own counts on, or leave the usage out.
+    """
+    told, made = _counts(exchange).get("usage-output"), exchange.pictures_delivered
+    if told is None or not exchange.owes_pictures or not made:
+        return None
+    return CONFORMS if told > made else Broken(f"tokens for {made} picture{'s' * (made > 1)}", str(told))
+
+
+@clause("usage.output-image", "SHOULD", "x-role: usage-output-image")
+def output_image(exchange: Exchange) -> Verdict:
+    """The tokens of pictures are counted as such.
+
+    Why: pictures and text have different prices.
+    How: where both the output and its part of pictures are told, and pictures came, the part is not nought.
+    Do: map the details, or leave them out.
+    """
+    told = _counts(exchange)
+    if not told.get("usage-output") or "usage-output-image" not in told or not exchange.owes_pictures:
+        return None
+    return CONFORMS if told["usage-output-image"] > 0 else Broken("tokens of pictures in the output", "0")
+
+
+@clause("usage.input", "SHOULD", "x-role: usage-input")
+def input_(exchange: Exchange) -> Verdict:
+    """A prompt that is read costs something.
+
+    Why: nought says that the prompt was not read, or not counted; one of them is wrong.
+    How: where the tokens of the input are told and there was a prompt, there is one or more.
+    Do: pass the model's own counts on, or leave the usage out.
+    """
+    told, prompt = _counts(exchange).get("usage-input"), exchange.asked.get("prompt")
+    if told is None or not exchange.owes_pictures or not isinstance(prompt, str) or not prompt.strip():
+        return None
+    return CONFORMS if told > 0 else Broken("tokens for the prompt", str(told))
+
+
+@clause("usage.input-image", "SHOULD", "x-role: usage-input-image")
+def input_image(exchange: Exchange) -> Verdict:
+    """A picture that is given and looked at is counted.
+
+    Why: nought is the sign that the picture never reached the model: the edit is a new drawing.
+    How: where that part is told and a picture was given, it is not nought.
+    Do: check that files are passed on; count them.
+    """
+    told = _counts(exchange).get("usage-input-image")
+    if told is None or not exchange.owes_pictures or not exchange.given("input-image"):
+        return None
+    return CONFORMS if told > 0 else Broken("tokens for the picture that was given", "0")
+
+
+@clause("usage.plausible", "MAY", "x-usage")
+def plausible(exchange: Exchange) -> Verdict:
+    """Counts are of the size the contract's own rule comes to.
+
+    Why: a count ten times too high, or too low, is of another request, another unit or another model.
+    How: input text and output are counted by the contract's rule; more than ten times off is broken.
+    Do: look where the counts are taken from.
+    """
+    found = list(_beside(exchange))
+    if not found:
+        return None
+    for role, said, counted in found:
+        if said > counted * _FACTOR or said * _FACTOR < counted:
+            return Broken(f"{role} near {counted}", str(said))
+    return CONFORMS
+
+
+def _beside(exchange: Exchange) -> Iterator[tuple[str, int, int]]:
+    """What the answer counts and what the contract's rule does, by role."""
+    asked, told, pictures = exchange.asked, _counts(exchange), decoded(exchange)
+    quality = asked.get("quality") if exchange.said("quality") is None else exchange.said("quality")
+    model = asked.get("model")
+    if not pictures or not isinstance(asked.get("prompt"), str) or not isinstance(model, str | None):
+        return
+    counted = exchange.case.contract.tokens.count(
+        model=model,
+        prompt=asked["prompt"],
+        count=max(exchange.pictures_delivered, 1),
+        size=(pictures[0].width, pictures[0].height),
+        quality=str(quality),
+    )
+    for role in ("usage-input-text", "usage-output"):
+        # Nought, and a stand-in for it, are the other clauses' business.
+        if counted is not None and told.get(role, 0) > exchange.pictures_delivered and counted[role]:
+            yield role, told[role], counted[role]

@@ -1,0 +1,54 @@
+"""How much alike two pictures are, coarsely: what a person would see from across the room."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+from PIL import Image, ImageChops, ImageStat
+
+Size = tuple[int, int]
+#: the edge, in cells, to which pictures are brought before they are compared
+CELLS = 32
+
+
+@lru_cache(maxsize=128)
+def coarse(data: bytes, cells: Size = (CELLS, CELLS)) -> Image.Image | None:
+    """A picture as a few RGBA cells; None where it does not decode."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.draft("RGB", (cells[0] * 4, cells[1] * 4))
+            return image.convert("RGBA").resize(cells, Image.Resampling.BOX)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def distance(one: bytes, other: bytes) -> float | None:
+    """The mean difference of two pictures' cells, 0 (alike) to 255; None where one does not decode."""
+    left, right = coarse(one), coarse(other)
+    if left is None or right is None:
+        return None
+    return _mean(ImageChops.difference(left.convert("RGB"), right.convert("RGB")))
+
+
+def differences(before: bytes, after: bytes, mask: bytes) -> tuple[float, float] | None:
+    """How much a picture was changed where a mask keeps it and where the mask is transparent, 0 to 255 each.
+
+    Cells on the border, and those where the picture before was transparent itself, do not count. None where that leaves
+    nothing on one of the sides, or something does not decode.
+    """
+    left, right, hole = coarse(before), coarse(after), coarse(mask)
+    if left is None or right is None or hole is None:
+        return None
+    solid = left.getchannel("A").point(lambda alpha: 255 if alpha == 255 else 0)
+    kept = ImageChops.darker(hole.getchannel("A").point(lambda alpha: 255 if alpha == 255 else 0), solid)
+    open_ = ImageChops.darker(hole.getchannel("A").point(lambda alpha: 255 if alpha == 0 else 0), solid)
+    if not kept.getbbox() or not open_.getbbox():
+        return None
+    changed = ImageChops.difference(left.convert("RGB"), right.convert("RGB"))
+    return _mean(changed, kept), _mean(changed, open_)
+
+
+def _mean(image: Image.Image, where: Image.Image | None = None) -> float:
+    bands = ImageStat.Stat(image, where).mean
+    return sum(bands) / len(bands)

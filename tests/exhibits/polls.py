@@ -1,0 +1,83 @@
+"""What the polls of one task say beside its state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from faulty import (
+    CHEAP,
+    FAILED,
+    LINKED,
+    NOW,
+    QUEUED,
+    RUNNING,
+    asking,
+    done,
+    drawn,
+    exchange,
+    links,
+    pictures,
+    task,
+)
+
+from contract_tests.exchange import Exchange
+from exhibits import breaks, faithful, silent
+
+START = int(NOW)
+
+
+@breaks("task.id-form", "' '")
+def an_id_that_is_a_path() -> Exchange:
+    return exchange(asking(CHEAP, **{"async": "true"}), {"task_id": "tasks/7 8"})
+
+
+@breaks("task.settled", "0")
+def a_start_that_is_forgotten() -> Exchange:
+    return task(RUNNING, done(), done(times=(START, 0, START + 3)))
+
+
+@breaks("task.submitted-once", "1800000001")
+def a_submission_that_moves_along() -> Exchange:
+    return task(
+        QUEUED, replace(RUNNING, times=(START + 1, START + 2, 0)), done(times=(START + 1, START + 2, START + 3))
+    )
+
+
+@breaks("task.finished-time", "while running")
+def an_end_before_the_end() -> Exchange:
+    return task(replace(RUNNING, times=(START, START + 1, START + 2)), done())
+
+
+@breaks("task.finished-time", "0 in a task that has ended")
+def an_end_without_a_time() -> Exchange:
+    return task(RUNNING, done(times=(START, START + 1, 0)))
+
+
+@breaks("task.no-result", "1", also=("task.succeeds",))
+def a_failure_with_pictures() -> Exchange:
+    return task(RUNNING, replace(FAILED, data=pictures(drawn())))
+
+
+@faithful
+def links_signed_anew_in_every_poll() -> Exchange:
+    first, again = (done(data=links(f"https://cdn.example/fox.png?sig={sig}")) for sig in "ab")
+    return task(RUNNING, first, again, told=LINKED)
+
+
+@faithful
+def an_id_of_many_signs() -> Exchange:
+    return exchange(asking(CHEAP, **{"async": "true"}), {"task_id": "task_01J-x.y~z:42@eu"})
+
+
+@silent("task.submitted-once", "task.settled")
+@faithful
+def a_task_without_times() -> Exchange:
+    times = (("submit_time", 0), ("start_time", 0), ("finish_time", 0))
+    queued = replace(QUEUED, more=times)
+    return task(queued)
+
+
+@silent("task.id-form", "task.no-result", "task.finished-time")
+@faithful
+def pictures_at_once() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()))

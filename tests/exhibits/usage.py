@@ -1,0 +1,66 @@
+"""What answers count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faulty import CHEAP, GPT, TOKENS, asking, drawn, exchange, pictures
+
+from contract_tests.exchange import Exchange
+from exhibits import WIDE, breaks, faithful, silent
+
+
+def _counting(**usage: Any) -> Exchange:
+    return exchange(asking(GPT), pictures(drawn(*WIDE), quality="low", usage={**TOKENS, **usage}))
+
+
+@breaks("usage.parts", "12")
+def a_part_larger_than_its_whole() -> Exchange:
+    return _counting(input_tokens_details={"image_tokens": 12})
+
+
+@breaks("usage.output", "1", also=("usage.sums",))
+def pictures_counted_for_tokens() -> Exchange:
+    return _counting(output_tokens=1)
+
+
+@breaks("usage.output", "0", also=("usage.input",))
+def nothing_counted() -> Exchange:
+    return _counting(input_tokens=0, output_tokens=0, total_tokens=0)
+
+
+@breaks("usage.output-image", "0")
+def pictures_counted_as_text() -> Exchange:
+    return _counting(output_tokens_details={"image_tokens": 0, "text_tokens": 272})
+
+
+@breaks("usage.input", "0")
+def a_prompt_that_costs_nothing() -> Exchange:
+    return _counting(input_tokens=0, total_tokens=272)
+
+
+@breaks("usage.plausible", "90000")
+def ten_times_and_more() -> Exchange:
+    return _counting(output_tokens=90000, total_tokens=90011)
+
+
+@breaks("usage.plausible", "40000")
+def the_prompt_of_somebody_else() -> Exchange:
+    details = {"text_tokens": 40000, "image_tokens": 0}
+    return _counting(input_tokens=40000, total_tokens=40272, input_tokens_details=details)
+
+
+@faithful
+def twice_as_much_as_the_rule_says() -> Exchange:
+    return _counting(output_tokens=544, total_tokens=555)
+
+
+@faithful
+def counts_with_more_beside_them() -> Exchange:
+    return _counting(cost=0.01, images=1, output_tokens_details={"image_tokens": 272, "text_tokens": 0, "reasoning": 0})
+
+
+@silent("usage.sums", "usage.parts", "usage.output", "usage.output-image", "usage.input", "usage.plausible")
+@faithful
+def no_counts_at_all() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()))
