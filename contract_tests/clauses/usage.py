@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from contract_tests.clauses.images import decoded
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
-
-#: counts that differ from the contract's own by more than this factor are of another kind, not of another tokenizer
-_FACTOR = 10
 
 
 def _told(exchange: Exchange) -> dict[str, int]:
@@ -108,54 +102,3 @@ def input_(exchange: Exchange) -> Verdict:
     if told is None or not exchange.owes_pictures or not isinstance(prompt, str) or not prompt.strip():
         return None
     return CONFORMS if told > 0 else Broken("tokens for the prompt", str(told))
-
-
-@clause("usage.input-image", "SHOULD", "x-role: usage-input-image")
-def input_image(exchange: Exchange) -> Verdict:
-    """A picture that is given and looked at is counted.
-
-    Why: nought is the sign that the picture never reached the model: the edit is a new drawing.
-    How: where that part is told and a picture was given, it is not nought.
-    Do: check that files are passed on; count them.
-    """
-    told = _counts(exchange).get("usage-input-image")
-    if told is None or not exchange.owes_pictures or not exchange.given("input-image"):
-        return None
-    return CONFORMS if told > 0 else Broken("tokens for the picture that was given", "0")
-
-
-@clause("usage.plausible", "MAY", "x-usage")
-def plausible(exchange: Exchange) -> Verdict:
-    """Counts are of the size the contract's own rule comes to.
-
-    Why: a count ten times too high, or too low, is of another request, another unit or another model.
-    How: input text and output are counted by the contract's rule; more than ten times off is broken.
-    Do: look where the counts are taken from.
-    """
-    found = list(_beside(exchange))
-    if not found:
-        return None
-    for role, said, counted in found:
-        if said > counted * _FACTOR or said * _FACTOR < counted:
-            return Broken(f"{role} near {counted}", str(said))
-    return CONFORMS
-
-
-def _beside(exchange: Exchange) -> Iterator[tuple[str, int, int]]:
-    """What the answer counts and what the contract's rule does, by role."""
-    asked, told, pictures = exchange.asked, _counts(exchange), decoded(exchange)
-    quality = asked.get("quality") if exchange.said("quality") is None else exchange.said("quality")
-    model = asked.get("model")
-    if not pictures or not isinstance(asked.get("prompt"), str) or not isinstance(model, str | None):
-        return
-    counted = exchange.case.contract.tokens.count(
-        model=model,
-        prompt=asked["prompt"],
-        count=max(exchange.pictures_delivered, 1),
-        size=(pictures[0].width, pictures[0].height),
-        quality=str(quality),
-    )
-    for role in ("usage-input-text", "usage-output"):
-        # Nought, and a stand-in for it, are the other clauses' business.
-        if counted is not None and told.get(role, 0) > exchange.pictures_delivered and counted[role]:
-            yield role, told[role], counted[role]

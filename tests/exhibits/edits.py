@@ -67,7 +67,7 @@ def nothing_new_in_the_hole() -> Exchange:
     return _edited(_scaled(_given()), _mask())
 
 
-@breaks("usage.input-image", "0")
+@breaks("usage.reference", "0")
 def an_edit_that_has_not_seen_the_picture() -> Exchange:
     return exchange(editing(_given()), pictures(_saved(_painted()), usage=USAGE))
 
@@ -100,7 +100,7 @@ def an_edit_of_another_shape() -> Exchange:
     return exchange(editing(_given(), _mask(), size="1536x1024"), pictures(_saved(_other().resize((1536, 1024)))))
 
 
-@silent("edit.changed", "edit.kept", "edit.filled", "usage.input-image")
+@silent("edit.changed", "edit.kept", "edit.filled", "usage.reference")
 @faithful
 def pictures_from_a_prompt_alone() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn()))

@@ -39,17 +39,6 @@ def a_prompt_that_costs_nothing() -> Exchange:
     return _counting(input_tokens=0, total_tokens=272)
 
 
-@breaks("usage.plausible", "90000")
-def ten_times_and_more() -> Exchange:
-    return _counting(output_tokens=90000, total_tokens=90011)
-
-
-@breaks("usage.plausible", "40000")
-def the_prompt_of_somebody_else() -> Exchange:
-    details = {"text_tokens": 40000, "image_tokens": 0}
-    return _counting(input_tokens=40000, total_tokens=40272, input_tokens_details=details)
-
-
 @faithful
 def twice_as_much_as_the_rule_says() -> Exchange:
     return _counting(output_tokens=544, total_tokens=555)
@@ -60,7 +49,7 @@ def counts_with_more_beside_them() -> Exchange:
     return _counting(cost=0.01, images=1, output_tokens_details={"image_tokens": 272, "text_tokens": 0, "reasoning": 0})
 
 
-@silent("usage.sums", "usage.parts", "usage.output", "usage.output-image", "usage.input", "usage.plausible")
+@silent("usage.sums", "usage.parts", "usage.output", "usage.output-image", "usage.input")
 @faithful
 def no_counts_at_all() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn()))
