@@ -20,6 +20,8 @@ _RUN: pytest.StashKey[Any] = pytest.StashKey()
 _REFUSED: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 _OWNED: pytest.StashKey[bool] = pytest.StashKey()
 _SERVER: pytest.StashKey[Any] = pytest.StashKey()
+_URL: pytest.StashKey[str] = pytest.StashKey()
+_TOLD: pytest.StashKey[Any] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,6 +84,45 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
         raise error
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """All cases go to one worker: they share one budget, one report, and are compared with each other."""
+    if not _shipped(config):
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneWorker(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:  # noqa: ARG002
+            return "imageproof"
+
+    return OneWorker(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """The embedded mock is started once, here, and its URL given to every worker."""
+    config = node.config
+    if _shipped(config) and not config.getoption("--imageproof-url"):
+        if _SERVER not in config.stash:
+            config.stash[_URL] = _embedded(config)
+        node.workerinput["imageproof_url"] = config.stash[_URL]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: Any) -> None:  # noqa: ARG001
+    """Keep what the worker that had the cases says of them."""
+    told = getattr(node, "workeroutput", {}).get("imageproof")
+    if told is not None:
+        node.config.stash[_TOLD] = told
+
+
+def _shipped(config: pytest.Config) -> bool:
+    """Whether the tests that are shipped are to be run, and not somebody's own."""
+    here = Path(__file__).resolve().parent
+    return any(here in (path := Path(argument.split("::")[0]).resolve()).parents or path == here
+               for argument in config.args)  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def imageproof_run(pytestconfig: pytest.Config) -> Run:
     """The run: provider, contracts, findings."""
@@ -96,7 +137,8 @@ def _run(config: pytest.Config) -> Run:
         option = config.getoption
         folder = option("--imageproof-report-dir")
         try:
-            url = option("--imageproof-url") or _embedded(config)
+            worker = getattr(config, "workerinput", {})
+            url = option("--imageproof-url") or worker.get("imageproof_url") or _embedded(config)
             config.stash[_RUN] = open_run(
                 Options(
                     url,
@@ -107,6 +149,7 @@ def _run(config: pytest.Config) -> Run:
                     option("--imageproof-seed"),
                     Path(folder) if folder else None,
                     option("--imageproof-task-timeout"),
+                    recording=f"run.{worker['workerid']}.har" if worker else "run.har",
                 )
             )
         except (UsageError, SpecError) as error:
@@ -149,19 +192,35 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the report; a provider that could not be asked is no pass, though every test was only skipped."""
-    run = _own(session.config)
-    if run is not None and run.findings.could_not_look and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    if run is not None and run.options.report_dir is not None:
-        from contract_tests.report.record import write
+    config = session.config
+    run = _own(config)
+    if run is not None and _had_cases(run, config):
+        if run.options.report_dir is not None:
+            from contract_tests.report.record import write
 
-        write(run, run.options.report_dir)
+            write(run, run.options.report_dir)
+        if hasattr(config, "workeroutput"):
+            silent = bool(run.findings.could_not_look)
+            config.workeroutput["imageproof"] = {"lines": _summary(run), "silent": silent}
+    silent = run is not None and bool(run.findings.could_not_look)
+    if (silent or _told(config)["silent"]) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _had_cases(run: Run, config: pytest.Config) -> bool:
+    """Whether this process is the one that sent the cases; of several workers only one is."""
+    return bool(run.steps) or not hasattr(config, "workerinput")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Close connections, stop the mock."""
     if (run := _own(config)) is not None:
         run.close()
+        if hasattr(config, "workerinput") and run.options.report_dir is not None:
+            recorded = run.options.report_dir / run.options.recording
+            if run.steps and recorded.exists():
+                recorded.replace(run.options.report_dir / "run.har")
+            recorded.unlink(missing_ok=True)
     if (server := config.stash.get(_SERVER, None)) is not None:
         server.stop()
 
@@ -169,19 +228,28 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say what did not fail a test but should be known, where the report is and what it cost."""
     run = _own(config)
-    if run is not None:
-        ledger = run.provider.ledger
-        from contract_tests.report.evidence import visible
-        from contract_tests.verdicts import told
+    for line in _summary(run) if run is not None else _told(config)["lines"]:
+        terminalreporter.write_line(line)
 
-        for finding in run.findings.all:
-            if finding.clause.level != "MUST":  # a broken MUST is a failed test
-                terminalreporter.write_line(f"imageproof: {told(finding).splitlines()[0]}")
-        for reason in dict.fromkeys(run.findings.could_not_look.values()):
-            terminalreporter.write_line(f"imageproof: could not look: {visible(reason)}")
-        terminalreporter.write_line(
-            f"imageproof: {run.provider.redact.text(run.provider.root)}: {len(run.findings.all)} findings, "
-            f"{ledger.requests} requests, {ledger.images} pictures"
-        )
-        if run.options.report_dir is not None:
-            terminalreporter.write_line(f"imageproof: report in {run.options.report_dir}")
+
+def _told(config: pytest.Config) -> Any:
+    """What the worker that had the cases has said."""
+    return config.stash.get(_TOLD, None) or {"lines": [], "silent": False}
+
+
+def _summary(run: Run) -> list[str]:
+    from contract_tests.report.evidence import visible
+    from contract_tests.verdicts import told
+
+    ledger = run.provider.ledger
+    mild = [finding for finding in run.findings.all if finding.clause.level != "MUST"]  # a broken MUST is a failed test
+    lines = [f"imageproof: {told(finding).splitlines()[0]}" for finding in mild]
+    reasons = dict.fromkeys(run.findings.could_not_look.values())
+    lines += [f"imageproof: could not look: {visible(reason)}" for reason in reasons]
+    lines.append(
+        f"imageproof: {run.provider.redact.text(run.provider.root)}: {len(run.findings.all)} findings, "
+        f"{ledger.requests} requests, {ledger.images} pictures"
+    )
+    if run.options.report_dir is not None:
+        lines.append(f"imageproof: report in {run.options.report_dir}")
+    return lines

@@ -54,6 +54,7 @@ class Options:
     baseline: Path | None = None
     fail_on: str = "MUST"
     markdown: Path | None = None
+    recording: str = "run.har"
     other_key_variable: str = ""
     """The variable that holds somebody else's key, empty where there is none."""
 
@@ -253,7 +254,7 @@ def open_run(options: Options) -> Run:
     own = unlisted(contracts, options.models)
     if own:
         contracts = profile.contracts(options.families, own)
-    recording = options.report_dir / "run.har" if options.report_dir else None
+    recording = options.report_dir / options.recording if options.report_dir else None
     provider = Provider(
         options.url, key, Ledger(most), options.timeout, options.task_timeout, options.key_variable, recording, other
     )

@@ -77,3 +77,30 @@ def test_a_suite_that_does_not_use_the_plugins_does_not_pay_for_them(tmp_path: P
     result = run("-s", "-p", "no:hypothesispytest", "-p", "no:anyio", str(tmp_path), folder=tmp_path)
     assert result.returncode == 0, result.stdout
     assert "[]" in result.stdout
+
+
+def test_several_workers_give_one_report_within_one_budget(tmp_path: Path) -> None:
+    budget = ("--imageproof-max-images", "1", "--imageproof-model", "dall-e-2")
+    command = [sys.executable, "-m", "pytest", "contract_tests", "-n", "2"]
+    clean = {name: text for name, text in os.environ.items() if not name.startswith(("PYTEST_", "COV_", "OPENAI_"))}
+    result = subprocess.run(
+        [*command, "-p", "no:cacheprovider", *budget, "--imageproof-report-dir", str(tmp_path)],
+        cwd=ROOT,
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    report = json.loads((tmp_path / "report.json").read_bytes())
+    assert (report["verdict"], report["images"]) == ("conforms", 1)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "report.json",
+        "report.html",
+        "report.md",
+        "junit.xml",
+        "run.har",
+    }
+    json.loads((tmp_path / "run.har").read_bytes())
+    assert result.stdout.count("imageproof: http://127.0.0.1:") == 1
+    assert f"0 findings, {report['requests']} requests, 1 pictures" in result.stdout
