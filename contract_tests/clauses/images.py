@@ -74,7 +74,7 @@ def link(exchange: Exchange) -> Verdict:
     found = [m for m in exchange.image_meanings if m.role == "image-url" and isinstance(m.raw, str) and m.raw]
     if not found or not exchange.owes_pictures:
         return None
-    bad = next((meaning for meaning in found if not meaning.raw.startswith(("http://", "https://"))), None)
+    bad = next((meaning for meaning in found if not meaning.raw.lower().startswith(("http://", "https://"))), None)
     return CONFORMS if bad is None else Broken("an http(s) URL", repr(bad.raw[:60]), bad.pointer)
 
 

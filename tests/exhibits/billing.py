@@ -29,7 +29,7 @@ def edited(*pictures_given: bytes, image_tokens: int) -> Exchange:
     return exchange(case, pictures(drawn(*WIDE), **{**ECHOED, "usage": usage}))
 
 
-@breaks("usage.plausible", "1")
+@breaks("usage.plausible", "1", also=("usage.output",))
 def tokens_that_count_pictures() -> Exchange:
     return billed(1)
 

@@ -47,7 +47,7 @@ def a_sentence_for_a_code() -> Exchange:
     return _with(code="failed to get image")
 
 
-@breaks("error.type-word", "''")
+@breaks("error.type-word", "''", also=("error.type",))
 def an_empty_type() -> Exchange:
     return _with(type="")
 
@@ -64,11 +64,11 @@ def a_rate_limit_called_an_outage() -> Exchange:
 
 @faithful
 def a_refusal_in_chinese_with_an_example() -> Exchange:
-    return _with(message='参数 n 无效：{"n": 99}，应为 {"n": 1}', type="new_api_error")
+    return _with(message='参数 n 无效：{"n": 99}，应为 {"n": 1}')
 
 
 @faithful
-def a_refusal_without_a_type() -> Exchange:
+def a_refusal_whose_type_is_null() -> Exchange:
     return _with(type=None)
 
 

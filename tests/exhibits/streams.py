@@ -238,4 +238,4 @@ def a_last_unfinished_picture_that_is_nearly_done() -> Exchange:
 )
 @faithful
 def a_stream_of_the_finished_picture_alone() -> Exchange:
-    return replace(stream(finished()), seconds=60.0, first_byte=59.9)
+    return replace(stream(finished(), asked={**STREAMED, "partial_images": 0}), seconds=60.0, first_byte=59.9)
