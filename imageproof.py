@@ -42,7 +42,7 @@ class Told(click.ParamType[Any, Any]):
             return value
         try:
             return getattr(import_module(self._module), self._function)(value)
-        except SpecError as error:
+        except (SpecError, ValueError) as error:
             self.fail("; ".join(line.strip() for line in str(error).splitlines()), param, ctx)
 
 
@@ -311,6 +311,21 @@ def _serve_with(settings: Settings) -> Callable[[Settings, Callable[[Mock, str],
     help="Most pictures the run may cost.  [default: 40 on loopback, else 0]",
 )
 @click.option(
+    "--budget", type=click.FloatRange(0), metavar="USD", help="Most dollars the run may cost, by list prices."
+)
+@click.option("--max-requests", type=click.IntRange(1), metavar="N", help="Most requests the run may send.")
+@click.option(
+    "--rate", type=Told("contract_tests.budget:rate"), metavar="N", help="Most requests per second, or as 60/min."
+)
+@click.option(
+    "--only",
+    metavar="CLAUSE|TAG",
+    multiple=True,
+    help="Look only at this: a clause, a tag (images of images.count), or refusals, pictures, streams ...; repeatable.",
+)
+@click.option("--skip", metavar="CLAUSE|TAG", multiple=True, help="Do not look at this; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent and what it costs at most, and stop.")
+@click.option(
     "--model",
     "models",
     metavar="NAME",
@@ -350,6 +365,12 @@ def check(
     profile: str | None,
     families: tuple[str, ...],
     max_images: int | None,
+    budget: float | None,
+    max_requests: int | None,
+    rate: float | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    dry_run: bool,
     models: tuple[str, ...],
     report_dir: Path,
     seed: int,
@@ -361,8 +382,12 @@ def check(
 ) -> None:
     """Test the provider at URL (as in OPENAI_BASE_URL) against the contract.
 
-    Exits 0 when it conforms, 1 when it drifts (as --fail-on and --baseline say), 2 when called wrongly, 3 when the
-    provider could not be asked. Ctrl-C ends the run early: what was seen so far is reported, and it exits 130.
+    What costs nothing is sent first; the plan, with what it costs at most, is printed before anything is paid for.
+    Elsewhere than on this machine nothing is paid for unless --max-images or --budget says how much.
+
+    Exits 0 when it conforms, as far as was looked at (what was not is told), 1 when it drifts (as --fail-on and
+    --baseline say), 2 when called wrongly, 3 when the provider could not be asked. Ctrl-C ends the run early: what was
+    seen so far is reported, and it exits 130.
     """
     try:
         from contract_tests.check import check as run_check
@@ -385,6 +410,12 @@ def check(
         markdown=markdown,
         families=families or shipped(),
         other_key_variable=other_key_env,
+        budget=budget,
+        max_requests=max_requests,
+        per_second=rate,
+        only=only,
+        skip=skip,
+        dry_run=dry_run,
     )
     try:
         sys.exit(run_check(options, _console()))

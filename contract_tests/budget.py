@@ -1,33 +1,70 @@
-"""Money: how many pictures and requests a run may cost, asked before anything is sent, counted after."""
+"""Money: what a run may cost and how fast it may go, asked before anything is sent, counted after."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
+
+from contract_tests.cases import Case, expected_images
+from spec.prices import Price, prices
+
+_INPUT = (1024, 1024)  # a picture that is given is no larger than this
 
 
 class BudgetSpent(Exception):
     """The next case might cost more than is left; it is not sent."""
 
 
+def price_of(case: Case, images: int | None = None) -> Price:
+    """What a case costs at most where the contract is kept, or where it made so many pictures."""
+    given = case.asked.get("input-image")
+    qualities = [
+        word
+        for schema in case.operation.body.values()
+        for inner in schema.get("properties", {}).values()
+        if inner.get("x-role") == "quality"
+        for word in inner.get("enum", ())
+        if word not in (None, "auto")
+    ]
+    made = expected_images(case) if images is None else images
+    inputs = [_INPUT] * (len(given) if isinstance(given, list) else 0)
+    return prices().at_most(case.asked, made, case.contract.tokens, inputs, qualities)
+
+
 @dataclass(slots=True)
 class Ledger:
-    """What a run may cost and has cost. `most_images` None means no cap."""
+    """What a run may cost and has cost; None means no cap. `dollars` are what it costs at most by the price list."""
 
     most_images: int | None
+    most_dollars: float | None = None
+    most_requests: int | None = None
     images: int = 0
+    dollars: float = 0.0
     requests: int = 0
     refused_but_delivered: int = 0
 
-    def ask(self, images: int) -> None:
-        """Raises BudgetSpent when `images` more pictures do not fit under the cap."""
+    def ask(self, images: int, dollars: float = 0.0) -> None:
+        """Raises BudgetSpent when `images` more pictures, or what they cost, do not fit under the caps."""
         if self.most_images is not None and self.images + images > self.most_images:
             raise BudgetSpent(
                 f"{self.images} of at most {self.most_images} pictures are made; this case asks for {images} more"
             )
+        if self.most_dollars is not None and images and self.dollars + dollars > self.most_dollars:
+            raise BudgetSpent(
+                f"about ${self.dollars:.2f} of ${self.most_dollars:.2f} are spent (--budget); this case costs up to "
+                f"${dollars:.3f} more"
+            )
 
-    def charge(self, images: int) -> None:
+    def ask_request(self) -> None:
+        """Count a request. Raises BudgetSpent when there have been as many as may be."""
+        if self.most_requests is not None and self.requests >= self.most_requests:
+            raise BudgetSpent(f"at most {self.most_requests} requests may be sent (--max-requests)")
+        self.requests += 1
+
+    def charge(self, images: int, dollars: float = 0.0) -> None:
         """Count pictures that were made, or must be taken as made."""
         self.images += images
+        self.dollars += dollars
 
 
 @dataclass(slots=True)
@@ -40,3 +77,36 @@ class Share:
     def spent_for(self, images: int) -> str:
         """Why `images` more pictures are not asked for; empty while they fit."""
         return "the pictures planned for this are made already" if self.images + images > self.most_images else ""
+
+
+@dataclass(slots=True)
+class Pace:
+    """How fast requests may follow each other: `per_second`, None for as fast as answers come."""
+
+    per_second: float | None = None
+    _next: float = field(default=0.0)
+
+    def wait(self) -> None:
+        """Sleep until the next request may be sent."""
+        if self.per_second is None:
+            return
+        now = time.monotonic()
+        self._next = max(self._next, now) + 1 / self.per_second
+        time.sleep(max(self._next - 1 / self.per_second - now, 0.0))
+
+    def slow_to(self, per_second: float) -> None:
+        """Go no faster than this from now on."""
+        self.per_second = per_second if self.per_second is None else min(self.per_second, per_second)
+
+
+def rate(text: str) -> float:
+    """Requests per second from `2`, `2/s` or `60/min`. Raises ValueError with what was expected."""
+    number, _, unit = text.strip().partition("/")
+    seconds = {"": 1, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}.get(unit.strip().lower())
+    try:
+        value = float(number)
+    except ValueError:
+        value = 0.0
+    if seconds is None or not 0 < value < 1e6:
+        raise ValueError(f"{text!r} is no rate; expected requests per second as 2, or 60/min")
+    return value / seconds

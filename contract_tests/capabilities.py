@@ -57,7 +57,7 @@ class Capabilities:
         """Whether the operation is there; what could not be asked for is taken to be."""
         try:
             return not self.provider.lacks(contract, operation)
-        except CouldNotLook:
+        except (CouldNotLook, BudgetSpent):
             return True
 
     def lacks_parameter(self, contract: Contract, operation: Operation, role: str) -> str:

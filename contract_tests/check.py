@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from contract_tests import plugin
+from contract_tests.report.evidence import visible
 from contract_tests.report.record import write
 from contract_tests.report.terminal import STEPS, show
 from contract_tests.run import Options, Run, open_run
@@ -66,6 +67,8 @@ class _Display:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """The number of cases is known."""
         self._progress.update(self._task, total=len(session.items))
+        if not self._run.provider.trouble:
+            _tell_plan(self._run, self._console)
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """A case begins, perhaps the first of its kind."""
@@ -100,6 +103,8 @@ def _check(run: Run, folder: Path, console: Console) -> int:
     for model in run.own_models:
         console.print(f"{escape(model)} is in no contract: taken for a model of the provider's own", soft_wrap=True)
     try:
+        if run.options.dry_run:
+            return _dry(run, console)
         with _quiet_hypothesis(), _Display(run, console) as display:
             code = _drive(run, display)
         if run.interrupted:
@@ -117,6 +122,25 @@ def _check(run: Run, folder: Path, console: Console) -> int:
     if data["failed"]:
         return DRIFTS
     return COULD_NOT_LOOK if run.crashes or data["could_not_look"] or data["verdict"] == "could not look" else CONFORMS
+
+
+def _dry(run: Run, console: Console) -> int:
+    """Print the plan and send nothing that costs."""
+    with _quiet_hypothesis():
+        cases = run.planned
+    for reason in dict.fromkeys(run.findings.not_tested.values()):
+        console.print(f"not tested: {escape(visible(reason))}", soft_wrap=True)
+    if trouble := run.provider.trouble:
+        console.print(f"could not look: {escape(visible(trouble))}", soft_wrap=True)
+        return COULD_NOT_LOOK
+    for kind, planned in cases.items():
+        console.print(f"{STEPS[kind]}: {len(planned)} requests", soft_wrap=True)
+    _tell_plan(run, console)
+    return CONFORMS
+
+
+def _tell_plan(run: Run, console: Console) -> None:
+    console.print(f"plan: {escape(run.plan.told(run.provider.ledger))}", soft_wrap=True)
 
 
 @contextmanager

@@ -199,6 +199,13 @@ class Exchange:
         return self.lacks_parameter if self.lacks_parameter in optional_parameters(self.case) else ""
 
     @property
+    def out_of_quota(self) -> bool:
+        """Whether no picture is left to be made for this key, in the contract's words: waiting does not help."""
+        problem = self.case.contract.problems.get("quota-exhausted")
+        code = problem.fields.get("error-code") if problem else None
+        return code is not None and self.error("error-code") == code
+
+    @property
     def wants_task(self) -> bool:
         """Whether a task id is what this request asked for."""
         return self.parent is None and self.case.operation.becomes_task(self.asked)

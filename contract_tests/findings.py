@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -81,12 +81,16 @@ class _Judged:
 
 @dataclass(eq=False)
 class Findings:
-    """Everything seen: a tally per clause, findings by cause, and what was not looked at, with the reason."""
+    """Everything seen: a tally per clause, findings by cause, and what was not looked at, with the reason.
+
+    `wants` says of a clause's id whether it is judged.
+    """
 
     tallies: dict[str, Tally] = field(default_factory=dict)
     not_tested: dict[str, str] = field(default_factory=dict)
     could_not_look: dict[str, str] = field(default_factory=dict)
     coverage: Coverage = field(default_factory=Coverage)
+    wants: Callable[[str], bool] = lambda _: True
     _by_cause: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     _judged: dict[int, _Judged] = field(default_factory=dict)
     _results: dict[int, int] = field(
@@ -112,7 +116,7 @@ class Findings:
 
     def _asked(self, clause: Clause, subject: Any, known: dict[str, Finding | None] | None = None) -> Broken | None:
         """What a clause says is broken; its verdict is counted."""
-        verdict = clause.judge(subject)
+        verdict = clause.judge(subject) if self.wants(clause.id) else None
         if verdict is None:
             return None
         tally = self.tallies.setdefault(clause.id, Tally())

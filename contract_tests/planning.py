@@ -203,6 +203,9 @@ def _customary(schema: Schema, pin: dict[str, Any]) -> dict[str, Any]:
         listed = [parse_size(text) for text in shape_of(schema, told).properties[name].get("enum", ()) if text]
         fixed = [size for size in listed if isinstance(size, tuple)] or [(1024, 1024)]
         told[name] = size_text(min(fixed, key=lambda size: size[0] * size[1]))
+    for name in _names_of_role(schema, "quality"):  # left to the provider it may be the dearest
+        listed = [word for word in shape_of(schema, told).properties[name].get("enum", ()) if word is not None]
+        told.update({name: listed[0]} if listed else {})
     return told
 
 

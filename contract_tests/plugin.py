@@ -36,6 +36,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--imageproof-profile", metavar="NAME", help="profile whose documents the provider is held to")
     group.addoption("--imageproof-serve-profile", metavar="NAME", help="profile of the mock, where no URL is given")
     group.addoption("--imageproof-max-images", metavar="N", type=int, help="most pictures the run may cost")
+    group.addoption("--imageproof-budget", metavar="USD", type=float, help="most dollars the run may cost")
+    group.addoption("--imageproof-max-requests", metavar="N", type=int, help="most requests the run may send")
+    group.addoption("--imageproof-rate", metavar="N", help="most requests per second, or as 60/min")
+    group.addoption(
+        "--imageproof-only",
+        metavar="CLAUSE",
+        action="append",
+        default=[],
+        help="look only at this clause, tag (images) or kind of cases (streams)",
+    )
+    group.addoption(
+        "--imageproof-skip",
+        metavar="CLAUSE",
+        action="append",
+        default=[],
+        help="do not look at this clause, tag or kind",
+    )
     group.addoption("--imageproof-model", metavar="NAME", action="append", default=[], help="test only these models")
     group.addoption("--imageproof-report-dir", metavar="DIR", help="where report.json and report.html go")
     group.addoption("--imageproof-seed", metavar="N", type=int, default=0, help="the same seed sends the same cases")
@@ -131,6 +148,7 @@ def imageproof_run(pytestconfig: pytest.Config) -> Run:
 
 def _run(config: pytest.Config) -> Run:
     if _RUN not in config.stash:
+        from contract_tests.budget import rate
         from contract_tests.run import Options, UsageError, open_run
         from spec.errors import SpecError
 
@@ -150,9 +168,14 @@ def _run(config: pytest.Config) -> Run:
                     Path(folder) if folder else None,
                     option("--imageproof-task-timeout"),
                     recording=f"run.{worker['workerid']}.har" if worker else "run.har",
+                    budget=option("--imageproof-budget"),
+                    max_requests=option("--imageproof-max-requests"),
+                    per_second=rate(pace) if (pace := option("--imageproof-rate")) else None,
+                    only=tuple(option("--imageproof-only")),
+                    skip=tuple(option("--imageproof-skip")),
                 )
             )
-        except (UsageError, SpecError) as error:
+        except (UsageError, SpecError, ValueError) as error:
             raise pytest.UsageError(f"imageproof: {error}") from error
     run: Run = config.stash[_RUN]
     return run
@@ -248,7 +271,7 @@ def _summary(run: Run) -> list[str]:
     lines += [f"imageproof: could not look: {visible(reason)}" for reason in reasons]
     lines.append(
         f"imageproof: {run.provider.redact.text(run.provider.root)}: {len(run.findings.all)} findings, "
-        f"{ledger.requests} requests, {ledger.images} pictures"
+        f"{ledger.requests} requests, {ledger.images} pictures, at most about ${ledger.dollars:.2f}"
     )
     if run.options.report_dir is not None:
         lines.append(f"imageproof: report in {run.options.report_dir}")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import re
 import threading
 import time
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -20,7 +23,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from contract_tests.budget import Ledger
+from contract_tests.budget import Ledger, Pace, price_of
 from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, most_images
 from contract_tests.exchange import Exchange
 from contract_tests.lives import Watch, strangers
@@ -37,8 +40,8 @@ _LARGEST_ANSWER = 256 * 1024 * 1024
 _LARGEST_TWICE = 16 * 1024 * 1024
 _MEMO_BYTES = 512 * 1024 * 1024
 _CONNECT_SECONDS = 15.0
-_LONGEST_WAIT = 60.0
-_TRIES = 3
+_LONGEST_WAIT = 90.0
+_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # seconds between tries, where nobody says when
 _MARKDOWN_LINK = re.compile(r"!\[[^\]]*\]\(\s*<?([^\s)>]+)")
 _SILENT = 3  # requests in a row that could not look: from then on nobody is asked any more
 
@@ -99,7 +102,9 @@ class Provider:
         key_variable: str = "OPENAI_API_KEY",
         record_to: Path | None = None,
         other_key: str = "",
+        per_second: float | None = None,
     ) -> None:
+        self.pace = Pace(per_second)
         self._key_variable = key_variable
         self.root = root_of(url)
         self.ledger = ledger
@@ -110,6 +115,7 @@ class Provider:
         self._connect = min(timeout, _CONNECT_SECONDS)
         self._watch = Watch(self._send, _retry_after, task_timeout)
         self._memo = _Memo(_MEMO_BYTES)
+        self._random = random.Random(0)
         self._absent: dict[tuple[str, str], bool] = {}
         self._nowhere: dict[tuple[str, str], Exchange] = {}  # by method: what a path answers that nobody has
         self._silence: list[str] = []  # why the last requests in a row could not look
@@ -154,7 +160,8 @@ class Provider:
         self._refuse_in_vain()
         images = expected_images(case)
         # Whoever has answered one broken request with pictures may do so again.
-        self.ledger.ask(most_images(case) if self.ledger.refused_but_delivered else images)
+        most = most_images(case) if self.ledger.refused_but_delivered else images
+        self.ledger.ask(most, price_of(case, most).dollars)
         try:
             exchange = self._patiently(case)
             self._check_entry(exchange)
@@ -162,10 +169,10 @@ class Provider:
             if case.defect is None or not case.defect.tolerated:  # there it may be how the request is refused
                 self._silence.append(str(error))
             # A connection that is cut does not stop the provider from making, and billing, what was asked for.
-            self.ledger.charge(images if error.arrived else 0)
+            self._pay(case, images if error.arrived else 0)
             raise
         except KeyboardInterrupt:  # what was sent may be billed, whether or not somebody waits for the answer
-            self.ledger.charge(images)
+            self._pay(case, images)
             raise
         self._silence.clear()
         self._charge(exchange, images)
@@ -176,20 +183,33 @@ class Provider:
         """The answer a case already had, None where it was not sent."""
         return self._memo.get(case.key)
 
+    @property
+    def trouble(self) -> str:
+        """Why the last request got no answer; empty when it did."""
+        return self._silence[-1] if self._silence else ""
+
     def _refuse_in_vain(self) -> None:
         """Raises CouldNotLook when nobody has answered for a while: 200 time-outs in a row help nobody."""
         if len(self._silence) >= _SILENT:
             raise CouldNotLook(f"not asked: {_SILENT} requests in a row were in vain, the last: {self._silence[-1]}")
 
     def _patiently(self, case: Case) -> Exchange:
-        for tries in range(1, _TRIES + 1):
+        """Send a case; where the answer is "not now", again when it says, or after waits that double."""
+        for pause in (*_PAUSES, None):
             exchange = self._send(case, None)
-            later = exchange.response.status == 429 or (exchange.response.status == 503 and case.defect is None)
-            wait = _retry_after(exchange)
-            if not later or wait is None or wait > _LONGEST_WAIT or tries == _TRIES:
+            status, wait = exchange.response.status, _retry_after(exchange)
+            later = status == 429 or (status == 503 and case.defect is None and wait is not None)
+            if not later or pause is None or exchange.out_of_quota:
+                break
+            wait = self._jittered(pause) if wait is None else wait
+            if wait > _LONGEST_WAIT:
                 break
             time.sleep(wait)
         return exchange
+
+    def _jittered(self, seconds: float) -> float:
+        """Up to a tenth more, so that several callers do not come back at once."""
+        return seconds * self._random.uniform(1.0, 1.1)
 
     def _check_entry(self, exchange: Exchange) -> None:
         """Raises CouldNotLook when the caller is not let in: the key is refused, the quota is used up."""
@@ -207,10 +227,13 @@ class Provider:
         delivered = exchange.pictures_delivered if exchange.succeeded else 0
         if exchange.case.defect is None:
             # What was asked for is taken as made unless the provider refused.
-            self.ledger.charge(max(images, delivered) if exchange.response.status < 400 else 0)
+            self._pay(exchange.case, max(images, delivered) if exchange.response.status < 400 else 0)
         elif delivered:
-            self.ledger.charge(delivered)
+            self._pay(exchange.case, delivered)
             self.ledger.refused_but_delivered += 1
+
+    def _pay(self, case: Case, images: int) -> None:
+        self.ledger.charge(images, price_of(case, images).dollars)
 
     def _send(self, case: Case, parent: Exchange | None) -> Exchange:
         url = f"{self.root}{case.path}"
@@ -221,8 +244,9 @@ class Provider:
         shown = {
             name: self.redact.text(value.replace(KEY, f"${self._key_variable}")) for name, value in case.headers.items()
         }
+        self.ledger.ask_request()
+        self.pace.wait()
         began, clock = time.time(), time.perf_counter()
-        self.ledger.requests += 1
         status, answer_headers, body, began_after = self._run(
             self._request(case.operation.method.upper(), url, headers, case.query, case.body, alone=_unreadable(case))
         )
@@ -415,16 +439,16 @@ class Provider:
             root = operation.path.split("/")[1]
             nowhere = Case(contract, replace(operation, path=f"/{root}/imageproof/no-such-path"))
             try:
-                there = self._send(probe, None)
+                there = self._patiently(probe)
                 asked = [there]
                 if (operation.method, root) not in self._nowhere:
-                    self._nowhere[operation.method, root] = self._send(nowhere, None)
+                    self._nowhere[operation.method, root] = self._patiently(nowhere)
                     asked.append(self._nowhere[operation.method, root])
             except CouldNotLook as error:
                 self._silence.append(str(error))
                 raise
             for answer in asked:
-                self.ledger.charge(answer.pictures_delivered if answer.succeeded else 0)
+                self._pay(answer.case, answer.pictures_delivered if answer.succeeded else 0)
             told, elsewhere = there.response, self._nowhere[operation.method, root].response
             nothing = told.status in (404, 405, 501) or told.media == "text/html"  # a gateway's own web page
             known = nothing and _signature(told) == _signature(elsewhere)
@@ -507,6 +531,15 @@ def _at(value: Any, pointer: str) -> Any:
 
 
 def _retry_after(exchange: Exchange) -> float | None:
-    """Seconds the answer asks to wait; None when it does not."""
-    text = exchange.response.headers.get("retry-after", "").strip()
-    return float(text) if text.isascii() and text.isdecimal() else None
+    """Seconds the answer asks to wait, said in seconds, milliseconds or as a date; None when it does not."""
+    headers = exchange.response.headers
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name, "").strip()
+        if text.isascii() and text.replace(".", "", 1).isdecimal():
+            return float(text) * unit
+    try:
+        when = parsedate_to_datetime(text)
+        now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        return max((when - now).total_seconds(), 0.0)
+    except (ValueError, TypeError):  # no date, or one with a zone and one without
+        return None

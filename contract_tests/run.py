@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from contract_tests.capabilities import Capabilities
 from contract_tests.cases import Case, expected_images, makes_pictures
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
+from contract_tests.plan import Plan
 from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
 from contract_tests.report.saved import NoReport, load
+from contract_tests.wanted import Wanted
 from spec.contract import Contract, Operation
 from spec.documents import default_families
 from spec.language import IMAGE_ROLES
@@ -37,7 +40,8 @@ class Options:
     """What a run was told. `max_images` None: a default on loopback, nothing that costs elsewhere; times in seconds.
 
     `baseline` is a former report.json whose findings are accepted, `fail_on` the mildest level that fails the run, or
-    `never`; `markdown` is a file the summary is added to.
+    `never`; `markdown` is a file the summary is added to. `budget` is in US dollars. `only` and `skip` are clauses,
+    their tags (what stands before the dot) or kinds of cases.
     """
 
     url: str
@@ -57,6 +61,12 @@ class Options:
     recording: str = "run.har"
     other_key_variable: str = ""
     """The variable that holds somebody else's key, empty where there is none."""
+    budget: float | None = None
+    max_requests: int | None = None
+    per_second: float | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    dry_run: bool = False
 
 
 @dataclass(eq=False)
@@ -64,6 +74,7 @@ class Run:
     """A run in progress. `steps` count how the tests of a kind ended; `crashes` are faults of ours, not findings.
 
     `own_models` are models to ask for that no contract lists: the provider's own. `baseline` is a former report's data.
+    `plan` is what is sent, as soon as it is known; `offer` what a small cap would buy, where nothing may be spent.
     """
 
     options: Options
@@ -76,9 +87,11 @@ class Run:
     crashes: list[str] = field(default_factory=list)
     own_models: tuple[str, ...] = ()
     interrupted: bool = False
-    planned: dict[str, list[Case]] = field(default_factory=dict)
     _intruded: set[str] = field(default_factory=set)
     shares: dict[Any, Share] = field(default_factory=dict)
+    wanted: Wanted = field(default_factory=Wanted)
+    plan: Plan = field(default_factory=Plan)
+    offer: Plan | None = None
     _capabilities: dict[str, Capabilities] = field(default_factory=dict)
     baseline: Mapping[str, Any] | None = None
 
@@ -153,10 +166,19 @@ class Run:
             self.provider.follow(*submits)
         except CouldNotLook as error:
             self.findings.could_not_look[f"{exchange.case.operation.id}: polling"] = str(error)
+        except BudgetSpent as error:
+            self.findings.not_tested[f"{exchange.case.operation.id}: polling"] = str(error)
         for submit in submits:
             found += [finding for poll in submit.polls for finding in self.findings.judge(poll)]
             found += self.findings.judge(submit) if submit.polls else []
         return found
+
+    @cached_property
+    def planned(self) -> dict[str, list[Case]]:
+        """Every case to be sent, by kind. Asks the provider what it has, with requests that cost nothing."""
+        from contract_tests.suite_cases import plan
+
+        return plan(self)
 
     def without_absent_families(self) -> None:
         """Leave out the families this provider does not have, each told once."""
@@ -168,6 +190,9 @@ class Run:
                 continue
             try:
                 lacks = contract.name not in default_families() and self.provider.lacks_family(contract)
+            except BudgetSpent as error:
+                self.findings.not_tested[contract.name] = str(error)
+                continue
             except CouldNotLook as error:
                 lacks, self.findings.could_not_look[contract.name] = True, str(error)
             if lacks:
@@ -206,6 +231,9 @@ class Run:
         except CouldNotLook as error:
             self.findings.could_not_look[operation.id] = str(error)
             return str(error)
+        except BudgetSpent as error:
+            self.findings.not_tested[operation.id] = str(error)
+            return str(error)
         reason = _absence(operation)
         self.findings.not_tested[operation.id] = reason
         return reason
@@ -243,8 +271,10 @@ def open_run(options: Options) -> Run:
     if options.other_key_variable and not other:
         raise UsageError(f"--other-key-env: the variable {options.other_key_variable} is not set")
     profile = load_profile(options.profile) if options.profile else PLAIN
+    wanted = Wanted(options.only, options.skip)
+    wanted.check()
     most = options.max_images
-    if most is None:
+    if most is None and options.budget is None:
         most = LOOPBACK_IMAGES if is_loopback(root) else 0
     contracts = profile.contracts(options.families)
     try:
@@ -254,11 +284,20 @@ def open_run(options: Options) -> Run:
     own = unlisted(contracts, options.models)
     if own:
         contracts = profile.contracts(options.families, own)
-    recording = options.report_dir / options.recording if options.report_dir else None
+    recording = options.report_dir / options.recording if options.report_dir and not options.dry_run else None
     provider = Provider(
-        options.url, key, Ledger(most), options.timeout, options.task_timeout, options.key_variable, recording, other
+        options.url,
+        key,
+        Ledger(most, options.budget, options.max_requests),
+        options.timeout,
+        options.task_timeout,
+        options.key_variable,
+        recording,
+        other,
+        options.per_second,
     )
-    run = Run(options, profile, contracts, provider, own_models=own, baseline=baseline)
+    findings = Findings(wants=wanted.clause)
+    run = Run(options, profile, contracts, provider, findings, wanted=wanted, own_models=own, baseline=baseline)
     run.without_absent_families()
     return run
 

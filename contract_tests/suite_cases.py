@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import count
+from math import inf
 from typing import Any
 
-from contract_tests.budget import Share
+from contract_tests.budget import Share, price_of
 from contract_tests.cases import Case, expected_images, most_images, needs_issued, with_value
 from contract_tests.mutations import unknown_task
+from contract_tests.plan import Plan
 from contract_tests.planning import coverage, refusals, streamed
 from contract_tests.raw import raw
 from contract_tests.run import Run, delivers, looks_up, operations_of, streams, submits, tells_models
 from contract_tests.variations import varied, with_variations
+from contract_tests.wanted import KINDS
 from spec.contract import Contract, Operation
 from spec.units import outward
 
@@ -25,11 +28,34 @@ _RESERVE_PER_MODEL = 3
 _ONLY_IN_STREAMS = frozenset({"stream", "partial-count"})
 
 
+#: pictures that are enough to see every family of clauses
+_SMALL_CAP = 12
+
+
 def cases_of(kind: str, run: Run) -> list[Case]:
     """The cases of a kind: refusals, lookups, pictures, streams or tasks."""
-    if kind in _FREE:
-        return _FREE[kind](run)
-    return [case for slot in _allotted(run) if slot.kind == kind for case in (*slot.chosen, *slot.reserve)]
+    if not run.wanted.kind(kind):
+        return []
+    return run.planned[kind]
+
+
+def plan(run: Run) -> dict[str, list[Case]]:
+    """Every case that is to be sent, by kind; the run learns what that costs, and what a small cap would buy."""
+    found = {kind: make(run) for kind, make in _FREE.items() if run.wanted.kind(kind)}
+    slots = _allotted(run)
+    for slot in slots:
+        found.setdefault(slot.kind, []).extend((*slot.chosen, *slot.reserve))
+    free = [case for kind in _FREE for case in found.get(kind, ())]
+    run.plan = Plan.of([*free, *(case for slot in slots for case in slot.chosen)])
+    if slots and not run.plan.paid:
+        others = list(_slots(run))
+        _allot(others, _SMALL_CAP, None)
+        run.offer = Plan.of(case for slot in others for case in slot.chosen)
+        kinds = ", ".join(dict.fromkeys(slot.kind for slot in others if slot.chosen))
+        run.findings.not_tested["what costs money"] = (
+            f"nothing may be spent, so no {kinds} were asked for: --max-images {_SMALL_CAP} costs {run.offer.cost}"
+        )
+    return {kind: found.get(kind, []) for kind in KINDS}
 
 
 # --- what costs nothing ----------------------------------------------------------------------------------------------
@@ -112,21 +138,21 @@ class _Slot:
 
 def _allotted(run: Run) -> list[_Slot]:
     """Every slot with its cases chosen so that all together fit the budget; what is left out is noted."""
-    slots = list(_slots(run))
-    most = run.provider.ledger.most_images
-    if most is None:
-        for slot in slots:
-            slot.chosen = slot.planned[: slot.most]
-        return slots
-    _allot(slots, most)
+    slots, ledger = list(_slots(run)), run.provider.ledger
+    _allot(slots, ledger.most_images, ledger.most_dollars)
+    caps = [
+        f"at most {ledger.most_images} picture{'s' if ledger.most_images != 1 else ''} may be made (--max-images)"
+        if ledger.most_images is not None
+        else "",
+        f"at most ${ledger.most_dollars:.2f} may be spent (--budget)" if ledger.most_dollars is not None else "",
+    ]
     for slot in slots:
         if slot.planned and not run.capabilities_of(slot.planned[0].contract).models.certain:
             _keep_in_reserve(slot, run)
     for slot in slots:
         if left := len(slot.planned[: slot.most]) - len(slot.chosen):
             place = f"{slot.operation.id}: {left} more cases of {slot.kind}"
-            reason = f"at most {most} picture{'s' if most != 1 else ''} may be made (--max-images)"
-            run.findings.not_tested[place] = reason
+            run.findings.not_tested[place] = ", and ".join(filter(None, caps))
     return slots
 
 
@@ -142,17 +168,20 @@ def _keep_in_reserve(slot: _Slot, run: Run) -> None:
     run.shares.update((case.key, share) for case in (*slot.chosen, *slot.reserve))
 
 
-def _allot(slots: list[_Slot], most: int) -> None:
+def _allot(slots: list[_Slot], most_images: int | None, most_dollars: float | None) -> None:
     """Give each picture of the budget to the slot with the highest claim; one that cannot afford its next is done."""
     able = list(slots)
+    images, dollars = (inf if cap is None else cap for cap in (most_images, most_dollars))
     while able:
         slot = max(able, key=lambda one: one.claim)
-        images = expected_images(slot.next) if slot.next is not None else most + 1
-        if images > most:
+        case = slot.next
+        price = price_of(case).dollars if case is not None else inf
+        if case is None or expected_images(case) > images or price > dollars:
             able.remove(slot)
         else:
-            most -= images
-            slot.chosen.append(slot.planned[len(slot.chosen)])
+            images -= expected_images(case)
+            dollars -= price
+            slot.chosen.append(case)
 
 
 def _slots(run: Run) -> Iterator[_Slot]:
@@ -167,12 +196,13 @@ def _slots(run: Run) -> Iterator[_Slot]:
         models = run.models_of(contract)
         if not run.offers(contract, operation) or needs_issued(operation) or not _has_model(operation, models):
             continue
+        wants = {kind for kind in _WEIGHTS if run.wanted.kind(kind)}
         planned = _planned(contract, operation, seed, models) if delivers(operation) or submits(operation) else []
-        if delivers(operation):
+        if delivers(operation) and "pictures" in wants:
             yield slot("pictures", operation, planned)
-        if streams(operation) and run.can_say(contract, operation, "stream"):
+        if streams(operation) and "streams" in wants and run.can_say(contract, operation, "stream"):
             yield slot("streams", operation, _streamed(contract, operation, seed, models), _MOST_STREAMS)
-        if submits(operation) and not _can_poll(run, contract, operation):
+        if "tasks" not in wants or (submits(operation) and not _can_poll(run, contract, operation)):
             continue
         if submits(operation) and delivers(operation):
             cheapest = _told_apart(sorted(planned, key=expected_images))

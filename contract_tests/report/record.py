@@ -42,6 +42,12 @@ def record(run: Run) -> dict[str, Any]:
         "requests": run.provider.ledger.requests,
         "images": run.provider.ledger.images,
         "max_images": run.provider.ledger.most_images,
+        "usd_at_most": round(run.provider.ledger.dollars, 4),
+        "max_usd": run.provider.ledger.most_dollars,
+        "max_requests": run.provider.ledger.most_requests,
+        "plan": run.plan.data(),
+        "offer": run.offer.data() if run.offer else None,
+        "looked_at_everything": looked_at_everything(run),
         "refused_but_delivered": run.provider.ledger.refused_but_delivered,
         "score": score(
             clauses,
@@ -68,6 +74,12 @@ def verdict(run: Run) -> str:
     if run.findings.could_not_look or not run.findings.tallies:
         return "could not look"
     return "conforms"
+
+
+def looked_at_everything(run: Run) -> bool:
+    """Whether no clause and no planned case was left out: else a verdict holds as far as was looked."""
+    wanted = [id_ for id_ in catalogue() if run.wanted.clause(id_)]
+    return not run.findings.not_tested and all(id_ in run.findings.tallies for id_ in wanted)
 
 
 def _operations(run: Run) -> list[dict[str, Any]]:

@@ -52,9 +52,12 @@ def _headline(data: Mapping[str, Any]) -> Text:
     counts = {level: sum(finding["level"] == level for finding in data["findings"]) for level in _LEVEL_STYLES}
     told = ", ".join(f"{count} {level}" for level, count in counts.items() if count)
     told = told or ("nothing found" if data["verdict"] == "conforms" else "")
+    unpaid = data["verdict"] == "conforms" and data["images"] == 0
+    name = "CONFORMS AS FAR AS LOOKED" if unpaid else data["verdict"].upper()
+    told += ", but no picture was asked for" if unpaid else ""
     verdict, interrupted = data["verdict"], "  interrupted, this is what was seen" if data["interrupted"] else ""
     return Text.assemble(
-        (f" {verdict.upper()} ", f"{_VERDICT_STYLES[verdict]} reverse"),
+        (f" {name} ", f"{'bold yellow' if unpaid else _VERDICT_STYLES[verdict]} reverse"),
         "  ",
         (visible(data["provider"]), "bold"),
         f"  {told}",
@@ -119,7 +122,10 @@ def _account(data: Mapping[str, Any]) -> Table:
     cap = "" if data["max_images"] is None else f" of at most {data['max_images']}"
     table.add_row(
         "spent",
-        Text(f"{data['requests']} requests, {data['images']}{cap} pictures, {data['seconds']} s; seed {data['seed']}"),
+        Text(
+            f"{data['requests']} requests, {data['images']}{cap} pictures, at most about ${data['usd_at_most']:.2f} by "
+            f"list prices, {data['seconds']} s; seed {data['seed']}"
+        ),
     )
     if data["baseline"] is not None:
         table.add_row("baseline", _changes(data))

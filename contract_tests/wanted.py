@@ -1,0 +1,54 @@
+"""What a run is to look at: clauses, by id or by tag (what stands before the dot), and the kinds of cases they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contract_tests.clauses import catalogue
+from spec.errors import UnknownName
+
+#: kinds of cases, in the order they are sent
+KINDS = ("refusals", "lookups", "pictures", "streams", "tasks")
+_PAID = frozenset(KINDS[2:])
+#: what clauses of a tag are judged by, where that is not any answer with pictures
+_NEEDS = {
+    "auth": frozenset({"refusals"}),
+    "refusal": frozenset({"refusals"}),
+    "error": frozenset({"refusals", "lookups"}),
+    "wire": frozenset(KINDS),
+    "stream": frozenset({"streams"}),
+    "task": frozenset({"tasks", "lookups"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`only`: nothing else is looked at; `skip`: this is not. Each is a clause, a tag or a kind of cases."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raises UnknownName for what is neither a clause, a tag nor a kind."""
+        known = (*catalogue(), *dict.fromkeys(map(_tag, catalogue())), *KINDS)
+        for name in (*self.only, *self.skip):
+            if name not in known:
+                raise UnknownName("clause, tag or kind of cases", name, known)
+
+    def clause(self, id_: str) -> bool:
+        """Whether a clause is judged."""
+        names, only = {id_, _tag(id_)}, [name for name in self.only if name not in KINDS]
+        return not names & set(self.skip) and (not only or bool(names & set(only)))
+
+    def kind(self, kind: str) -> bool:
+        """Whether cases of a kind are sent."""
+        if kind in self.skip:
+            return False
+        if not self.only:
+            return True
+        clauses = [name for name in self.only if name not in KINDS]
+        return kind in self.only or any(kind in _NEEDS.get(_tag(name), _PAID) for name in clauses)
+
+
+def _tag(id_: str) -> str:
+    return id_.partition(".")[0]
