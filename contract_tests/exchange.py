@@ -49,10 +49,18 @@ class Exchange:
         """Role -> value in our units, as far back as the request that started this."""
         return {**(self.parent.asked if self.parent else {}), **self.case.asked}
 
-    @property
+    @cached_property
     def succeeded(self) -> bool:
-        """Whether the status says so."""
-        return 200 <= self.response.status < 300
+        """Whether the status says so, and no documented refusal that comes with such a status says otherwise."""
+        return 200 <= self.response.status < 300 and not any(
+            not list(_check(self.case).schema_violations(schema, self.response.value))
+            for schema in self.case.operation.refusing_successes
+        )
+
+    @property
+    def makes(self) -> str:
+        """What comes of the request that started this (`x-makes`)."""
+        return (self.parent or self).case.operation.makes
 
     @cached_property
     def violations(self) -> list[Violation]:
@@ -214,6 +222,8 @@ class Exchange:
     def owes_pictures(self) -> bool:
         """Whether the answer, being a success, must carry pictures."""
         if self.case.defect is not None or not self.succeeded or not self.case.operation.response_roles & IMAGE_ROLES:
+            return False
+        if self.makes == "text":
             return False
         if "task-status" in self.case.operation.response_roles:
             return self.state == "succeeded"

@@ -19,6 +19,7 @@ from mockserver.landscape import Scene, digest, scene
 from mockserver.lettering import Size, oval
 from mockserver.png import png
 from mockserver.retouching import Base, retouched
+from mockserver.uploads import pixels
 
 
 class _Format(NamedTuple):
@@ -84,6 +85,9 @@ class Picture:
     """The uploads of an edit or a variation; None draws a landscape."""
     sharpness: float = 1.0
     """Above 0, at most 1: a partial of a stream is the whole picture not yet sharp. One of a gif stands still."""
+
+    layout: str = ""
+    """`grid`: four pictures, indexes 4*index on, in two rows; `copy`: the first upload itself. Else one picture."""
 
     def __post_init__(self) -> None:
         row = _FORMATS.get(self.format)
@@ -239,6 +243,10 @@ def _elements(images: Iterator[Image.Image], picture: Picture) -> Iterator[str]:
 
 
 def _painted(picture: Picture, turn: float = 0.0) -> Image.Image:
+    if picture.layout == "grid":
+        return _grid(picture)
+    if picture.layout == "copy" and picture.base is not None:
+        return pixels(picture.base.images[0])
     size, view, footer = (picture.width, picture.height), _view(picture, turn), _footer(picture)
     if picture.base is not None:
         image = retouched(picture.base, size, view, picture.prompt, footer, transparent=picture.transparent)
@@ -248,6 +256,16 @@ def _painted(picture: Picture, turn: float = 0.0) -> Image.Image:
             image.putalpha(oval(size))
         lettering.write(image, picture.prompt, footer)
     return image
+
+
+def _grid(picture: Picture) -> Image.Image:
+    """Four pictures of half the edges: the first two, and the others below them."""
+    width, height = picture.width // 2, picture.height // 2
+    whole = Image.new("RGB", (picture.width, picture.height))
+    for number in range(4):
+        part = replace(picture, width=width, height=height, layout="", index=4 * picture.index + number)
+        whole.paste(_painted(part), (number % 2 * width, number // 2 * height))
+    return whole
 
 
 def _view(picture: Picture, turn: float = 0.0) -> Callable[[Size], Scene]:

@@ -9,27 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from aiohttp import web
 
-from mockserver.caller import waits
+from mockserver.desk import Desk, Refused
 from mockserver.forced import Forcible
 from mockserver.given import Unusable, open_all
 from mockserver.intake import Asked, Intake
 from mockserver.journal import Entry
-from mockserver.outcomes import Outcome, accepted, finished, listed, looked_at, partials, resolve
+from mockserver.outcomes import Outcome, finished, listed, partials, resolve
 from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
 from mockserver.response import respond, whole
 from mockserver.stores import StateLost
 from mockserver.streaming import send_events
 from mockserver.tasks import Ending, Order, Snapshot, Task
-from spec.contract import Contract, Operation, roles_in
-from spec.language import IMAGE_ROLES, MAKING_PROBLEMS, TERMINAL_STATES, walk
+from spec.contract import Contract, Operation
+from spec.language import IMAGE_ROLES, MAKING_PROBLEMS
 from spec.messages import Request
 from spec.roles import Source, Values
 from spec.violations import Violation
@@ -39,9 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("imageproof.mock")
 RETRY_AFTER_SECONDS = 1
-_LOOK_SECONDS = 0.05  # between two looks at a task that somebody waits for
-#: how a task ends of what is done to it: state and reason
-_ENDINGS = {"cancel": ("canceled", "")}
 _MENDS = 8  # of one request: no drift overlooks more
 LEFT = "the caller went away before the answer"
 FAILED = Refusal("internal", facts={"reason": "the mock failed; its log says why"})
@@ -57,8 +53,7 @@ class Endpoint:
         self._operation = self.operation = operation
         self._intake = Intake(contract, operation)
         said = operation.response_roles
-        self._polls_a_task = "task-id" in operation.request_roles
-        self._lists_tasks = not self._polls_a_task and _repeats_tasks(operation)
+        self.desk = Desk(mock, contract, operation, self._finish)
         self._tells_secret = "callback-secret" in said
         self._lists_models = "listed-model" in said
         self._can_stream = operation.success.events is not None and "stream" in operation.request_roles
@@ -180,9 +175,13 @@ class Endpoint:
             return self._scribe.success(operation, listed(models), asked.roles, request_id)
         if self._tells_secret:
             return self._scribe.success(operation, Values({"callback-secret": mock.callback_secret}), {}, request_id)
-        outcome, asked = await self._outcome(asked, order, http)
-        if outcome is None:
-            return self._refuse(Refusal("unknown-task"), request_id)
+        try:
+            outcome, asked = await self._outcome(asked, order, http)
+        except Refused as error:
+            facts = {"value": asked.roles.get(error.role)}
+            return self._refuse(
+                Refusal(error.problem, self._name_of(error.role), error.role or None, facts), request_id
+            )
         if mock.admission is not None:
             outcome = outcome.and_also(mock.admission.limits.standing(order.owner))
         if self._can_stream and outcome.pictures and outcome.get("stream") is True:
@@ -200,7 +199,7 @@ class Endpoint:
 
     async def told(self, task: Task, snapshot: Snapshot, request_id: str) -> Reply:
         """What a poll would be answered that sees a task like this: what a callback tells. Raises StateLost."""
-        reply = await self._written(*self._looked_at(task, snapshot), request_id)
+        reply = await self._written(*self.desk.told(task, snapshot), request_id)
         return self._mock.plan.reply(reply, self._operation)
 
     async def _stream(self, outcome: Outcome, asked: Asked, request_id: str, wishes: Wishes | None) -> Reply:
@@ -232,82 +231,38 @@ class Endpoint:
             forced = self._forcible.refusal(wishes, facts)
             if forced is not None:
                 return forced
-        if mock.admission is None or self._polls_a_task:
+        if mock.admission is None or self.desk.asks_about_tasks:
             return None
         return mock.admission.work(self._contract, token, roles)
+
+    def _name_of(self, role: str) -> str:
+        """The property of a body that says a role; empty where none does."""
+        parts = (schema.get("properties", {}) for schema in self._operation.body.values())
+        return next((name for part in parts for name, inner in part.items() if inner.get("x-role") == role), "")
 
     def _refuse(self, refusal: Refusal, request_id: str) -> Reply:
         # A problem with an answer of its own, such as an unknown path, is no operation's to say.
         operation = None if self._contract.problem(refusal.problem).answer else self._operation
         return self._scribe.refusal(self._mock.plan.refusal(refusal), operation, request_id, RETRY_AFTER_SECONDS)
 
-    async def _outcome(self, asked: Asked, order: Order, http: web.BaseRequest) -> tuple[Outcome | None, Asked]:
-        """What comes of an accepted request; None for a task that does not exist."""
-        mock = self._mock
-        if self._polls_a_task:
-            found = await self._named(str(asked.roles["task-id"]), order.owner)
-            return (None, asked) if found is None else self._looked_at(*found)
-        if self._lists_tasks:
-            return await self._listed(await mock.state.tasks.ids(), order.owner), asked
-        operation = self._operation
+    async def _outcome(self, asked: Asked, order: Order, http: web.BaseRequest) -> tuple[Outcome, Asked]:
+        """What comes of an accepted request. Raises Refused."""
+        mock, operation, desk = self._mock, self._operation, self.desk
+        if desk.asks_about_tasks:
+            return await desk.answer(asked, order.owner)
         roles = mock.plan.asked(asked.roles) if mock.plan.ids else asked.roles
         resolved = resolve(roles, asked.words)
+        if operation.makes != "pictures":
+            resolved["makes"] = operation.makes
         if operation.becomes_task(roles):
-            task = await mock.state.tasks.submit(order._replace(resolved=resolved))
+            order = order._replace(resolved=resolved)
+            task = await mock.state.tasks.submit(await desk.followed(order) if desk.follows_up else order)
             if (url := asked.roles.get("callback-url")) and (poll := mock.poll_of(task)) is not None:
                 mock.callbacks.watch(task, str(url), poll)
             if seconds := asked.roles.get("wait"):
-                return self._looked_at(*await self._awaited(task, seconds, http))
-            return accepted(task, self._links_of(task)), asked
+                return desk.told(*await desk.awaited(task, seconds, http))
+            return desk.told(task, Snapshot("needs-input" if task.order.waits else "queued", 0))
         return self._finish(resolved, order.base_url), asked
-
-    async def _named(self, id_: str, owner: str) -> tuple[Task, Snapshot] | None:
-        """The task a request names, as it is once the request has done to it what it does; None: there is none."""
-        mock = self._mock
-        found = await mock.state.tasks.look(id_, owner)
-        if found is not None and self._operation.effect and found[1].state not in TERMINAL_STATES:
-            await mock.state.tasks.end(id_, Ending(*_ENDINGS[self._operation.effect], mock.clock()))
-            found = await mock.state.tasks.look(id_, owner)
-        mock.callbacks.wake()
-        return found
-
-    async def _listed(self, ids: Sequence[str], owner: str) -> Outcome:
-        """Those of the tasks that are there for this key, the newest first."""
-        looks = [await self._mock.state.tasks.look(id_, owner) for id_ in reversed(ids)]
-        self._mock.callbacks.wake()
-        return Outcome({}, {}, tasks=[self._looked_at(*found)[0] for found in looks if found is not None])
-
-    async def _awaited(self, task: Task, seconds: float, http: web.BaseRequest) -> tuple[Task, Snapshot]:
-        """The task at its end, or as it is when so many seconds have passed or nobody waits any more."""
-        tasks, until = self._mock.state.tasks, time.monotonic() + seconds
-        while True:
-            task, snapshot = await tasks.look(task.id, task.order.owner) or (task, Snapshot("queued", 0))
-            left = until - time.monotonic()
-            pause = tasks.pace.wait(task, self._mock.clock())
-            if snapshot.state in TERMINAL_STATES or left <= 0:
-                return task, snapshot
-            if not await waits(http, min(left, _LOOK_SECONDS if pause is None else pause + _LOOK_SECONDS)):
-                return task, snapshot
-
-    def _links_of(self, task: Task) -> Mapping[str, str]:
-        """Where a task is asked about and canceled: role -> URL."""
-        order = task.order
-        accepting = self._contract.operation(order.operation)
-        links = {}
-        for role, effect in (("task-url", ""), ("cancel-url", "cancel")):
-            target = self._contract.linked(accepting, effect)
-            names = [p.name for p in target.parameters if p.role == "task-id"] if target is not None else []
-            if target is not None and names:
-                links[role] = order.base_url + target.path.replace(f"{{{names[0]}}}", quote(task.id, safe=""))
-        return links
-
-    def _looked_at(self, task: Task, snapshot: Snapshot) -> tuple[Outcome, Asked]:
-        """What there is to tell about a task, and what it was asked for."""
-        snapshot = self._mock.plan.snapshot(task, snapshot)
-        result = None
-        if snapshot.state == "succeeded" and snapshot.pictures:
-            result = self._finish(task.order.resolved, task.order.base_url, task.finished)
-        return looked_at(task, snapshot, result, self._links_of(task)), Asked(dict(task.order.asked), ())
 
     def _failing(
         self, refusal: Refusal, wishes: Wishes | None, roles: Mapping[str, Any], request_id: str
@@ -330,12 +285,6 @@ class Endpoint:
         mock = self._mock
         now = mock.clock() if at is None else at
         return finished(resolved, mock.pictures, mock.settings.seed, base_url, now, self._contract.tokens)
-
-
-def _repeats_tasks(operation: Operation) -> bool:
-    """Whether a success lists tasks."""
-    parts = [part for schema in operation.success.content.values() for _, part in walk(schema)]
-    return any("task-id" in roles_in([part["items"]]) for part in parts if "items" in part)
 
 
 def masked(key: str) -> str:

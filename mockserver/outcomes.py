@@ -8,6 +8,7 @@ from math import sqrt
 from typing import Any, NamedTuple
 
 from mockserver.artist import Picture
+from mockserver.descriptions import descriptions
 from mockserver.pictures import Pictures
 from mockserver.retouching import Base
 from mockserver.tasks import Snapshot, Task
@@ -24,7 +25,7 @@ DEFAULT_SIZE: Size = (1024, 1024)
 class Outcome:
     """Roles of one outcome in our units; what it does not know itself, it answers from what was resolved."""
 
-    __slots__ = ("_resolved", "_roles", "_used", "pictures", "shop", "tasks")
+    __slots__ = ("_lists", "_resolved", "_roles", "_used", "pictures", "shop")
 
     def __init__(
         self,
@@ -32,9 +33,9 @@ class Outcome:
         resolved: Mapping[str, Any],
         pictures: Sequence[Picture] = (),
         shop: Shop | None = None,
-        tasks: Sequence[Outcome] = (),
+        lists: Mapping[str, Sequence[Source]] | None = None,
     ) -> None:
-        self.tasks = tasks
+        self._lists = lists or {}
         self._roles = roles
         self._resolved = resolved
         self.pictures = pictures
@@ -48,9 +49,9 @@ class Outcome:
 
     def each(self, kind: str) -> Sequence[Source]:
         """One source per picture or task, made anew: kept, each picture's would hold the outcome that holds it."""
-        if kind == "tasks":
-            return self.tasks
-        return [Delivery(self, picture) for picture in self.pictures] if kind == "images" else ()
+        if kind == "images":
+            return [Delivery(self, picture) for picture in self.pictures]
+        return self._lists.get(kind, ())
 
     def get(self, role: str) -> Any:
         """The value of a role; outside a list the image roles mean the first picture."""
@@ -86,12 +87,16 @@ class Outcome:
 
     def showing(self, pictures: Sequence[Picture], roles: Mapping[str, Any]) -> Outcome:
         """The same outcome with other pictures, knowing more."""
-        return Outcome({**self._roles, **roles}, self._resolved, pictures, self.shop)
+        return Outcome({**self._roles, **roles}, self._resolved, pictures, self.shop, self._lists)
+
+    def with_lists(self, lists: Mapping[str, Sequence[Source]]) -> Outcome:
+        """The same outcome with more lists (`spec.language.REPEATS`)."""
+        return Outcome(self._roles, self._resolved, self.pictures, self.shop, {**self._lists, **lists})
 
     def embedded(self) -> Outcome:
         """The same outcome with its pictures in the answer itself, as events carry them."""
         shop = self.shop._replace(delivery=None) if self.shop else None
-        return Outcome(self._roles, self._resolved, self.pictures, shop)
+        return Outcome(self._roles, self._resolved, self.pictures, shop, self._lists)
 
 
 class Shop(NamedTuple):
@@ -154,6 +159,20 @@ def _like_first(meant: LikeInput, resolved: Mapping[str, Any]) -> Size:
     """The size that follows from the first picture given."""
     given: Sequence[Upload] = resolved.get("input-image", ())
     return meant.of((given[0].width, given[0].height)) if given else DEFAULT_SIZE
+
+
+def drawn_for(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
+    """The pictures that come of a resolved request, by what it makes (`spec.language.MAKES`)."""
+    makes, base = resolved.get("makes", "pictures"), base_of(resolved)
+    if makes in ("copies", "text"):
+        given = base.images if base is not None else ()
+        return [Picture("", one.width, one.height, base=Base((one,)), layout="copy") for one in given]
+    drawn = pictures_of(resolved, seed)
+    if makes == "grid":
+        return [replace(one, width=2 * one.width, height=2 * one.height, layout="grid") for one in drawn]
+    if makes == "part":
+        return [replace(one, index=int(resolved["part"]) - 1) for one in drawn[:1]]
+    return drawn
 
 
 def pictures_of(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
@@ -226,18 +245,22 @@ def finished(
     resolved: Mapping[str, Any], pictures: Pictures, seed: int, base_url: str, now: float, tokens: Tokens
 ) -> Outcome:
     """The outcome of a request whose pictures are there."""
-    ordered = pictures_of(resolved, seed)
-    roles = {"created": now, "size": (ordered[0].width, ordered[0].height)}
-    return Outcome(roles, resolved, ordered, Shop(pictures, base_url, resolved.get("delivery"), tokens, now))
-
-
-def accepted(task: Task, links: Mapping[str, str]) -> Outcome:
-    """The outcome of a request that became a task; `links` are the roles of its own addresses."""
-    return looked_at(task, Snapshot("queued", 0), None, links)
+    ordered = drawn_for(resolved, seed)
+    roles: dict[str, Any] = {"created": now}
+    if ordered:
+        roles["size"] = (ordered[0].width, ordered[0].height)
+    lists: dict[str, Sequence[Source]] = {}
+    if resolved.get("makes") == "text":
+        told = descriptions(
+            str(resolved.get("prompt", "")), [one.digest for one in base.images] if (base := base_of(resolved)) else []
+        )
+        roles["description"] = "\n\n".join(f"{number}. {text}" for number, text in enumerate(told, 1))
+        lists["descriptions"] = [Values({"description": text}) for text in told]
+    return Outcome(roles, resolved, ordered, Shop(pictures, base_url, resolved.get("delivery"), tokens, now), lists)
 
 
 def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None, links: Mapping[str, str]) -> Outcome:
-    """The outcome of polling a task; `result` is there once it has succeeded."""
+    """The outcome of polling a task; `result` is there once it has succeeded, `links` are its own addresses by role."""
     roles: dict[str, Any] = {
         **links,
         "task-id": task.id,
@@ -248,6 +271,7 @@ def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None, links: Map
         "task-finished": task.finished if snapshot.state in TERMINAL_STATES else None,
         "task-failure": snapshot.reason or None,
         "task-log": _log(snapshot),
+        "seed": task.order.resolved.get("seed", int(task.id[:7], 16)),
         "task-seconds": None if task.finished is None else round(task.finished - (task.started or task.submitted), 3),
         **snapshot.otherwise,
     }
@@ -258,7 +282,7 @@ def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None, links: Map
 
 
 #: what a task says of its request from the beginning
-_HANDED_BACK = frozenset({"model", "prompt", "caller-tag", "asked-input"})
+_HANDED_BACK = frozenset({"model", "prompt", "caller-tag", "asked-input", "task-kind"})
 _STEPS = 28
 
 

@@ -47,6 +47,13 @@ return redis.call('HMGET', KEYS[1], 'polls', 'task', 'started', 'finished', 'end
 _END = """
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'ending', ARGV[1]) end
 """
+# A task that has waited begun anew, if it is still there.
+_RESUME = """
+if redis.call('EXISTS', KEYS[1]) == 1 then
+    redis.call('HSET', KEYS[1], 'task', ARGV[1])
+    redis.call('HDEL', KEYS[1], 'polls', 'started', 'finished')
+end
+"""
 # Entries added, and the oldest dropped until the rest weighs no more than it may.
 _ADD = """
 local weight = 0
@@ -169,15 +176,11 @@ class TasksInRedis:
 
     async def submit(self, order: Order) -> Task:
         """Accept a request."""
-        it, blobs = self._connection, dict[str, bytes]()
+        it = self._connection
         with it.reaching():
             number = await it.twice(lambda: it.redis.incr(it.key("tasks")))
         task = Task(task_id(self._seed, number), order, self._clock(), ending=order.ending)
-        parts = [dict(order.asked), dict(order.resolved), order.base_url, order.family, order.operation]
-        packed = pack([task.submitted, _parts(order.ending), parts], blobs)
-        if blobs:
-            self._blobs.keep(blobs)
-            await self._blobs.write()
+        packed = await self._packed(task.submitted, order)
         with it.reaching():
             pipe = it.redis.pipeline(transaction=True)
             key = it.key("task", task.id)
@@ -186,6 +189,22 @@ class TasksInRedis:
             pipe.expire(it.key("tasks"), it.seconds)
             await pipe.execute()
         return task
+
+    async def _packed(self, submitted: float, order: Order) -> bytes:
+        """An order as it lies in Redis; the pictures in it lie beside it."""
+        blobs: dict[str, bytes] = {}
+        parts = [dict(order.asked), dict(order.resolved), order.base_url, order.family, order.operation, order.waits]
+        packed = pack([submitted, _parts(order.ending), parts], blobs)
+        if blobs:
+            self._blobs.keep(blobs)
+            await self._blobs.write()
+        return packed
+
+    async def resume(self, id_: str, order: Order) -> None:
+        """Begin a task that has waited, now and with this order, if there is one of this id."""
+        it, packed = self._connection, await self._packed(self._clock(), order)
+        with it.reaching():
+            await it.redis.eval(_RESUME, 1, it.key("task", id_), packed)
 
     async def look(self, id_: str, owner: str) -> tuple[Task, Snapshot] | None:
         """Poll a task; None when there is none of this id, any more, or it belongs to another key."""
@@ -229,8 +248,8 @@ class TasksInRedis:
         blobs = await self._blobs.find(wanted)
         if len(blobs) < len(wanted):
             return None
-        submitted, doomed, (asked, resolved, base_url, family, operation) = unpack(packed, blobs)
-        order = Order("", asked, resolved, base_url, family, operation, _ending(doomed))
+        submitted, doomed, (asked, resolved, base_url, family, operation, waits) = unpack(packed, blobs)
+        order = Order("", asked, resolved, base_url, family, operation, _ending(doomed), waits)
         ending = order.ending if ended is None else _ending(unpack(ended, {}))
         task = Task(id_, order, submitted, int(polls), started, finished, ending)
         return task, self.pace.look(task, now)

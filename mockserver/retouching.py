@@ -42,7 +42,7 @@ class Base:
     @property
     def motif(self) -> str:
         """What chooses the scene of a variation, which has no prompt."""
-        return self.images[0].digest
+        return "".join(image.digest for image in self.images)
 
     @property
     def weight(self) -> int:

@@ -41,6 +41,9 @@ class TaskStore(Protocol):
     async def end(self, id_: str, ending: Ending) -> None:
         """End a task now, if there is one of this id."""
 
+    async def resume(self, id_: str, order: Order) -> None:
+        """Begin a task that has waited, now and with this order, if there is one of this id."""
+
     async def ids(self) -> list[str]:
         """The ids of all tasks kept, oldest first."""
 

@@ -29,6 +29,7 @@ class Order(NamedTuple):
     """What a task is to make: roles as they were said and as they are meant, for whom, and where its links lead.
 
     `operation` and `family` say which operation accepted it; `ending` is how making it will fail, None: it succeeds.
+    One that `waits` is not begun before somebody gives what it waits for.
     """
 
     owner: str
@@ -38,6 +39,7 @@ class Order(NamedTuple):
     family: str = ""
     operation: str = ""
     ending: Ending | None = None
+    waits: bool = False
 
 
 @dataclass(slots=True)
@@ -87,6 +89,8 @@ class Pace:
         if ending is not None and ending.at is not None:
             task.finished = ending.at
             return Snapshot(ending.state, 100, ending.reason)
+        if task.order.waits:
+            return Snapshot("needs-input", 0)
         share = self._share(task, now)
         if share < _QUEUED_SHARE:
             return Snapshot("queued", 0)
@@ -100,7 +104,7 @@ class Pace:
 
     def wait(self, task: Task, now: float) -> float | None:
         """Seconds until the task's state changes if nobody does anything; None where it is looks that move it on."""
-        if self.polls:
+        if self.polls or task.order.waits:
             return None
         elapsed = now - task.submitted
         return next((at - elapsed for at in (self.seconds * _QUEUED_SHARE, self.seconds) if at > elapsed), None)
@@ -159,6 +163,12 @@ class Tasks:
         task = self._tasks.get(id_)
         if task is not None:
             task.ending = ending
+
+    async def resume(self, id_: str, order: Order) -> None:
+        """Begin a task that has waited, now and with this order, if there is one of this id."""
+        task = self._tasks.get(id_)
+        if task is not None:
+            self._tasks.put(id_, replace(task, order=order, submitted=self._clock(), polls=0))
 
     async def ids(self) -> list[str]:
         """The ids of all tasks kept, oldest first."""

@@ -19,6 +19,7 @@ import orjson
 from spec import events, forms
 from spec.documents import check_openapi, follow, load_yaml, locate, read_text, resolve, shipped
 from spec.errors import DocumentError
+from spec.followups import FollowUps
 from spec.language import IMAGE_ROLES, Schema, escape, walk
 from spec.messages import decode, media_type
 from spec.security import Scheme, key_in, schemes_of
@@ -115,6 +116,8 @@ class Operation:
     """What every request to it asks without saying so: role -> value in our units (`x-asks`)."""
     effect: str = ""
     """What it does to the task it names, where it does more than look (`x-effect`)."""
+    makes: str = "pictures"
+    """What comes of a request (`x-makes`)."""
 
     @property
     def secured(self) -> bool:
@@ -167,6 +170,21 @@ class Operation:
         parts = [part for schema in self.success.content.values() for _, part in walk(schema)]
         return frozenset(state for part in parts for state in part.get("x-states", {}).values())
 
+    @cached_property
+    def refusing_successes(self) -> tuple[Schema, ...]:
+        """The alternatives of a success that can only say what is wrong: a refusal, whatever the status says."""
+        branches = (
+            branch
+            for schema in self.success.content.values()
+            for key in ("oneOf", "anyOf")
+            for branch in schema.get(key, ())
+        )
+        return tuple(
+            branch
+            for branch in branches
+            if (roles := roles_in([branch])) and all(role.startswith("error-") for role in roles)
+        )
+
     def decode(self, body: bytes, content_type: str) -> Any:
         """A request body as the value its schema speaks of. Raises Undecodable."""
         media = media_type(content_type)
@@ -209,6 +227,7 @@ class Contract:
     formats: FormatChecks = field(repr=False)
     prefixes: tuple[str, ...] = ()
     callback: Callback = Callback()
+    follow_ups: FollowUps = field(default_factory=FollowUps)
 
     def poll_of(self, operation: Operation) -> Operation | None:
         """Where a task that an operation has accepted is asked about, by its links; None where they lead nowhere."""
@@ -301,7 +320,8 @@ def parse_contract(document: dict[str, Any], file: str, family: str) -> Contract
         raise DocumentError(file, "/paths", "no operation", "at least one path with a method")
     callback = Callback(**lowered.get("x-callback", {}))
     problems = _problems(lowered, file)
-    contract = Contract(family, file, lowered, operations, problems, formats, _prefixes(lowered), callback)
+    follow_ups, prefixes = FollowUps(lowered.get("x-follow-ups", ())), _prefixes(lowered)
+    contract = Contract(family, file, lowered, operations, problems, formats, prefixes, callback, follow_ups)
     _check_links(contract)
     _check_problem_answers(contract)
     return contract
@@ -392,6 +412,7 @@ def _operation(
         formats,
         {role: _inward(role, value) for role, value in raw.get("x-asks", {}).items()},
         raw.get("x-effect", ""),
+        raw.get("x-makes", "pictures"),
     )
 
 

@@ -57,6 +57,8 @@ REQUEST_ROLES: dict[str, frozenset[str]] = {
     "callback-events": frozenset({"array"}),
     "caller-tag": _WORD,
     "asked-input": frozenset({"object"}),
+    "task-kind": _TEXT,
+    "action": _TEXT,
     "parent-task": _TEXT,
 }
 RESPONSE_ROLES: dict[str, frozenset[str]] = {
@@ -81,6 +83,10 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "task-finished": _TIME,
     "task-failure": _TEXT,
     "task-result": frozenset({"object", "array"}),
+    "description": _TEXT,
+    "offered-action": _TEXT,
+    "offered-label": _TEXT,
+    "offered-emoji": _TEXT,
     "task-log": _TEXT,
     "task-seconds": _SECONDS,
     "task-url": _TEXT,
@@ -114,12 +120,14 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
 #: roles that stand for one picture; an array whose items hold one repeats once per picture
 IMAGE_ROLES = frozenset({"image-url", "image-b64", "image-data-url", "image-markdown"})
 #: roles whose values only a provider can name: nobody makes one up that is right
-ISSUED_ROLES = frozenset({"task-id", "parent-task", "model-version"})
+ISSUED_ROLES = frozenset({"task-id", "parent-task", "action", "model-version"})
 #: roles that stand for a picture the caller gives; `input-image` may be said several times and is always a list
 INPUT_ROLES = frozenset({"input-image", "mask", "markup"})
 #: what an array of an answer repeats once for, by the roles its items hold
 REPEATS: dict[str, frozenset[str]] = {
     "tasks": frozenset({"task-id"}),
+    "actions": frozenset({"offered-action"}),
+    "descriptions": frozenset({"description"}),
     "models": frozenset({"listed-model"}),
     "images": IMAGE_ROLES,
 }
@@ -129,7 +137,9 @@ ROLES = {**REQUEST_ROLES, **RESPONSE_ROLES}
 STATES = ("queued", "running", "needs-input", "succeeded", "failed", "canceled")
 TERMINAL_STATES = frozenset({"succeeded", "failed", "canceled"})
 #: what a request can do to the task it names, where it does more than look
-EFFECTS = ("cancel",)
+EFFECTS = ("cancel", "resume")
+#: what a request makes: pictures of its own, one that holds four, one of those four, the pictures given, or a text
+MAKES = ("pictures", "grid", "part", "copies", "text")
 #: which changes of a task are told by callbacks, in our words (`callback-events`)
 TOLD = ("started", "picture", "progress", "ended")
 #: how callbacks are signed: as https://www.standardwebhooks.com says
@@ -160,6 +170,9 @@ PROBLEMS: dict[str, bool] = {
     "too-few": False,
     "too-many": False,
     "unknown-task": False,
+    "parent-not-done": False,
+    "unknown-action": False,
+    "not-waiting": False,
     "moderation-blocked": False,
     "quota-exhausted": False,
     "rate-limited": False,
@@ -243,6 +256,13 @@ def walk(schema: Schema, pointer: str = "") -> Iterator[tuple[str, Schema]]:
 def escape(name: str) -> str:
     """`name` as one segment of a JSON pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
+
+
+def words_of(schema: Schema, key: str) -> dict[Any, Any]:
+    """A vocabulary (`x-states`, `x-words`): the provider's word to ours. Where words are integers, keys are, too."""
+    told: Mapping[Any, Any] = schema.get(key) or {}
+    whole = types_of(schema) == {"integer"}
+    return {int(word) if whole and str(word).lstrip("-").isdecimal() else word: meant for word, meant in told.items()}
 
 
 def types_of(schema: Schema) -> frozenset[str]:
@@ -349,8 +369,8 @@ def _check_vocabulary(file: str, pointer: str, schema: Schema) -> None:
 
 def _check_words(file: str, pointer: str, schema: Schema) -> None:
     for key in ("x-states", "x-words", "x-resolves"):
-        for word, meant in schema.get(key, {}).items():
-            where = f"{pointer}/{key}/{escape(word)}"
+        for word, meant in words_of(schema, key).items():
+            where = f"{pointer}/{key}/{escape(str(word))}"
             if key == "x-resolves" and isinstance(meant, Mapping):
                 _check_like_input(file, where, meant)
             elif isinstance(meant, list | Mapping):

@@ -177,10 +177,13 @@ class Values:
     images: Sequence[Source] = field(default_factory=tuple)
     models: Sequence[Source] = field(default_factory=tuple)
     tasks: Sequence[Source] = field(default_factory=tuple)
+    actions: Sequence[Source] = field(default_factory=tuple)
+    descriptions: Sequence[Source] = field(default_factory=tuple)
 
     def each(self, kind: str) -> Sequence[Source]:
         """See Source."""
-        return {"images": self.images, "models": self.models, "tasks": self.tasks}[kind]
+        found: Sequence[Source] = getattr(self, kind)  # each of REPEATS has its field
+        return found
 
     def get(self, role: str) -> Any:
         """See Source."""

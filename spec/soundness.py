@@ -6,7 +6,18 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from spec.errors import DocumentError
-from spec.language import EFFECTS, PROBLEMS, REQUEST_ROLES, ROLES, SIGNINGS, check_schema, check_well_formed, escape
+from spec.followups import check_follow_ups
+from spec.language import (
+    EFFECTS,
+    MAKES,
+    PROBLEMS,
+    REQUEST_ROLES,
+    ROLES,
+    SIGNINGS,
+    check_schema,
+    check_well_formed,
+    escape,
+)
 from spec.tokens import check_usage
 
 LOCATIONS = ("path", "query", "header")
@@ -53,7 +64,10 @@ def _content_schemas(message: Mapping[str, Any], pointer: str) -> Iterator[tuple
 
 def _check_paths(document: Mapping[str, Any], file: str) -> None:
     # What OpenAPI allows here and nobody reads would be a meaning silently lost.
-    _check_extensions(file, "", document, {"x-problems", "x-models", "x-usage", "x-default", "x-callback"})
+    _check_extensions(
+        file, "", document, {"x-problems", "x-models", "x-usage", "x-default", "x-callback", "x-follow-ups"}
+    )
+    check_follow_ups(file, document.get("x-follow-ups", []))
     _check_callback(file, document.get("x-callback", {}))
     _check_models(file, document.get("x-models", {}))
     for path, item in document.get("paths", {}).items():
@@ -66,7 +80,9 @@ def _check_paths(document: Mapping[str, Any], file: str) -> None:
                 f"one of {', '.join(METHODS)}; parameters stand on each operation",
             )
         for method in METHODS:
-            _check_extensions(file, f"{where}/{method}", item.get(method, {}), {"x-optional", "x-asks", "x-effect"})
+            _check_extensions(
+                file, f"{where}/{method}", item.get(method, {}), {"x-optional", "x-asks", "x-effect", "x-makes"}
+            )
             _check_operation(file, f"{where}/{method}", item.get(method, {}))
             for index, parameter in enumerate(item.get(method, {}).get("parameters", ())):
                 _check_extensions(file, f"{where}/{method}/parameters/{index}", parameter, {"x-optional"})
@@ -87,10 +103,11 @@ def _check_operation(file: str, pointer: str, operation: Mapping[str, Any]) -> N
         raise DocumentError(
             file, f"{pointer}/x-asks", f"x-asks is not understood: {unknown[0]!r}", "a mapping: request role -> value"
         )
-    if operation.get("x-effect", EFFECTS[0]) not in EFFECTS:
-        raise DocumentError(
-            file, f"{pointer}/x-effect", f"unknown effect {operation['x-effect']!r}", f"one of {', '.join(EFFECTS)}"
-        )
+    for key, known in (("x-effect", EFFECTS), ("x-makes", MAKES)):
+        if operation.get(key, known[0]) not in known:
+            raise DocumentError(
+                file, f"{pointer}/{key}", f"{operation[key]!r} is unknown", f"one of {', '.join(known)}"
+            )
 
 
 def _check_callback(file: str, told: Any) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from spec.language import Schema, types_of
+from spec.language import Schema, types_of, words_of
 
 Size = tuple[int, int]
 
@@ -165,6 +165,10 @@ def _flag_out(value: Any, schema: Schema) -> Any:
     return str(value).lower() if isinstance(value, bool) and "string" in types_of(schema) else value
 
 
+def _digits_out(value: Any, schema: Schema) -> Any:
+    return str(value) if isinstance(value, int) and types_of(schema) == {"string"} else value
+
+
 _WAITS = ("reset-requests", "reset-images")
 _TIMES = ("created", "task-submitted", "task-started", "task-finished")
 _INWARD: dict[str, Callable[[Any, Schema], Any]] = {
@@ -182,6 +186,7 @@ _OUTWARD: dict[str, Callable[[Any, Schema], Any]] = {
     "size": lambda value, _: size_text(value),
     "task-progress": _progress_out,
     "should-retry": _flag_out,
+    "seed": _digits_out,
     **dict.fromkeys(_TIMES, _moment_out),
     **dict.fromkeys(_WAITS, _wait_out),
 }
@@ -189,7 +194,7 @@ _OUTWARD: dict[str, Callable[[Any, Schema], Any]] = {
 
 def inward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
     """The conversion from this schema's words and units to ours; None when they are the same."""
-    words: Mapping[Any, Any] = schema.get("x-states") or schema.get("x-words") or {}
+    words: Mapping[Any, Any] = words_of(schema, "x-states") or words_of(schema, "x-words")
     convert = _INWARD.get(role)
     if convert is _told_when:
         return lambda value: convert(value, schema)
@@ -204,7 +209,7 @@ def inward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
 
 def outward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
     """The conversion from ours to this schema's words and units; None when they are the same."""
-    words: Mapping[Any, Any] = schema.get("x-states") or schema.get("x-words") or {}
+    words: Mapping[Any, Any] = words_of(schema, "x-states") or words_of(schema, "x-words")
     if words:
         first: dict[Any, Any] = {}
         for theirs, ours in words.items():

@@ -132,6 +132,7 @@ SAID: dict[str, Any] = {
     "output-format": "png",
     "prompt": "A lighthouse",
     "quality": "low",
+    "seed": 7,
     "size": (1024, 1536),
     "asked-input": {"prompt": "A lighthouse"},
     "callback-secret": "whsec_text",
@@ -146,7 +147,7 @@ PICTURE = {
     "image-markdown": "![a](https://cdn.example/a.png)",
     "revised-prompt": "A lighthouse of books",
 }
-BASE = {role: value for role, value in SAID.items() if role not in PICTURE and not role.startswith("task-")}
+BASE = {role: value for role, value in SAID.items() if role not in PICTURE and not role.startswith(("task-", "error-"))}
 OF_TASKS = {"task-id": "7", "task-submitted": 1.0, "task-url": "https://api.example/tasks/7"}
 OUTCOMES = {
     "pictures": Values({**BASE, **PICTURE}, [Values({**BASE, **PICTURE}), Values({**BASE, **PICTURE})]),
@@ -184,6 +185,8 @@ def test_every_success_can_be_written_and_is_then_valid(contract: Contract, oper
             for model in models(contract) or [""]:
                 filled = 0
                 for outcome in OUTCOMES.values():
+                    if operation.task_states and outcome.get("task-status") not in {None, *operation.task_states}:
+                        continue  # what accepts a task need not have words for its end
                     try:
                         value = Writer(schema).write(outcome, {"model": model})
                     except Unfillable:

@@ -185,7 +185,7 @@ def test_an_unknown_task_is_a_flat_400_and_not_a_404(mock: MockServer) -> None:
 
 
 def test_the_oldest_tasks_make_room_and_are_unknown_from_then_on() -> None:
-    with MockServer(Settings(port=0, task_store=9000, task_polls=1)) as server:
+    with MockServer(Settings(port=0, task_store=9300, task_polls=1)) as server:
         ids = [submit(server) for _ in range(5)]
         answers = [poll(server, task_id) for task_id in ids]
         assert tasks_kept(server) == 3

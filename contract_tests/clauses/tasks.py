@@ -9,7 +9,7 @@ from contract_tests.cases import KEY
 from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from spec.contract import Operation
-from spec.language import IMAGE_ROLES, TERMINAL_STATES, walk
+from spec.language import IMAGE_ROLES, TERMINAL_STATES, walk, words_of
 
 _AT_ONCE_SECONDS = 15.0
 _RANKS = {"queued": 0, "running": 1, "needs-input": 1, "succeeded": 2, "failed": 2, "canceled": 2}
@@ -54,7 +54,7 @@ def status_words(operation: Operation) -> list[Any]:
     """Every word the contract has for a task's status; some, such as UNKNOWN, stand for no state."""
     parts = [part for schema in operation.success.content.values() for _, part in walk(schema)]
     found = [part for part in parts if part.get("x-role") == "task-status"]
-    return list(dict.fromkeys(word for part in found for word in (*part["x-states"], *part.get("enum", ()))))
+    return list(dict.fromkeys(word for part in found for word in (*words_of(part, "x-states"), *part.get("enum", ()))))
 
 
 @clause("task.order", "MUST", "x-states")
@@ -154,7 +154,7 @@ def result(exchange: Exchange) -> Verdict:
     """
     if exchange.state != "succeeded" or not exchange.succeeded or exchange.case.defect is not None:
         return None
-    if not exchange.case.operation.response_roles & IMAGE_ROLES:
+    if not exchange.case.operation.response_roles & IMAGE_ROLES or exchange.makes == "text":
         return None
     return CONFORMS if exchange.pictures_delivered else Broken("pictures in a task that has succeeded", "none")
 
