@@ -7,6 +7,7 @@ size with format ...), with as few pictures as possible.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, combinations
 from typing import Any
@@ -17,7 +18,16 @@ from hypothesis import strategies as st
 from contract_tests import backend
 from contract_tests.cases import CREDENTIALS, Case, most_images
 from contract_tests.mutations import breaches, labelled, mutants, sample
-from contract_tests.strategies import Allowed, at_default, body_plan, boundary_sizes, cases, pinned_values, pixels
+from contract_tests.strategies import (
+    Allowed,
+    ObjectPlan,
+    at_default,
+    body_plan,
+    boundary_sizes,
+    cases,
+    pinned_values,
+    pixels,
+)
 from spec.contract import Contract, Operation
 from spec.language import Schema, walk
 from spec.shapes import discriminators, is_object, shape_of
@@ -27,6 +37,8 @@ _PER_MODEL = 5  # cases drawn of each to choose from
 _TRIES = 3  # of one constraint, where something else is broken with it
 _COVERED_ROLES = ("model", "size", "quality", "output-format", "background", "delivery", "count", "style")
 _CENTRAL_ROLES = frozenset({"output-format", "background", "delivery", "count", "aspect", "body"})
+_RICH = 4  # requests of each model that say much at once
+_COMMON_SIZES = ("1024x1024", "1536x1024", "1024x1536")  # what people ask for
 _PARTIALS = (2, 0, 3)  # unfinished pictures asked for in streams
 
 
@@ -129,7 +141,7 @@ def coverage(
     models: Iterable[str] = (),
     unavailable: frozenset[str] = frozenset(),
 ) -> list[Case]:
-    """Valid cases: the cheapest, then the shortest, then each the one that shows most new values for its pictures.
+    """Valid cases: the cheapest, one with a mask, the shortest, then each that shows most new values for its pictures.
 
     `models`: only these; roles in `unavailable` keep their default (a stream where the contract documents none).
     """
@@ -137,32 +149,39 @@ def coverage(
         return collect([cases(contract, operation)], 1, seed_)
     allowed = at_default(operation, unavailable)
     drafts = [_draft(contract, operation, media, seed_, tuple(models), allowed) for media in operation.body]
-    first, plain, candidates = (list(chain.from_iterable(parts)) for parts in zip(*drafts, strict=True))
+    first, masked, plain, candidates = (list(chain.from_iterable(parts)) for parts in zip(*drafts, strict=True))
     if not plain:  # none of the models asked for can do it
         return []
-    begin = {case.key: case for case in (min(first or plain, key=_cost), min(plain, key=_cost))}  # may be the same
-    return _greedy(list(begin.values()), candidates)
+    begin = [min(group, key=_cost) for group in (first, masked, plain) if group]
+    return _greedy(list({case.key: case for case in begin}.values()), candidates)  # some may be the same
 
 
 def _draft(
     contract: Contract, operation: Operation, media: str, seed_: int, models: tuple[str, ...], allowed: Allowed
-) -> tuple[list[Case], list[Case], list[Case]]:
-    """Cases of one media type to choose from: the customary ones, the shortest ones, and all."""
+) -> tuple[list[Case], ...]:
+    """Cases of one media type to choose from: the customary ones, those with a mask, the shortest ones, and all."""
     schema = operation.body[media]
     each, allowed = _each_model(schema, models, allowed)
     plan = body_plan(operation, media, allowed)
     each = [pin for pin in each if plan.possible(pin)]
-    pairs = ({**model, **pin} for pin in _pins(schema) for model in each)
+    pairs = ({**model, **pin} for model in each for pin in _pins(schema, _is_known(contract, model)))
     # Any model may show a size; but one left out is the provider's own choice, perhaps none of those asked for.
-    sized = ({**model, **pin} for pin in _size_pins(schema) for model in (each if models else [{}]))
-    pins = [pin for pin in (*sized, *pairs) if plan.possible(pin)]
+    sized = (
+        {**model, **pin}
+        for model in (each if models else [{}])
+        for pin in _size_pins(schema, _is_known(contract, model))
+    )
+    rich = (pin for model in each for pin in _rich(schema, model, plan, _is_known(contract, model)))
+    pins = [pin for pin in (*rich, *sized, *pairs) if plan.possible(pin)]
     customary = [pin for pin in (_customary(schema, pin) for pin in each) if plan.possible(pin)]
+    masks = {name: sample(schema["properties"][name]) for name in _names_of_role(schema, "mask")}
+    masked = [both for pin in customary if masks and plan.possible(both := {**pin, **masks})]
 
     def drawn(pins: Iterable[dict[str, Any]], least: bool = True, rounds: int = 1) -> list[Case]:
         return collect([cases(contract, operation, pin, least, allowed, media) for pin in pins], rounds, seed_)
 
-    plain = drawn(each)
-    return drawn(customary), plain, [*plain, *drawn(pins), *drawn(each, False, _PER_MODEL)]
+    plain, told_of = drawn(each), [model for model in each if _is_known(contract, model)]
+    return drawn(customary), drawn(masked), plain, [*plain, *drawn(pins), *drawn(told_of, False, _PER_MODEL)]
 
 
 def _each_model(schema: Schema, models: tuple[str, ...], allowed: Allowed) -> tuple[list[dict[str, Any]], Allowed]:
@@ -209,9 +228,9 @@ def _customary(schema: Schema, pin: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _pins(schema: Schema) -> Iterator[dict[str, Any]]:
+def _pins(schema: Schema, known: bool) -> Iterator[dict[str, Any]]:
     """Every listed value of the properties whose effect can be seen, and two pictures."""
-    for role in _COVERED_ROLES:
+    for role in _COVERED_ROLES if known else ("delivery", "count"):
         for name in _names_of_role(schema, role):
             if role not in ("model", "size"):
                 yield from ({name: value} for value in pinned_values(schema, name))
@@ -219,12 +238,41 @@ def _pins(schema: Schema) -> Iterator[dict[str, Any]]:
                 yield {name: 2}
 
 
-def _size_pins(schema: Schema) -> Iterator[dict[str, Any]]:
-    """Every listed size, and those at the limits of the size rules."""
+def _rich(schema: Schema, model: dict[str, Any], plan: ObjectPlan, known: bool) -> Iterator[dict[str, Any]]:
+    """Few requests that say much at once: in each another value of every property whose effect can be seen."""
+    listed = {
+        name: [value for value in pinned_values(schema, name) if value != "auto"]
+        for role in (_COVERED_ROLES if known else ("delivery",))
+        if role not in ("model", "size", "count")
+        for name in _names_of_role(schema, role)
+    }
+    listed |= {name: [pin[name] for pin in _size_pins(schema, known)] for name in _names_of_role(schema, "size")}
+    used = Counter((name, schema["properties"][name].get("default")) for name in listed)
+    for _ in range(_RICH):
+        pin = dict(model)
+        for name, values in listed.items():
+            fitting = [value for value in values if plan.possible({**pin, name: value})]
+            if fitting:
+                pin[name] = min(fitting, key=lambda value, name=name: used[name, value])  # type: ignore[misc]
+                used[name, pin[name]] += 1
+        yield pin
+
+
+def _size_pins(schema: Schema, known: bool) -> Iterator[dict[str, Any]]:
+    """Every listed size, and those at the limits of the size rules; of a provider's own model the common ones."""
     rules = {str(part["x-size-rule"]): part["x-size-rule"] for _, part in walk(schema) if "x-size-rule" in part}
     for name in _names_of_role(schema, "size"):
-        yield from ({name: value} for value in pinned_values(schema, name))
-        yield from ({name: size} for rule in rules.values() for size in boundary_sizes(rule))
+        if known:
+            yield from ({name: value} for value in pinned_values(schema, name))
+            yield from ({name: size} for rule in rules.values() for size in boundary_sizes(rule))
+        else:
+            yield from ({name: size} for size in _COMMON_SIZES)
+
+
+def _is_known(contract: Contract, model: dict[str, Any]) -> bool:
+    """Whether the contract tells of this model; a provider's own is known to take what all take, and no more."""
+    told = contract.document.get("x-models", {})
+    return not told or not model or any(name in told for name in model.values())
 
 
 def _names_of_role(schema: Schema, role: str) -> list[str]:
@@ -234,14 +282,32 @@ def _names_of_role(schema: Schema, role: str) -> list[str]:
 def _greedy(chosen: list[Case], candidates: list[Case]) -> list[Case]:
     shown = {pair for case in chosen for pair in shows(case)}
     left = [(case, shows(case), _cost(case)) for case in candidates]
+    common = _commonness(candidates)
     while left:
-        best = max(left, key=lambda entry: (sum(map(_worth, entry[1] - shown)) / entry[2], -len(entry[0].body)))
+        best = max(
+            left,
+            key=lambda entry: (
+                sum(_worth(one) * common.get(one, 1.0) for one in entry[1] - shown) / entry[2],
+                -len(entry[0].body),
+            ),
+        )
         if not best[1] - shown:
             break
         chosen.append(best[0])
         shown |= best[1]
         left = [entry for entry in left if entry is not best and entry[1] - shown]
     return chosen
+
+
+def _commonness(candidates: list[Case]) -> dict[Any, float]:
+    """Asked value -> the share of the models that know it: what a preview of one model adds can wait."""
+    knowing: dict[Any, set[Any]] = {}
+    for case in candidates:
+        for value in shows(case):
+            if len(value) == 1:
+                knowing.setdefault(value, set()).add(case.asked.get("model"))
+    models = {case.asked.get("model") for case in candidates}
+    return {value: len(some) / len(models) for value, some in knowing.items()}
 
 
 def shows(case: Case) -> frozenset[Any]:

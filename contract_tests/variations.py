@@ -18,24 +18,33 @@ from spec.shapes import shape_of
 from spec.validation import request_check
 
 #: nothing else shows whether these are heard, and each is a MUST: they come right behind the first pictures
-_FIRST = ("prompt", "input-image", "mask")
+_GIVEN = ("input-image", "mask")
 #: these come when the plan has shown what it can
 _LATER = ("seed", "style", "compression", "quality")
-_AFTER = 2
 
 
 def with_variations(planned: list[Case]) -> list[Case]:
-    """A plan with variations of its cases: the first kind behind its case, yet after two."""
-    behind: dict[int, list[Case]] = {}
-    for roles, least in ((_FIRST, _AFTER - 1), (_LATER, len(planned) - 1)):
-        for role in roles:
-            for place, case in enumerate(planned):
-                if (found := varied(case, role)) is not None:
-                    behind.setdefault(max(place, least), []).append(found)
-                    break
-    every = [one for place, case in enumerate(planned) for one in (case, *behind.get(place, ()))]
-    left = [one for place in behind if place >= len(planned) for one in behind[place]]
-    return list({case.key: case for case in (*every, *left)}.values())
+    """A plan with variations of its cases.
+
+    Behind the first case: several pictures for another prompt. Behind the second, which has a mask where there are any:
+    other pictures given; there the several come after these. At the end: what changes a picture but not its shape.
+    """
+    given = [found for role in _GIVEN if (found := _first(planned, role)) is not None]
+    several = [found for found in (_several(planned),) if found is not None]
+    later = [found for role in _LATER if (found := _first(planned, role)) is not None]
+    begin = [*planned[:2], *given, *several] if given else [*planned[:1], *several]
+    return list({case.key: case for case in (*begin, *planned, *later)}.values())
+
+
+def _first(planned: list[Case], role: str) -> Case | None:
+    """A variation of the first case that has one."""
+    return next((found for case in planned if (found := varied(case, role)) is not None), None)
+
+
+def _several(planned: list[Case]) -> Case | None:
+    """Two pictures where one was asked for, and another prompt; where there can only be one, just the prompt."""
+    more = _first(planned, "count")
+    return (varied(more, "prompt") or more) if more is not None else _first(planned, "prompt")
 
 
 def varied(case: Case, role: str) -> Case | None:
@@ -75,7 +84,12 @@ def _other_pictures(case: Case, role: str) -> Iterator[dict[str, Any]]:
 
 
 def _prompts(_: Case, __: Schema, now: Any) -> Iterable[Any]:
-    return [prompt for prompt in PROMPTS if prompt != now]
+    # Where a cache looks at the beginning only, an ending that differs shows it.
+    return [f"{now}, with a red boat", *(prompt for prompt in PROMPTS if prompt != now)]
+
+
+def _counts(_: Case, schema: Schema, now: Any) -> Iterable[Any]:
+    return [2] if schema.get("default", 1) == 1 and now in (None, 1) else []
 
 
 def _seeds(_: Case, schema: Schema, now: Any) -> Iterable[Any]:
@@ -100,6 +114,7 @@ def _qualities(_: Case, schema: Schema, now: Any) -> Iterable[Any]:
 
 _VALUES: dict[str, Callable[[Case, Schema, Any], Iterable[Any]]] = {
     "prompt": _prompts,
+    "count": _counts,
     "seed": _seeds,
     "style": _listed,
     "compression": _levels,
