@@ -18,6 +18,7 @@ from spec.inputs import reason_against
 from spec.language import INPUT_ROLES, Schema
 
 _DATA_URL = re.compile(r"data:[\w/+.-]*(?:;[\w=+.-]+)*;base64,", re.ASCII)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}", re.ASCII)  # shorter ones may be names
 _EDGE = 256
 NO_PICTURE = b"imageproof: these bytes are no picture\n"
 
@@ -86,10 +87,11 @@ def bytes_given(value: Any) -> bytes | None:
     if isinstance(value, File):
         return value.data
     match = _DATA_URL.match(value) if isinstance(value, str) else None
-    if match is None:
+    bare = match is None and isinstance(value, str) and _BASE64.fullmatch(value) is not None
+    if match is None and not bare:
         return None
     try:
-        return base64.b64decode(value[match.end() :], validate=True)
+        return base64.b64decode(value[match.end() if match else 0 :], validate=True)
     except (binascii.Error, ValueError):
         return b""
 
@@ -103,14 +105,18 @@ def possible(schema: Schema) -> list[Picture]:
     """The pictures of the gallery that keep a schema's rule and may be called what they are; at least one."""
     called = schema.get("properties", {}).get("media", {}).get("enum")
     rule = schema.get("x-picture", {})
-    fit = [p for p in GALLERY if (called is None or p.media in called) and reason_against(rule, p, {}) is None]
+    least = rule.get("min-edge", 0)
+    gallery = [replace(p, width=max(p.width, least), height=max(p.height, least)) for p in GALLERY]
+    fit = [p for p in gallery if (called is None or p.media in called) and reason_against(rule, p, {}) is None]
     if schema.get("x-role") == "mask":  # an opaque one leaves nothing to be changed
         fit = [p for p in fit if p.transparent]
     return fit or [PLAINEST]
 
 
 def as_value(picture: Picture, schema: Schema) -> Any:
-    """A picture as a value of a schema: a file, or a data URL."""
+    """A picture as a value of a schema: a file, bare base64, or a data URL."""
+    if schema.get("contentEncoding") == "base64":
+        return base64.b64encode(drawn(picture)).decode()
     return _wrapped(drawn(picture), picture.media, FILE in schema)
 
 
@@ -118,6 +124,8 @@ def instead(value: Any, data: bytes) -> Any:
     """Other bytes under the same name: the file, or the data URL, with its data exchanged."""
     if isinstance(value, File):
         return File(data, value["filename"], value["media"])
+    if not str(value).startswith("data:"):
+        return base64.b64encode(data).decode()
     media = str(value).removeprefix("data:").partition(";")[0]
     return _wrapped(data, media, as_file=False)
 
@@ -138,6 +146,9 @@ def spoiled(picture: Picture, rule: Mapping[str, Any]) -> dict[str, bytes]:
     broken = {
         "formats": replace(picture, format="gif", alpha=False, transparent=False),
         "square": replace(picture, height=picture.height * 3 // 4),
+        "min-edge": replace(
+            picture, width=max(rule.get("min-edge", 2) - 1, 1), height=max(rule.get("min-edge", 2) - 1, 1)
+        ),
         "alpha": replace(picture, alpha=False, transparent=False),
         "transparent": replace(picture, transparent=False),
         "like": replace(picture, width=picture.width // 2, height=picture.height // 2),

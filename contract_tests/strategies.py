@@ -341,8 +341,13 @@ def _draw_object(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[
     for name in shape.properties:
         if name in drawn or name in plan.deciding or name in left_out or shape.forbids(name):
             continue
+        said = shape.properties[name].get("x-said")
+        if said is not None and "as" in said:
+            drawn[name] = said["as"]
+            continue
         strategy = plan.strategy(drawn, name)
-        if strategy is not None and (name in shape.required | required or (not least and draw(st.booleans()))):
+        wanted = said is not None or name in shape.required | required
+        if strategy is not None and (wanted or (not least and draw(st.booleans()))):
             drawn[name] = draw(strategy)
     return {name: drawn[name] for name in shape.properties if name in drawn}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spec.contract import roles_in
+from spec.contract import Answer, roles_in
 from spec.events import parse
 from spec.language import IMAGE_ROLES, Schema
 from spec.roles import Meaning, Reader, alternatives_of
@@ -29,7 +29,16 @@ class Event:
 
 def read(body: bytes, schema: Schema, check: ResponseCheck) -> list[Event]:
     """The events of a stream's bytes, in order, by the schema of one event."""
-    return [_event(value, f"/{index}", schema, check) for index, value in enumerate(parse(body).events)]
+    return [
+        _event(value, f"/{index}", schema, check)
+        for index, value in enumerate(parse(body).events)
+        if not is_end(value, check.operation.success)
+    ]
+
+
+def is_end(event: Mapping[str, Any], answer: Answer) -> bool:
+    """Whether this is not an event but the text that ends a stream."""
+    return bool(answer.ends_with) and event.get("data") == answer.ends_with
 
 
 def _event(value: Mapping[str, Any], pointer: str, schema: Schema, check: ResponseCheck) -> Event:

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from itertools import count
+from itertools import count, product
 
 from aiohttp import web
 
@@ -69,8 +69,8 @@ class Mock:
             for operation in contract.operations:
                 endpoint = Endpoint(self, contract, scribe, operation)
                 self._endpoints[contract.name, operation.id] = endpoint
-                for prefix in ("", *contract.prefixes):
-                    self._routes.add(operation.method, prefix + operation.path, endpoint.handle)
+                for prefix, path in product(("", *contract.prefixes), (operation.path, *operation.also)):
+                    self._routes.add(operation.method, prefix + path, endpoint.handle)
         self._routes.add("GET", f"{FILES}{{name}}", self._file)
         for method, path, handler in Control(self).routes():
             self._routes.add(method, path, handler)

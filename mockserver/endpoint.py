@@ -56,8 +56,8 @@ class Endpoint:
         self.desk = Desk(mock, contract, operation, self._finish)
         self._tells_secret = "callback-secret" in said
         self._lists_models = "listed-model" in said
-        self._can_stream = operation.success.events is not None and "stream" in operation.request_roles
-        self._embeds = bool(said & (IMAGE_ROLES - {"image-url"}))
+        self._can_stream = operation.can_stream
+        self._embeds = bool(said & (IMAGE_ROLES - {"image-url", "image-markdown"}))
         self._forcible = Forcible(contract, operation)
 
     async def handle(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.StreamResponse:

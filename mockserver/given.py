@@ -18,6 +18,7 @@ from spec.violations import Violation
 
 _DATA_URL = re.compile(r"data:[\w/+.-]*(?:;[\w=+.-]+)*;base64,", re.ASCII | re.IGNORECASE)
 _STAND_IN_EDGE = 1024
+_URL_SAFE = str.maketrans("-_", "+/")  # an official client sends this alphabet (RFC 4648, section 5)
 
 
 class Unusable(Exception):
@@ -37,7 +38,7 @@ async def open_all(inputs: Sequence[Input], pictures: Pictures, now: float) -> d
     found: dict[str, list[Upload]] = {}
     for given in inputs:
         try:
-            upload = await pictures.work(opened, await _bytes_of(given.value, pictures, now))
+            upload = await pictures.work(opened, await _bytes_of(given, pictures, now))
         except BadPicture as error:
             raise Unusable(broken(given, str(error))) from None
         first = {role: uploads[0] for role, uploads in found.items()}
@@ -47,10 +48,12 @@ async def open_all(inputs: Sequence[Input], pictures: Pictures, now: float) -> d
     return found
 
 
-async def _bytes_of(value: object, pictures: Pictures, now: float) -> bytes:
-    if isinstance(value, File):
-        return value.data
-    text = str(value)
+async def _bytes_of(given: Input, pictures: Pictures, now: float) -> bytes:
+    if isinstance(given.value, File):
+        return given.value.data
+    text = str(given.value)
+    if given.bare and "://" not in text:
+        return await pictures.work(_decoded, text.translate(_URL_SAFE))
     if text.startswith("data:"):
         return await pictures.work(_embedded, text)
     picture: Picture | None = Picture(text, _STAND_IN_EDGE, _STAND_IN_EDGE, transparent=True)
@@ -71,7 +74,11 @@ def _embedded(text: str) -> bytes:
     match = _DATA_URL.match(text)
     if match is None:
         raise BadPicture("the data URL does not say ;base64")
+    return _decoded(text[match.end() :])
+
+
+def _decoded(text: str) -> bytes:
     try:
-        return base64.b64decode(text[match.end() :], validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadPicture(f"the data URL is not base64 ({error})") from None
+        raise BadPicture(f"it is not base64 ({error})") from None

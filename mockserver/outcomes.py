@@ -7,9 +7,11 @@ from dataclasses import replace
 from math import sqrt
 from typing import Any, NamedTuple
 
+import orjson
+
 from mockserver.artist import Picture
 from mockserver.descriptions import descriptions
-from mockserver.pictures import Pictures
+from mockserver.pictures import Pictures, mime_type
 from mockserver.retouching import Base
 from mockserver.tasks import Snapshot, Task
 from mockserver.uploads import Upload
@@ -133,7 +135,18 @@ class Delivery:
             return None
         if role == "image-url":
             return shop.base_url + shop.store.promise(self._picture, shop.at)
+        if role == "image-markdown":
+            return markdown(self._picture, shop.base_url + shop.store.promise(self._picture, shop.at))
+        if role == "image-data-url":
+            return f"data:{mime_type(self._picture)};base64,{shop.store.base64(self._picture)}"
         return shop.store.base64(self._picture) if role == "image-b64" else None
+
+
+def markdown(picture: Picture, link: str) -> str:
+    """A picture as relays of chat models tell it: the call of the tool, how far it is, the picture, a link to it."""
+    call = orjson.dumps({"prompt": picture.prompt, "size": f"{picture.width}x{picture.height}"}).decode()
+    steps = "\n".join(f"> 进度 **{percent}%**" for percent in (25, 75, 100))
+    return f"{call}\n\n{steps}\n\n![image]({link})\n\n[下载⏬]({link})"
 
 
 _OWN_ROLES = IMAGE_ROLES | {"revised-prompt"}
@@ -249,6 +262,7 @@ def finished(
     roles: dict[str, Any] = {"created": now}
     if ordered:
         roles["size"] = (ordered[0].width, ordered[0].height)
+        roles["output-format"] = ordered[0].format
     lists: dict[str, Sequence[Source]] = {}
     if resolved.get("makes") == "text":
         told = descriptions(

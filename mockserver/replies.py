@@ -141,6 +141,8 @@ class Scribe:
                 found = check.schema_violations(answer.items[events.MEDIA_TYPE], event)
                 return self._broken(operation, "; ".join(map(str, found)), request_id)
             written.append(event)
+        if answer.ends_with:
+            written.append({"data": answer.ends_with})
         headers = {**writer.headers(outcome, asked, request_id), "Cache-Control": "no-cache"}
         return Reply(int(answer.status), headers, events.MEDIA_TYPE, written, timed=writer.timed)
 

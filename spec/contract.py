@@ -62,6 +62,8 @@ class Answer:
     headers: Mapping[str, Mapping[str, Any]]
     pointer: str
     items: Mapping[str, Schema] = field(default_factory=dict)
+    ends_with: str = ""
+    """The text that ends an event stream, where one does; it is no event."""
 
     @property
     def events(self) -> Schema | None:
@@ -118,6 +120,8 @@ class Operation:
     """What it does to the task it names, where it does more than look (`x-effect`)."""
     makes: str = "pictures"
     """What comes of a request (`x-makes`)."""
+    also: tuple[str, ...] = ()
+    """Other paths that mean the same (`x-also`)."""
 
     @property
     def secured(self) -> bool:
@@ -150,7 +154,12 @@ class Operation:
     @cached_property
     def response_roles(self) -> frozenset[str]:
         """Every role a successful answer can say."""
-        return roles_in(self.success.content.values())
+        return roles_in((self.success.content or self.success.items).values())
+
+    @property
+    def can_stream(self) -> bool:
+        """Whether it answers with events: when asked to, or always."""
+        return self.success.events is not None and ("stream" in self.request_roles or "stream" in self.asks)
 
     @cached_property
     def always_task(self) -> bool:
@@ -413,6 +422,7 @@ def _operation(
         {role: _inward(role, value) for role, value in raw.get("x-asks", {}).items()},
         raw.get("x-effect", ""),
         raw.get("x-makes", "pictures"),
+        tuple(raw.get("x-also", ())),
     )
 
 
@@ -430,7 +440,8 @@ def _answer(status: str, response: Mapping[str, Any], pointer: str) -> Answer:
     told = response.get("content", {})
     items = {media: events.lowered(inner["itemSchema"]) for media, inner in told.items() if "itemSchema" in inner}
     content = {media: inner.get("schema", {}) for media, inner in told.items() if media not in items}
-    return Answer(status, content, response.get("headers", {}), pointer, items)
+    ends_with = told.get(events.MEDIA_TYPE, {}).get("x-ends-with", "")
+    return Answer(status, content, response.get("headers", {}), pointer, items, ends_with)
 
 
 def _link(file: str, pointer: str, raw: Mapping[str, Any]) -> Link:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from spec.language import INPUT_ROLES, Schema, escape
+from spec.roles import could_be
 from spec.shapes import Shape, ShapeIndex
 from spec.violations import Violation, param_name
 
@@ -35,7 +36,8 @@ class Seen(Protocol):
 class Input:
     """One picture a request gives: its role, its parameter (`image[0]`), what stands there, and the rule for it.
 
-    `value` is a `spec.forms.File` or a text: a URL, a data URL, a file's name. `problem` is what breaking the rule is.
+    `value` is a `spec.forms.File` or a text: a URL, a data URL, a file's name; where it is `bare`, a URL or base64.
+    `problem` is what breaking the rule is.
     """
 
     role: str
@@ -43,6 +45,7 @@ class Input:
     value: Any
     rule: Mapping[str, Any]
     problem: str
+    bare: bool = False
 
 
 class Inputs:
@@ -61,7 +64,8 @@ def _places(shape: Shape) -> list[tuple[str, Schema]]:
 
 
 def _holds_picture(schema: Schema) -> bool:
-    inner = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else ())]
+    branches = (*schema.get("anyOf", ()), *schema.get("oneOf", ()))
+    inner = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else ()), *branches]
     return schema.get("x-role") in INPUT_ROLES or any(map(_holds_picture, inner))
 
 
@@ -74,13 +78,17 @@ def _found(
     if schema.get("x-role") in INPUT_ROLES:
         problem = schema.get("x-problem", {})
         named = problem if isinstance(problem, str) else problem.get("x-picture", "invalid-request")
-        yield Input(schema["x-role"], param_name(path), value, rule or {}, named)
+        bare = schema.get("contentEncoding") == "base64"
+        yield Input(schema["x-role"], param_name(path), value, rule or {}, named, bare)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _found(schema.get("items", {}), item, (*path, index), rule)
     elif isinstance(value, dict):
         for name, inner in schema.get("properties", {}).items():
             yield from _found(inner, value.get(name), (*path, name), rule)
+    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        if could_be(branch, value):
+            yield from _found(branch, value, path, rule)
 
 
 def violation(given: Input, seen: Seen, others: Mapping[str, Seen]) -> Violation | None:
@@ -98,8 +106,8 @@ def broken(given: Input, reason: str) -> Violation:
 def reason_against(rule: Mapping[str, Any], seen: Seen, others: Mapping[str, Seen]) -> str | None:
     """Why a picture breaks a rule, as half a sentence; None when it keeps it.
 
-    Rule fields: `formats` (a list), `square`, `alpha` (has such a channel), `transparent` (some pixel is), `like` (of
-    that input's size).
+    Rule fields: `formats` (a list), `square`, `min-edge` (pixels), `alpha` (has such a channel), `transparent` (some
+    pixel is), `like` (of that input's size).
     Source: `reference/openai-images.md` section 3.1.
     """
     formats: Sequence[str] = rule.get("formats", ())
@@ -107,6 +115,8 @@ def reason_against(rule: Mapping[str, Any], seen: Seen, others: Mapping[str, See
         return f"it is {seen.format}, and one of {', '.join(formats)} is expected"
     if rule.get("square") and seen.width != seen.height:
         return f"it must be square, and is {seen.width}x{seen.height}"
+    if min(seen.width, seen.height) < rule.get("min-edge", 0):
+        return f"its edges must have {rule['min-edge']} pixels at least, and it is {seen.width}x{seen.height}"
     if rule.get("alpha") and not seen.alpha:
         return "it must have an alpha channel, and has none"
     if rule.get("transparent") and not seen.transparent:

@@ -208,6 +208,7 @@ EXTENSIONS = frozenset(
         "x-order",
         "x-size-rule",
         "x-picture",
+        "x-said",
         "x-optional",
     }
 )
@@ -221,6 +222,7 @@ SIZE_RULE_FIELDS = frozenset({"multiple", "max-edge", "max-ratio", "min-pixels",
 PICTURE_RULE_FIELDS: dict[str, type] = {
     "formats": list,
     "square": bool,
+    "min-edge": int,
     "alpha": bool,
     "transparent": bool,
     "like": str,

@@ -69,6 +69,8 @@ class Reader:
             if isinstance(value.get(name), list):
                 for meaning in inner.read(value[name]):
                     roles.setdefault(meaning.role, []).append(meaning.value)
+                if isinstance(texts := roles.get("prompt"), list):  # said in parts, it is one all the same
+                    roles["prompt"] = "\n".join(map(str, texts))
         return roles, resolves
 
     def read(self, value: Any, pointer: str = "") -> Iterator[Meaning]:
@@ -91,7 +93,7 @@ def _read(schema: Schema, value: Any, pointer: str) -> Iterator[Meaning]:
         for index, item in enumerate(value):
             yield from _read(schema["items"], item, f"{pointer}/{index}")
     for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        if _could_be(branch, value):
+        if could_be(branch, value):
             yield from _read(branch, value, pointer)
 
 
@@ -108,7 +110,8 @@ def _read_object(schema: Schema, value: dict[str, Any], pointer: str) -> Iterato
                 yield from _read(extra, part, f"{pointer}/{escape(name)}")
 
 
-def _could_be(schema: Schema, value: Any) -> bool:
+def could_be(schema: Schema, value: Any) -> bool:
+    """Whether a value is of a type that a schema names, or it names none."""
     types = types_of(schema)
     name = JSON_TYPES.get(type(value), "")  # a body that is no JSON comes as bytes
     return not types or name in types or (name == "integer" and "number" in types)

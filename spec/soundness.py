@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from spec.language import (
 )
 from spec.tokens import check_usage
 
+_OF_OPERATIONS = ("x-optional", "x-asks", "x-also", "x-effect", "x-makes")
 LOCATIONS = ("path", "query", "header")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -80,9 +82,7 @@ def _check_paths(document: Mapping[str, Any], file: str) -> None:
                 f"one of {', '.join(METHODS)}; parameters stand on each operation",
             )
         for method in METHODS:
-            _check_extensions(
-                file, f"{where}/{method}", item.get(method, {}), {"x-optional", "x-asks", "x-effect", "x-makes"}
-            )
+            _check_extensions(file, f"{where}/{method}", item.get(method, {}), _OF_OPERATIONS)
             _check_operation(file, f"{where}/{method}", item.get(method, {}))
             for index, parameter in enumerate(item.get(method, {}).get("parameters", ())):
                 _check_extensions(file, f"{where}/{method}/parameters/{index}", parameter, {"x-optional"})
@@ -102,6 +102,14 @@ def _check_operation(file: str, pointer: str, operation: Mapping[str, Any]) -> N
     if unknown:
         raise DocumentError(
             file, f"{pointer}/x-asks", f"x-asks is not understood: {unknown[0]!r}", "a mapping: request role -> value"
+        )
+    also, places = (
+        operation.get("x-also", []),
+        {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"},
+    )
+    if not isinstance(also, list) or any(set(re.findall(r"\{(\w+)\}", str(path))) != places for path in also):
+        raise DocumentError(
+            file, f"{pointer}/x-also", "x-also is not understood", "a list of paths with the same {places}"
         )
     for key, known in (("x-effect", EFFECTS), ("x-makes", MAKES)):
         if operation.get(key, known[0]) not in known:

@@ -1,7 +1,7 @@
 import contextlib
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from spec.language import (
     SIZE_RULE_FIELDS,
     STATES,
 )
-from spec.roles import Reader, Unfillable, Values, Writer
+from spec.roles import Reader, Source, Unfillable, Values, Writer
 from spec.validation import RequestCheck, ResponseCheck
 
 CONTRACTS = load_contracts()
@@ -148,15 +148,24 @@ PICTURE = {
     "revised-prompt": "A lighthouse of books",
 }
 BASE = {role: value for role, value in SAID.items() if role not in PICTURE and not role.startswith(("task-", "error-"))}
+
+
+class One(Values):
+    """One picture: lists inside its part speak of it."""
+
+    def each(self, _: str) -> Sequence[Source]:
+        return (self,)
+
+
 OF_TASKS = {"task-id": "7", "task-submitted": 1.0, "task-url": "https://api.example/tasks/7"}
 OUTCOMES = {
-    "pictures": Values({**BASE, **PICTURE}, [Values({**BASE, **PICTURE}), Values({**BASE, **PICTURE})]),
+    "pictures": Values({**BASE, **PICTURE}, [One({**BASE, **PICTURE}), One({**BASE, **PICTURE})]),
     "models": Values(MODEL, models=[Values(MODEL), Values(MODEL)]),
     "queued": Values({**OF_TASKS, "task-status": "queued", "task-progress": 0}),
     "running": Values({**OF_TASKS, "task-status": "running", "task-progress": 46, "task-started": 2.0}),
     "succeeded": Values(
         {**BASE, **PICTURE, **OF_TASKS, "task-status": "succeeded", "task-progress": 100, "task-finished": 3.0},
-        [Values({**BASE, **PICTURE})],
+        [One({**BASE, **PICTURE})],
     ),
     "failed": Values({**OF_TASKS, "task-status": "failed", "task-progress": 100, "task-failure": "refused"}),
     "secret": Values({"callback-secret": "whsec_text"}),

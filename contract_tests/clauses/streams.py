@@ -5,6 +5,7 @@ from __future__ import annotations
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from contract_tests.likeness import distance
+from contract_tests.streams import is_end
 from spec.contract import roles_in
 from spec.events import MEDIA_TYPE, parse
 
@@ -47,10 +48,12 @@ def framing(exchange: Exchange) -> Verdict:
     stream = parse(exchange.response.body)
     if stream.unfinished:
         return Broken("a blank line behind every event", f"{stream.unfinished[:60]!r} at the end, and none")
-    bad = next((i for i, event in enumerate(stream.events) if not isinstance(event.get("data"), dict)), None)
+    answer = exchange.case.operation.success
+    told = [event for event in stream.events if not is_end(event, answer)]
+    bad = next((i for i, event in enumerate(told) if not isinstance(event.get("data"), dict)), None)
     if bad is not None:
-        return Broken("a JSON object as data", f"{stream.events[bad].get('data')!r:.60}", f"/{bad}/data")
-    return CONFORMS if stream.events else Broken("events", "none")
+        return Broken("a JSON object as data", f"{told[bad].get('data')!r:.60}", f"/{bad}/data")
+    return CONFORMS if told else Broken("events", "none")
 
 
 @clause("stream.completed", "MUST", "x-role: stream")
