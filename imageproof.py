@@ -1,4 +1,4 @@
-"""The command line: serve, check, report, lint, explain, profiles, demo."""
+"""The command line: serve, check, report, compare, lint, explain, profiles, demo."""
 
 from __future__ import annotations
 
@@ -440,6 +440,53 @@ def report(file: Path, report_dir: Path | None) -> None:
         write(load(file), report_dir or file.parent)
     except NoReport as error:
         _fail(error, USAGE)
+
+
+@main.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.JSON..."
+)
+@click.option(
+    "-o",
+    "--report-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("comparison"),
+    show_default=True,
+    help="Where to write.",
+)
+@click.option(
+    "--badge",
+    "badge_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.SVG",
+    help="Draw the badge of the provider, when all reports are of one.",
+)
+def compare(files: tuple[Path, ...], report_dir: Path, badge_file: Path | None) -> None:
+    """Hold reports of several providers, or of one over time, side by side.
+
+    Writes comparison.html, comparison.md and comparison.json: the providers, the worst first, by clauses, with links to
+    the evidence that lies beside the reports; and what appeared and was fixed where a provider has several reports.
+    """
+    from contract_tests.report.badge import badge
+    from contract_tests.report.comparison import compare as side_by_side
+    from contract_tests.report.comparison import read
+    from contract_tests.report.rendering import write_comparison
+    from contract_tests.report.saved import NoReport
+    from contract_tests.report.terminal import show_comparison
+
+    try:
+        reports = read(files)
+    except NoReport as error:
+        _fail(error, USAGE)
+    providers = sorted({report.data["provider"] for report in reports})
+    if badge_file is not None and len(providers) > 1:
+        _fail(f"a badge is of one provider; these reports are of {len(providers)}: {', '.join(providers)}", USAGE)
+    data = side_by_side(reports, report_dir)
+    write_comparison(data, report_dir)
+    if badge_file is not None:
+        badge_file.parent.mkdir(parents=True, exist_ok=True)
+        badge_file.write_bytes(badge(max(reports, key=lambda report: report.data["started"]).data))
+    show_comparison(data, _console(), report_dir)
 
 
 @main.command()

@@ -28,7 +28,9 @@ from contract_tests.run import Options, UsageError, open_run
 from imageproof import main
 
 ROOT = Path(__file__).parent.parent
-SCHEMA = jsonschema_rs.validator_for(json.loads((ROOT / "docs" / "report.schema.json").read_bytes()))
+SCHEMA = jsonschema_rs.validator_for(
+    json.loads((ROOT / "contract_tests" / "report" / "report.schema.json").read_bytes())
+)
 ALL = [report(), clean(), report(verdict="could not look", findings=[]), poisoned(report())]
 
 
@@ -87,7 +89,7 @@ def test_the_schema_misses_what_is_missing(field: str) -> None:
 
 def test_every_field_of_the_schema_is_there_and_nothing_is_unsaid(written: Path) -> None:
     data = json.loads((written / "report.json").read_bytes())
-    schema = json.loads((ROOT / "docs" / "report.schema.json").read_bytes())
+    schema = json.loads((ROOT / "contract_tests" / "report" / "report.schema.json").read_bytes())
     assert set(data) == set(schema["properties"])
     assert set(data["findings"][0]) == set(schema["$defs"]["finding"]["properties"])
     assert set(data["findings"][0]["evidence"]) == set(schema["$defs"]["evidence"]["properties"])

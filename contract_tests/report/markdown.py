@@ -18,7 +18,7 @@ _LONGEST = 240
 _TICKS = re.compile("`+")
 _FILES = """`./replay.sh` sends the same bytes; the key is read from the environment. `request.http` and `answer.http`
 are what was said, `request.body` and `answer.*` the bodies, `uploads/` and `pictures/` the files in them."""
-_MARKS = {"conforms": "✅", "drifts": "❌", "could not look": "⚠️"}
+MARKS = {"conforms": "✅", "drifts": "❌", "could not look": "⚠️"}
 
 
 def summary(data: Mapping[str, Any]) -> str:
@@ -30,22 +30,22 @@ def finding_page(finding: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """One finding for the person who has to mend it: what was promised, what came, why it matters, how to see it."""
     evidence = finding["evidence"]
     where = [
-        f"- contract: {finding['family']}, {finding['operation']}: {_code(finding['rests_on'])}",
-        f"- clause: {_code(finding['clause'])} ({finding['level']})",
+        f"- contract: {finding['family']}, {finding['operation']}: {code(finding['rests_on'])}",
+        f"- clause: {code(finding['clause'])} ({finding['level']})",
     ]
     if finding["pointer"]:
-        where.append(f"- in the answer: {_code(finding['pointer'])}")
+        where.append(f"- in the answer: {code(finding['pointer'])}")
     if finding["also_broken"]:
-        where.append(f"- also breaks: {', '.join(map(_code, finding['also_broken']))}")
+        where.append(f"- also breaks: {', '.join(map(code, finding['also_broken']))}")
     if finding["drift_seen"]:
-        where.append(f"- also seen at: {_code('; '.join(finding['drift_seen']))}")
+        where.append(f"- also seen at: {code('; '.join(finding['drift_seen']))}")
     lines = [
         f"# {finding['level']} {finding['cause']}",
         _plain(finding["title"]),
-        f"{_code(finding['label'])} at {_code(data['provider'])}, {_answered(evidence)}; seen {_times(finding)}.",
+        f"{code(finding['label'])} at {code(data['provider'])}, {_answered(evidence)}; seen {_times(finding)}.",
         _fenced(f"expected  {_line(finding['expected'])}\nreceived  {_line(finding['received'])}"),
         "\n".join(where),
-        f"Promised: {_code(finding['promised'])}",
+        f"Promised: {code(finding['promised'])}",
         _why(finding),
         "## Send it again",
         _FILES,
@@ -63,11 +63,11 @@ def _why(finding: Mapping[str, Any]) -> str:
 
 
 def _head(data: Mapping[str, Any]) -> str:
-    verdict, provider = data["verdict"], _code(data["provider"])
+    verdict, provider = data["verdict"], code(data["provider"])
     held, covered = told(data["score"])
     interrupted = " Interrupted: this is what was seen." if data["interrupted"] else ""
     return (
-        f"## {_MARKS.get(verdict, '')} imageproof: {verdict}\n\n{provider}, profile {_code(data['profile'])}."
+        f"## {MARKS.get(verdict, '')} imageproof: {verdict}\n\n{provider}, profile {code(data['profile'])}."
         f"{interrupted}\n\n**Score:** {held}; {covered}."
     )
 
@@ -79,8 +79,8 @@ def _findings(data: Mapping[str, Any]) -> str:
     new = new_findings(data)
     rows = [
         f"| {number} | {finding['level']}{'' if finding in new else ' (known)'} "
-        f"| {_cell(finding['cause'])} | {_cell(finding['label'])} "
-        f"| {_cell(finding['expected'])} | {_cell(finding['received'])} | {_times(finding)} |"
+        f"| {cell(finding['cause'])} | {cell(finding['label'])} "
+        f"| {cell(finding['expected'])} | {cell(finding['received'])} | {_times(finding)} |"
         for number, finding in enumerate(found[:_MOST_FINDINGS], 1)
     ]
     more = f"\n\n… and {len(found) - _MOST_FINDINGS} more in the report." if len(found) > _MOST_FINDINGS else ""
@@ -95,15 +95,15 @@ def _changes(data: Mapping[str, Any]) -> str:
     kinds = (("new", "new"), ("known", "known"), ("fixed", "fixed"), ("not_looked_at_again", "not looked at again"))
     lines = []
     for kind, words in kinds:
-        named = [_code(f"{one['cause']} on {one['operation']}") for one in baseline[kind][:_MOST_FINDINGS]]
+        named = [code(f"{one['cause']} on {one['operation']}") for one in baseline[kind][:_MOST_FINDINGS]]
         lines += [f"\n- {words}: {', '.join(named)}"] if named else []
     changes = "".join(lines) or "\n- nothing found, before or now"
-    return f"### Next to the baseline {_code(baseline['file'])}\n{changes}"
+    return f"### Next to the baseline {code(baseline['file'])}\n{changes}"
 
 
 def _untold(data: Mapping[str, Any]) -> str:
     groups = [
-        f"- {kind}: {_code(reason.split('; this case')[0])}{f' ({count} cases)' if count > 1 else ''}"
+        f"- {kind}: {code(reason.split('; this case')[0])}{f' ({count} cases)' if count > 1 else ''}"
         for kind, reasons in (("could not look", data["could_not_look"]), ("not tested", data["not_tested"]))
         for reason, count in _counted(reasons).items()
     ]
@@ -134,7 +134,7 @@ def _line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """A text of any letters as a code span."""
     line = _line(text)
     line = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
@@ -143,9 +143,9 @@ def _code(text: str) -> str:
     return f"{fence}{pad}{line}{pad}{fence}"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """A code span in a table, where even code may not hold a bar."""
-    return _code(text).replace("|", "\\|")
+    return code(text).replace("|", "\\|")
 
 
 def _plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""report.html: one file, no network, made from a report's data alone.
+"""report.html and comparison.html: one file each, no network, made from plain data alone.
 
 Much of what it shows was written by the provider under test. Three things keep that text a text: everything is escaped,
 characters nobody can see are written out, and the page's own policy lets nothing run or load but its one small script.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -18,12 +18,17 @@ from markupsafe import Markup
 
 from contract_tests.report.baseline import new_findings
 from contract_tests.report.evidence import visible
-from contract_tests.report.score import result, told
+from contract_tests.report.score import percent, result, told
 
 
 def page(data: Mapping[str, Any]) -> str:
     """The report as one HTML file."""
     return _environment().get_template("report.html.j2").render(report=data)
+
+
+def comparison_page(data: Mapping[str, Any]) -> str:
+    """A comparison as one HTML file; its links lead to what lies beside the reports."""
+    return _environment().get_template("comparison.html.j2").render(comparison=data)
 
 
 @cache
@@ -41,13 +46,16 @@ def _environment() -> Environment:
         "by_reason": _by_reason,
         "cut": _cut,
         "duration": _duration,
+        "host": _host,
         "integrity": _integrity,
         "moment": _moment,
         "new_findings": new_findings,
+        "percent": percent,
         "result": result,
         "score": told,
         "times": _times,
     }
+    environment.tests |= {"drifting": _drifting, "differing": _differing}
     return environment
 
 
@@ -92,6 +100,21 @@ def _duration(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def _host(address: str) -> str:
+    """What tells one provider from another where there is little room."""
+    return address.partition("://")[2] or address
+
+
+def _drifting(results: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether any provider drifts."""
+    return any(one["result"] == "drifts" for one in results)
+
+
+def _differing(results: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether one provider keeps what another breaks: who was not tested says nothing."""
+    return {"drifts", "conforms"} <= {one["result"] for one in results}
 
 
 def _integrity(text: str) -> str:

@@ -1,10 +1,13 @@
-"""A report.json read back, for a baseline or to be rendered anew."""
+"""A report.json read back, for a baseline, a comparison, or to be rendered anew."""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import orjson
 
 #: counts up when a field changes its meaning or goes; new fields do not change it
@@ -16,7 +19,7 @@ class NoReport(Exception):
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The data of a report.json. Raises NoReport."""
+    """The data of a report.json, which keeps report.schema.json. Raises NoReport."""
     try:
         data = orjson.loads(path.read_bytes())
     except OSError as error:
@@ -25,13 +28,21 @@ def load(path: Path) -> dict[str, Any]:
         raise NoReport(f"{path} is no JSON: {error}; expected a report.json that `imageproof check` wrote") from error
     if not isinstance(data, dict) or "imageproof" not in data:
         raise NoReport(f"{path} is no report; expected a report.json that `imageproof check` wrote")
-    if data["imageproof"] != VERSION or not data.keys() >= _FIELDS:
+    if data["imageproof"] != VERSION:
         raise NoReport(
             f"{path} is a report of another version ({data['imageproof']!r}); expected version {VERSION}, "
             "as this imageproof writes it"
         )
+    broken = next(iter(_schema().iter_errors(data)), None)
+    if broken is not None:
+        where = "".join(f"/{part}" for part in broken.instance_path) or "/"
+        raise NoReport(
+            f"{path} is a damaged report, or of another version: at {where}, {broken.message[:200]}; "
+            f"expected version {VERSION}, as this imageproof writes it"
+        )
     return data
 
 
-#: what every report of this version holds; docs/report.schema.json says more
-_FIELDS = {"provider", "started", "verdict", "score", "clauses", "operations", "findings", "baseline", "fail_on"}
+@cache
+def _schema() -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(orjson.loads((files(__package__) / "report.schema.json").read_bytes()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any
 
 from contract_tests.clauses.registry import LEVELS
@@ -36,11 +37,28 @@ def score(clauses: Iterable[Mapping[str, Any]], **looked_at: tuple[int, int]) ->
     }
 
 
+def kept(data: Mapping[str, Any]) -> list[str]:
+    """The levels, the strictest first, of which all that was looked at holds, up to the first of which it does not.
+
+    Empty where a MUST is broken or nothing could be judged: the verdict says which.
+    """
+    if data["verdict"] != "conforms":
+        return []
+    levels = data["score"]["levels"]
+    whole = takewhile(lambda level: levels[level]["hold"] == levels[level]["looked_at"], LEVELS)
+    return [level for level in whole if levels[level]["looked_at"]]
+
+
+def counted(data: Mapping[str, Any]) -> dict[str, int]:
+    """How many findings of each level a report has."""
+    return {level: sum(finding["level"] == level for finding in data["findings"]) for level in LEVELS}
+
+
 def told(score: Mapping[str, Any]) -> list[str]:
     """A score in words, as every report says it: what holds, then what was looked at."""
-    held = [f"{level} {one['hold']} of {one['looked_at']} hold ({_percent(one['share'])})"
+    held = [f"{level} {one['hold']} of {one['looked_at']} hold ({percent(one['share'])})"
             for level, one in score["levels"].items() if one["looked_at"]]  # fmt: skip
-    seen = [f"{one['looked_at']} of {one['all']} {name} ({_percent(one['share'])})"
+    seen = [f"{one['looked_at']} of {one['all']} {name} ({percent(one['share'])})"
             for name, one in score["coverage"].items()]  # fmt: skip
     return [", ".join(held) or "nothing was looked at, so there is no score", f"looked at {', '.join(seen)}"]
 
@@ -49,6 +67,7 @@ def _share(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """A share between 0 and 1 as a person reads it."""
     # Cut, not rounded: 100 % is said only of everything.
     return "none" if share is None else f"{int(share * 100)} %"

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contract_tests.report.evidence import visible
-from contract_tests.report.score import told
+from contract_tests.report.score import counted, percent, told
 
 #: kinds of cases, as a person is told of them
 STEPS = {
@@ -48,9 +48,31 @@ def show(data: Mapping[str, Any], console: Console, folder: Path | None) -> None
             )
 
 
+def show_comparison(data: Mapping[str, Any], console: Console, folder: Path) -> None:
+    """Print whom a comparison compares, the worst first, and what changed last."""
+    table = Table("", "provider", "verdict", "findings", "looked at", "since the last", box=None, header_style="dim")
+    table.columns[1].overflow = "fold"
+    for number, one in enumerate(data["providers"], 1):
+        changes = one["history"][-1]["changes"] or {"appeared": [], "fixed": []}
+        news = [f"{len(changes[kind])} {kind}" for kind in ("appeared", "fixed") if changes[kind]]
+        table.add_row(
+            str(number),
+            Text(visible(one["provider"]), style="bold"),
+            Text(one["verdict"], style=_VERDICT_STYLES[one["verdict"]]),
+            _counts(one["findings"]) or "none",
+            percent(one["score"]["coverage"]["clauses"]["share"]),
+            ", ".join(news) or ("nothing new" if len(one["history"]) > 1 else "-"),
+        )
+    console.print(table)
+    console.print(Text.assemble(("comparison  ", "dim"), (str(folder / "comparison.html"), "bold")), soft_wrap=True)
+
+
+def _counts(findings: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {level}" for level, count in findings.items() if count)
+
+
 def _headline(data: Mapping[str, Any]) -> Text:
-    counts = {level: sum(finding["level"] == level for finding in data["findings"]) for level in _LEVEL_STYLES}
-    told = ", ".join(f"{count} {level}" for level, count in counts.items() if count)
+    told = _counts(counted(data))
     told = told or ("nothing found" if data["verdict"] == "conforms" else "")
     unpaid = data["verdict"] == "conforms" and data["images"] == 0
     name = "CONFORMS AS FAR AS LOOKED" if unpaid else data["verdict"].upper()
