@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 
 NODE := tests/node/node_modules
 
-.PHONY: wheel demo test lint types imports unit sdks litellm contract selftest format bench soak fuzz clean
+.PHONY: wheel demo test lint types imports unit sdks litellm families contract selftest format bench soak fuzz clean
 
 demo: $(VENV)/run.stamp  ## serve a provider that drifts, catch it, and lint the page that promised it
 	@$(BIN)/imageproof demo
@@ -36,6 +36,9 @@ sdks: $(VENV)/openai-2.stamp $(NODE)/.stamp  ## the official clients that the en
 
 litellm: $(VENV)/dev.stamp $(VENV)/litellm.stamp  ## LiteLLM's SDK and proxy against the mock; installs 750 MB
 	$(BIN)/python -m pytest tests/gateway/check_litellm.py -n 0 --verbose
+
+families: $(VENV)/dev.stamp  ## every family, served by the mock and checked in full
+	$(BIN)/python -m pytest tests/families/check_families.py -n 0 --verbose
 
 contract: $(VENV)/dev.stamp  ## the shipped contract tests against the embedded mock
 	$(BIN)/python -m pytest contract_tests -n 0 --imageproof-max-images 12

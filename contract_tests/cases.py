@@ -177,7 +177,7 @@ def case_of(contract: Contract, operation: Operation, media: str, value: Any, **
     """A case whose body is a value in one of the operation's media types: JSON, or a form."""
     if is_json(media):
         return Case(contract, operation, orjson.dumps(value), media, **more)
-    parts = forms.parts_of(value)
+    parts = forms.parts_of(value, operation.body[media])
     # The boundary follows from the content, so that the same value is the same bytes.
     boundary = f"imageproof-{sha256(forms.joined(parts, '')).hexdigest()[:24]}"
     return Case(contract, operation, forms.joined(parts, boundary), f"{media}; boundary={boundary}", **more)

@@ -20,7 +20,7 @@ from contract_tests.cases import Case, case_of, inputs
 from contract_tests.pictures import Picture, as_value, bytes_given, instead, measured, possible, resized, takes_picture
 from contract_tests.pictures import drawn as picture_bytes
 from spec.contract import Contract, Operation, Parameter
-from spec.forms import FILE
+from spec.forms import AS_JSON, FILE
 from spec.forms import MEDIA_TYPE as FORM
 from spec.language import EXTENSIONS, Schema, types_of
 from spec.messages import is_json
@@ -41,7 +41,7 @@ _LINKS = ("https://example.com/picture.png", "https://example.com/a/b.webp?size=
 #: property of a body -> the only values it may have, as a hashable
 Allowed = tuple[tuple[str, tuple[Any, ...]], ...]
 _NOTES = {"title", "description", "default", "examples", "deprecated", "contentEncoding", "contentMediaType"}
-_ANYWHERE = _NOTES | EXTENSIONS | {FILE, "type", "enum", "const", "anyOf", "oneOf", "allOf"}
+_ANYWHERE = _NOTES | EXTENSIONS | {FILE, AS_JSON, "type", "enum", "const", "anyOf", "oneOf", "allOf"}
 #: JSON type -> the keywords its strategy keeps
 _KEPT: dict[str, frozenset[str]] = {
     "null": frozenset(),

@@ -8,7 +8,7 @@ from typing import Any
 
 from spec.contract import Answer, roles_in
 from spec.events import parse
-from spec.language import IMAGE_ROLES, Schema
+from spec.language import IMAGE_ROLES, Schema, walk
 from spec.roles import Meaning, Reader, alternatives_of
 from spec.validation import ResponseCheck
 
@@ -29,11 +29,32 @@ class Event:
 
 def read(body: bytes, schema: Schema, check: ResponseCheck) -> list[Event]:
     """The events of a stream's bytes, in order, by the schema of one event."""
-    return [
+    events = [
         _event(value, f"/{index}", schema, check)
         for index, value in enumerate(parse(body).events)
         if not is_end(value, check.operation.success)
     ]
+    for role in {part["x-role"] for _, part in walk(schema) if part.get("x-joined")}:
+        events = _joined(events, role)
+    return events
+
+
+def _joined(events: list[Event], role: str) -> list[Event]:
+    """What is said in pieces as one, in the last event that says a piece of it."""
+    pieces = [(event, one) for event in events for one in event.meanings if one.role == role]
+    text = "".join(str(one.value) for _, one in pieces)
+    if not text:
+        return events
+    last, piece = pieces[-1]
+    whole = Meaning(role, f"{piece.pointer}/whole", text, text)
+
+    def told(event: Event) -> Event:
+        others = tuple(one for one in event.meanings if one.role != role)
+        if event is last:
+            return replace(event, kind="completed", meanings=(*others, whole))
+        return replace(event, kind="failure" if event.kind == "failure" else "other", meanings=others)
+
+    return [told(event) for event in events]
 
 
 def is_end(event: Mapping[str, Any], answer: Answer) -> bool:

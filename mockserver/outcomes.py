@@ -129,7 +129,7 @@ class Delivery:
         if role not in _OWN_ROLES:
             return self._outcome.get(role)
         if role == "revised-prompt":
-            return self._picture.prompt
+            return self._picture.prompt or None
         shop = self._outcome.shop
         if shop is None or (shop.delivery is not None and role != shop.delivery):
             return None

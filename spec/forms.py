@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+import orjson
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 from werkzeug.http import parse_options_header
 
@@ -21,6 +23,8 @@ from spec.messages import Undecodable
 MEDIA_TYPE = "multipart/form-data"
 #: marks a schema that was `contentMediaType` in the document; see `lowered`
 FILE = "x-file"
+#: marks a property whose `encoding` is application/json
+AS_JSON = "x-as-json"
 _MOST_PARTS = 1000
 _BRACKETS = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _SUFFIXES = {
@@ -160,6 +164,11 @@ def _value(part: Part, schema: Schema) -> Any:
         text = part.data.decode()
     except UnicodeDecodeError as error:
         raise Undecodable(f"the part {part.name!r} is not UTF-8") from error
+    if schema.get(AS_JSON):
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise Undecodable(f"the part {part.name!r} is no JSON") from error
     types = types_of(schema)
     if "integer" in types or "number" in types:
         if re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
@@ -183,9 +192,15 @@ def text_of(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def parts_of(value: Mapping[str, Any]) -> list[Part]:
-    """The parts a client makes of a value: texts first, files last, as the official clients order them."""
-    parts = [part for name, inner in value.items() for part in _parts_of(name, inner)]
+def parts_of(value: Mapping[str, Any], schema: Schema = MappingProxyType({})) -> list[Part]:
+    """The parts a client makes of a value: texts first, files last, as the official clients order them.
+
+    `schema` says which of them travel as JSON.
+    """
+    known = schema.get("properties", {})
+    as_json = {name for name in value if known.get(name, {}).get(AS_JSON)}
+    parts = [Part(name, orjson.dumps(value[name]), None, "application/json") for name in value if name in as_json]
+    parts += [part for name, inner in value.items() if name not in as_json for part in _parts_of(name, inner)]
     return sorted(parts, key=lambda part: part.filename is not None)
 
 
@@ -208,11 +223,15 @@ def _parts_of(name: str, value: Any) -> Iterator[Part]:
 def lowered(schema: Schema, encoding: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A form's schema with its files as what validators see of them: an object with `media` and `bytes`.
 
-    `maxLength` counts bytes, `encoding.*.contentType` lists the media types a file may claim.
+    `maxLength` counts bytes, `encoding.*.contentType` lists the media types a file may claim; what travels as JSON is
+    marked.
     """
     plain: dict[str, Any] = _lowered(schema)
     for name, told in encoding.items():
         inner = plain.get("properties", {}).get(name)
+        if inner and told.get("contentType") == "application/json":
+            inner[AS_JSON] = True
+            continue
         allowed = [media.strip() for media in told.get("contentType", "").split(",") if media.strip()]
         file = inner if inner and FILE in inner else (inner or {}).get("items", {})
         if allowed and FILE in file:

@@ -209,6 +209,7 @@ EXTENSIONS = frozenset(
         "x-size-rule",
         "x-picture",
         "x-said",
+        "x-joined",
         "x-optional",
     }
 )

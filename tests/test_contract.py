@@ -168,6 +168,7 @@ OUTCOMES = {
         [One({**BASE, **PICTURE})],
     ),
     "failed": Values({**OF_TASKS, "task-status": "failed", "task-progress": 100, "task-failure": "refused"}),
+    "words": Values({"description": "text"}, descriptions=[Values({"description": "text"})]),
     "secret": Values({"callback-secret": "whsec_text"}),
 }
 

@@ -1,0 +1,54 @@
+"""Families are served together or alone, and looked for before they are tested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import ask, generate
+
+from contract_tests.run import Options, open_run
+from mockserver.runner import MockServer
+from mockserver.settings import Settings
+from spec.documents import default_families, shipped
+
+
+@pytest.fixture(scope="module")
+def everything() -> Iterator[MockServer]:
+    with MockServer(Settings(port=0, contracts=tuple(shipped()), task_polls=1)) as server:
+        yield server
+
+
+def test_the_images_api_is_the_default_and_speaks_for_paths_nobody_has(everything: MockServer) -> None:
+    assert default_families() == ("images",)
+    assert shipped()[0] == "images"
+    with MockServer(Settings(port=0)) as server:
+        assert [contract.name for contract in server.mock.contracts] == ["images"]
+        nothing = ask(f"{server.url}/nothing")
+    assert (ask(f"{everything.url}/nothing").status, ask(f"{everything.url}/nothing").body) == (404, nothing.body)
+
+
+def test_all_families_are_served_side_by_side(everything: MockServer) -> None:
+    picture = generate(everything, model="dall-e-2", prompt="A fox", size="256x256")
+    task = ask(f"{everything.url}/mj/submit/imagine", {"prompt": "A fox"})
+    assert (picture.status, task.json["code"]) == (200, 1)
+    nearest = ask(f"{everything.url}/kling/v1/nothing")
+    assert (nearest.status, nearest.json["code"]) == (404, 1202)
+
+
+def test_families_a_provider_lacks_are_told_once_and_not_tested() -> None:
+    with MockServer(Settings(port=0, contracts=("images", "kling"))) as server:
+        run = open_run(Options(server.url, families=tuple(shipped())))
+        assert {contract.name for contract in run.contracts} == {"images", "kling"}
+        told = {name: reason for name, reason in run.findings.not_tested.items() if name in shipped()}
+        run.close()
+    assert told.keys() == {*shipped()} - {"images", "kling"}
+    assert told["midjourney"] == "this provider has no Midjourney"
+
+
+def test_a_family_without_the_models_asked_for_is_left_out() -> None:
+    with MockServer(Settings(port=0, contracts=tuple(shipped()))) as server:
+        run = open_run(Options(server.url, families=tuple(shipped()), models=("kling-v2",)))
+        named = {contract.name for contract in run.contracts if contract.models}
+        run.close()
+    assert named == {"kling"}
