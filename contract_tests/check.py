@@ -17,10 +17,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from contract_tests import plugin
+from contract_tests.replay import keep
 from contract_tests.report.evidence import visible
 from contract_tests.report.record import write
 from contract_tests.report.terminal import STEPS, show
 from contract_tests.run import Options, Run, open_run
+from contract_tests.shrinking import shrink
 
 CONFORMS, DRIFTS, USAGE, COULD_NOT_LOOK, INTERRUPTED = 0, 1, 2, 3, 130
 _USUAL = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
@@ -73,8 +75,12 @@ class _Display:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """A case begins, perhaps the first of its kind."""
         mark = item.get_closest_marker(plugin.MARK)
-        step = STEPS.get(mark.args[0], mark.args[0]) if mark else ""
-        if step and step != self._step:
+        if mark:
+            self.step(STEPS.get(mark.args[0], mark.args[0]))
+
+    def step(self, step: str) -> None:
+        """Tell what begins now, unless it has begun already."""
+        if step != self._step:
             self._step = step
             self._progress.update(self._task, description=step)
             if self._progress.disable:  # a log file: one line per step says that it lives
@@ -100,6 +106,7 @@ def check(options: Options, console: Console) -> int:
 
 
 def _check(run: Run, folder: Path, console: Console) -> int:
+    run.folder = folder
     for model in run.own_models:
         console.print(f"{escape(model)} is in no contract: taken for a model of the provider's own", soft_wrap=True)
     try:
@@ -107,11 +114,15 @@ def _check(run: Run, folder: Path, console: Console) -> int:
             return _dry(run, console)
         with _quiet_hypothesis(), _Display(run, console) as display:
             code = _drive(run, display)
+            if not run.interrupted:
+                display.step("evidence made smaller")
+                shrink(run)
         if run.interrupted:
             run.findings.could_not_look["the rest of the cases"] = "interrupted"
         if code not in _USUAL and not run.crashes:
             run.crashes.append(f"pytest ended with {pytest.ExitCode(code).name}")
         data = write(run, folder)
+        keep(run, folder)
     finally:
         run.close()
     show(data, console, folder)

@@ -192,6 +192,12 @@ class Findings:
             finding.others[clause.id] += 1
         return finding
 
+    def show_with(self, finding: Finding, exchange: Exchange, broken: Broken) -> None:
+        """Let another exchange be the evidence of a finding, perhaps one of `all` that holds what others have seen."""
+        for one in (*self._by_cause.values(), finding):
+            if one is finding or (one.clause is finding.clause and one.exchange is finding.exchange):
+                one.exchange, one.broken = exchange, broken
+
     @property
     def all(self) -> list[Finding]:
         """Every finding, the most severe first, named drifts before unnamed ones; what a relation explains is in it."""

@@ -87,16 +87,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     config = metafunc.config
     try:
         found = [] if _REFUSED in config.stash else cases_of(mark.args[0], _run(config))
-        if found:
-            _run(config).planned[mark.args[0]] = found
     except pytest.UsageError as error:
         config.stash[_REFUSED] = error
         found = []
     metafunc.parametrize("case", found, ids=[f"{case.operation.id}: {case.label}" for case in found])
 
 
-def pytest_collection_modifyitems(config: pytest.Config) -> None:
-    """Say once that the call was wrong: raised earlier it would be an error with a traceback for each file."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say once that the call was wrong: raised earlier it would be an error with a traceback for each file.
+
+    Where nothing failed before there is nothing to be sent again, and no test of it.
+    """
+    items[:] = [item for item in items if not _replays_nothing(item)]
     if (error := config.stash.get(_REFUSED, None)) is not None:
         raise error
 
@@ -138,6 +140,11 @@ def _shipped(config: pytest.Config) -> bool:
     here = Path(__file__).resolve().parent
     return any(here in (path := Path(argument.split("::")[0]).resolve()).parents or path == here
                for argument in config.args)  # fmt: skip
+
+
+def _replays_nothing(item: pytest.Item) -> bool:
+    mark, call = item.get_closest_marker(MARK), getattr(item, "callspec", None)
+    return mark is not None and mark.args[0] == "replay" and not hasattr(call and call.params.get("case"), "operation")
 
 
 @pytest.fixture(scope="session")
@@ -219,9 +226,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run = _own(config)
     if run is not None and _had_cases(run, config):
         if run.options.report_dir is not None:
+            from contract_tests.replay import keep
             from contract_tests.report.record import write
+            from contract_tests.shrinking import shrink
 
+            shrink(run)
             write(run, run.options.report_dir)
+            keep(run, run.options.report_dir)
         if hasattr(config, "workeroutput"):
             silent = bool(run.findings.could_not_look)
             config.workeroutput["imageproof"] = {"lines": _summary(run), "silent": silent}

@@ -88,6 +88,7 @@ class Run:
     own_models: tuple[str, ...] = ()
     interrupted: bool = False
     _intruded: set[str] = field(default_factory=set)
+    folder: Path | None = None  # where the report goes, and what failed is kept
     shares: dict[Any, Share] = field(default_factory=dict)
     wanted: Wanted = field(default_factory=Wanted)
     plan: Plan = field(default_factory=Plan)
@@ -298,6 +299,7 @@ def open_run(options: Options) -> Run:
     )
     findings = Findings(wants=wanted.clause)
     run = Run(options, profile, contracts, provider, findings, wanted=wanted, own_models=own, baseline=baseline)
+    run.folder = options.report_dir
     run.without_absent_families()
     return run
 

@@ -16,6 +16,7 @@ from contract_tests.mutations import unknown_task
 from contract_tests.plan import Plan
 from contract_tests.planning import coverage, refusals, streamed
 from contract_tests.raw import raw
+from contract_tests.replay import kept
 from contract_tests.run import Run, delivers, looks_up, operations_of, streams, submits, tells_models
 from contract_tests.variations import varied, with_variations
 from contract_tests.wanted import KINDS
@@ -30,10 +31,11 @@ _ONLY_IN_STREAMS = frozenset({"stream", "partial-count"})
 
 #: pictures that are enough to see every family of clauses
 _SMALL_CAP = 12
+_AGAIN = 1 / 3  # of the budget, at most, for what failed before
 
 
 def cases_of(kind: str, run: Run) -> list[Case]:
-    """The cases of a kind: refusals, lookups, pictures, streams or tasks."""
+    """The cases of a kind: replay (what failed before), refusals, lookups, pictures, streams or tasks."""
     if not run.wanted.kind(kind):
         return []
     return run.planned[kind]
@@ -42,14 +44,14 @@ def cases_of(kind: str, run: Run) -> list[Case]:
 def plan(run: Run) -> dict[str, list[Case]]:
     """Every case that is to be sent, by kind; the run learns what that costs, and what a small cap would buy."""
     found = {kind: make(run) for kind, make in _FREE.items() if run.wanted.kind(kind)}
-    slots = _allotted(run)
+    slots = _allotted(run, again := found.get("replay", []))
     for slot in slots:
         found.setdefault(slot.kind, []).extend((*slot.chosen, *slot.reserve))
     free = [case for kind in _FREE for case in found.get(kind, ())]
-    run.plan = Plan.of([*free, *(case for slot in slots for case in slot.chosen)])
+    run.plan = Plan.of([*free, *(case for slot in slots for case in slot.chosen)], again)
     if slots and not run.plan.paid:
         others = list(_slots(run))
-        _allot(others, _SMALL_CAP, None)
+        _allot(others, _SMALL_CAP, None, again)
         run.offer = Plan.of(case for slot in others for case in slot.chosen)
         kinds = ", ".join(dict.fromkeys(slot.kind for slot in others if slot.chosen))
         run.findings.not_tested["what costs money"] = (
@@ -98,7 +100,27 @@ def _known_model(contract: Contract, operation: Operation, models: tuple[str, ..
     return Case(contract, operation, path_parameters=path)
 
 
-_FREE: dict[str, Callable[[Run], list[Case]]] = {"refusals": _refusals, "lookups": _lookups}
+def _failed_before(run: Run) -> list[Case]:
+    """What an earlier run has kept, the most severe first; what is paid for only within a third of the budget."""
+    if run.folder is None:
+        return []
+    found, reason = kept(run, run.folder)
+    if reason:
+        run.findings.not_tested["what failed before"] = reason
+    ledger = run.provider.ledger
+    images, dollars = (inf if cap is None else cap * _AGAIN for cap in (ledger.most_images, ledger.most_dollars))
+    chosen = []
+    for failure in found:
+        case, cost = failure.case, expected_images(failure.case)
+        price = price_of(case).dollars if cost else 0.0
+        if not run.wanted.clause(failure.clause) or cost > images or price > dollars:
+            continue
+        images, dollars = images - cost, dollars - price
+        chosen.append(case)
+    return chosen
+
+
+_FREE: dict[str, Callable[[Run], list[Case]]] = {"replay": _failed_before, "refusals": _refusals, "lookups": _lookups}
 
 
 # --- what is paid for ------------------------------------------------------------------------------------------------
@@ -136,10 +158,10 @@ class _Slot:
         return self.weight / (self.images + max(expected_images(case), 1)) if case else 0.0
 
 
-def _allotted(run: Run) -> list[_Slot]:
-    """Every slot with its cases chosen so that all together fit the budget; what is left out is noted."""
+def _allotted(run: Run, again: list[Case]) -> list[_Slot]:
+    """Every slot with its cases chosen so that all, with what is sent `again`, fit the budget; the rest is noted."""
     slots, ledger = list(_slots(run)), run.provider.ledger
-    _allot(slots, ledger.most_images, ledger.most_dollars)
+    _allot(slots, ledger.most_images, ledger.most_dollars, again)
     caps = [
         f"at most {ledger.most_images} picture{'s' if ledger.most_images != 1 else ''} may be made (--max-images)"
         if ledger.most_images is not None
@@ -168,19 +190,27 @@ def _keep_in_reserve(slot: _Slot, run: Run) -> None:
     run.shares.update((case.key, share) for case in (*slot.chosen, *slot.reserve))
 
 
-def _allot(slots: list[_Slot], most_images: int | None, most_dollars: float | None) -> None:
-    """Give each picture of the budget to the slot with the highest claim; one that cannot afford its next is done."""
-    able = list(slots)
+def _allot(slots: list[_Slot], most_images: int | None, most_dollars: float | None, again: list[Case]) -> None:
+    """Give each picture of the budget to the slot with the highest claim; one that cannot afford its next is done.
+
+    What is sent `again` takes its part first, and is not paid for twice.
+    """
+    able, paid = list(slots), {case.key for case in again}
     images, dollars = (inf if cap is None else cap for cap in (most_images, most_dollars))
+    images -= sum(map(expected_images, again))
+    dollars -= sum(price_of(case).dollars for case in again if expected_images(case))
     while able:
         slot = max(able, key=lambda one: one.claim)
         case = slot.next
-        price = price_of(case).dollars if case is not None else inf
-        if case is None or expected_images(case) > images or price > dollars:
+        if case is None:
+            able.remove(slot)
+            continue
+        cost = (0, 0.0) if case.key in paid else (expected_images(case), price_of(case).dollars)
+        if cost[0] > images or cost[1] > dollars:
             able.remove(slot)
         else:
-            images -= expected_images(case)
-            dollars -= price
+            images -= cost[0]
+            dollars -= cost[1]
             slot.chosen.append(case)
 
 

@@ -8,8 +8,8 @@ from contract_tests.clauses import catalogue
 from spec.errors import UnknownName
 
 #: kinds of cases, in the order they are sent
-KINDS = ("refusals", "lookups", "pictures", "streams", "tasks")
-_PAID = frozenset(KINDS[2:])
+KINDS = ("replay", "refusals", "lookups", "pictures", "streams", "tasks")
+_PAID = frozenset({"pictures", "streams", "tasks"})
 #: what clauses of a tag are judged by, where that is not any answer with pictures
 _NEEDS = {
     "auth": frozenset({"refusals"}),
@@ -47,7 +47,9 @@ class Wanted:
         if not self.only:
             return True
         clauses = [name for name in self.only if name not in KINDS]
-        return kind in self.only or any(kind in _NEEDS.get(_tag(name), _PAID) for name in clauses)
+        # What failed before is sent again where it is about one of these clauses.
+        needed = any(kind in _NEEDS.get(_tag(name), _PAID) or kind == "replay" for name in clauses)
+        return kind in self.only or needed
 
 
 def _tag(id_: str) -> str:

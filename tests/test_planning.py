@@ -50,7 +50,7 @@ def test_the_first_dozen_cases_show_what_matters_most(seed: int) -> None:
 def test_the_first_case_is_the_cheapest_with_count_and_size_said() -> None:
     first = PLAN[0]
     assert expected_images(first) == 1
-    assert set(first.request.value) == {"model", "prompt", "n", "size"}
+    assert set(first.request.value) == {"model", "prompt", "n", "size", "quality"}
     assert pixels(first) == min(pixels(case) for case in PLAN if case.asked.get("output-format") != "gif")
 
 

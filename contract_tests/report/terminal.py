@@ -16,6 +16,7 @@ from contract_tests.report.score import counted, percent, told
 
 #: kinds of cases, as a person is told of them
 STEPS = {
+    "replay": "what failed before",
     "refusals": "what is wrong is refused",
     "lookups": "what is there and what not",
     "pictures": "pictures as asked",
