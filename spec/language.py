@@ -107,6 +107,7 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "reset-images": _TIME,
     "error-message": _TEXT,
     "error-type": _TEXT,
+    "error-title": _TEXT,
     "error-code": _WORD,
     "error-param": _TEXT,
     "error-status": frozenset({"integer"}),
