@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -216,10 +216,10 @@ def _allot(slots: list[_Slot], most_images: int | None, most_dollars: float | No
 
 def _slots(run: Run) -> Iterator[_Slot]:
     """Pictures, streams and tasks of every operation: what comes first in its document is worth most."""
-    weights = {"pictures": count(0), "streams": count(0), "tasks": count(0)}
+    weights: defaultdict[tuple[str, str], Iterator[int]] = defaultdict(count)  # by family and kind
 
     def slot(kind: str, operation: Operation, planned: list[Case], most: int | None = None) -> _Slot:
-        return _Slot(kind, operation, _WEIGHTS[kind] / 2 ** next(weights[kind]), planned, most)
+        return _Slot(kind, operation, _WEIGHTS[kind] / 2 ** next(weights[operation.family, kind]), planned, most)
 
     seed = run.options.seed
     for contract, operation in operations_of(run.contracts):

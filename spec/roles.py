@@ -3,7 +3,7 @@
 `Reader(schema).read(value)` yields every meaning found in a message, whichever provider's shape it has, also in
 messages that break the contract. `Reader(schema).asked(value)` is its fast form for requests: role -> value in our
 units, defaults filled in. `Writer(schema).write(source)` is the inverse: it fills the schema from a Source.
-Rules: `spec/README.md`; measured to be enough for OpenAI Images, the gateways' task envelope, Replicate and Midjourney.
+Rules: `spec/README.md`.
 """
 
 from __future__ import annotations

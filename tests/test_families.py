@@ -8,6 +8,7 @@ import pytest
 from conftest import ask, generate
 
 from contract_tests.run import Options, open_run
+from contract_tests.suite_cases import cases_of
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.documents import default_families, shipped
@@ -44,6 +45,13 @@ def test_families_a_provider_lacks_are_told_once_and_not_tested() -> None:
         run.close()
     assert told.keys() == {*shipped()} - {"images", "kling"}
     assert told["midjourney"] == "this provider has no Midjourney"
+
+
+def test_a_small_budget_reaches_every_family(everything: MockServer) -> None:
+    run = open_run(Options(everything.url, families=("gemini", "kling", "chat"), max_images=9))
+    planned = {case.contract.name for kind in ("pictures", "streams", "tasks") for case in cases_of(kind, run)}
+    run.close()
+    assert planned == {"gemini", "kling", "chat"}
 
 
 def test_a_family_without_the_models_asked_for_is_left_out() -> None:
