@@ -138,7 +138,8 @@ def type_(exchange: Exchange) -> Verdict:
     said = exchange.error("error-type")
     if not known or said is None:
         return None
-    return CONFORMS if said in known else Broken(f"one of {', '.join(sorted(known))}", f"{said!r:.80}")
+    fits = isinstance(said, str) and said in known
+    return CONFORMS if fits else Broken(f"one of {', '.join(sorted(known))}", f"{said!r:.80}")
 
 
 @clause("error.param", "SHOULD", "x-problems.*.param")
