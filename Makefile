@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 
 NODE := tests/node/node_modules
 
-.PHONY: wheel demo test lint types imports unit sdks litellm families contract selftest format bench soak fuzz clean
+.PHONY: wheel demo test lint types imports unit sdks litellm families contract selftest format bench soak fuzz fixed-point clean
 
 demo: $(VENV)/run.stamp  ## serve a provider that drifts, catch it, and lint the page that promised it
 	@$(BIN)/imageproof demo
@@ -58,6 +58,9 @@ soak: $(VENV)/dev.stamp  ## resident memory over a million different requests
 
 fuzz: $(VENV)/dev.stamp  ## hostile connections for three minutes: counts per kind, and the seed
 	$(BIN)/python tests/siege.py
+
+fixed-point: $(VENV)/dev.stamp  ## 300 sets of drifts: mock, report, profile, mock, report, and the same is found
+	$(BIN)/python -W ignore tests/fixed_point.py --sets 300
 
 clean:
 	rm -rf $(VENV) $(NODE) build dist reports .hypothesis .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -1,4 +1,4 @@
-"""The command line: serve, check, report, compare, lint, explain, profiles, demo."""
+"""The command line: serve, check, report, compare, profile, lint, explain, profiles, demo."""
 
 from __future__ import annotations
 
@@ -487,6 +487,35 @@ def compare(files: tuple[Path, ...], report_dir: Path, badge_file: Path | None) 
         badge_file.parent.mkdir(parents=True, exist_ok=True)
         badge_file.write_bytes(badge(max(reports, key=lambda report: report.data["started"]).data))
     show_comparison(data, _console(), report_dir)
+
+
+@main.command("profile")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.JSON")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE.YAML",
+    help="Where to write.",
+)
+def learn(file: Path, output: Path) -> None:
+    """Turn a report into a profile, so that the mock behaves like the provider the report is of.
+
+    `imageproof serve --profile FILE.YAML` plays it. Findings that have no name in the catalogue stand in comments.
+    """
+    from contract_tests.report.learned import learned_profile
+    from contract_tests.report.saved import NoReport, load
+
+    if output.suffix not in (".yaml", ".yml"):
+        _fail(f"-o {output}: a profile's name ends with .yaml, or `serve --profile` takes it for a shipped one", USAGE)
+    try:
+        text = learned_profile(load(file), output.stem)
+    except (NoReport, SpecError) as error:
+        _fail(error, USAGE)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text, encoding="utf-8", newline="\n")
+    click.echo(f"imageproof serve --profile {output}")
 
 
 @main.command()

@@ -419,6 +419,10 @@ class Provider:
         """
         return operation.optional_because is not None and self._is_absent(contract, operation)
 
+    def known_absent(self, contract: Contract, operation: Operation) -> bool:
+        """Whether an operation was looked for and is not there. Sends nothing."""
+        return self._absent.get((contract.name, operation.id), False)
+
     def lacks_family(self, contract: Contract) -> bool:
         """Whether a whole family is absent: what it begins with answers as a path nobody has does."""
         first = next((op for op in contract.operations if op.optional_because is None), contract.operations[0])

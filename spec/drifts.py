@@ -13,7 +13,7 @@ from spec.errors import DocumentError, SpecError, UnknownName
 from spec.references import split_reference
 
 _FIELDS = {"class", "switch", "title", "clause", "contract", "observed", "seen"}
-_OPTIONAL = {"also", "with", "plays", "shows", "narrows", "records"}
+_OPTIONAL = {"also", "with", "plays", "shows", "narrows", "records", "learned"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Drift:
     shows: Any = None
     narrows: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
+    learned: Mapping[str, str] = field(default_factory=dict)
 
     def explains(self, clause: str) -> bool:
         """Whether a broken clause is this drift's doing, in an exchange that shows the drift."""
@@ -97,8 +98,11 @@ def parse_catalogue(text: str, file: str) -> Mapping[str, Drift]:
             entry.get("shows"),
             tuple(entry.get("narrows", ())),
             tuple(entry.get("records", ())),
+            _texts(entry.get("learned", {})),
         )
     for id_, found in drifts.items():
+        for key in found.learned.keys() - found.defaults.keys():
+            raise DocumentError(file, f"/{id_}/learned/{key}", f"there is no parameter {key!r}", "one of `with`")
         for other in found.narrows:
             if other not in drifts:
                 raise DocumentError(file, f"/{id_}/narrows", f"there is no drift {other!r}", "an id of this file")

@@ -15,12 +15,15 @@ from spec.documents import SPEC, default_families, load_yaml, locate, read_text,
 from spec.drifts import DriftUse, drift_uses
 from spec.errors import DocumentError
 
-_FIELDS = {"profile", "title", "sources", "overlays", "drifts"}
+_FIELDS = {"profile", "title", "sources", "families", "overlays", "drifts"}
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One provider's behaviour. `overlays` are Overlay documents by contract name."""
+    """One provider's behaviour. `overlays` are Overlay documents by contract name.
+
+    `families` are the contracts it has, where they are not the default ones.
+    """
 
     name: str
     title: str
@@ -28,19 +31,23 @@ class Profile:
     overlays: Mapping[str, Mapping[str, Any]]
     drifts: tuple[DriftUse, ...]
     file: str = ""
+    families: tuple[str, ...] = ()
 
     def contracts(self, names: Sequence[str] = (), models: Sequence[str] = ()) -> tuple[Contract, ...]:
-        """The named contracts, or the default ones, as this provider documents them, with `models` offered besides.
+        """The named contracts, or those it has, as this provider documents them, with `models` offered besides.
 
         Raises DocumentError.
         """
         if not names:
-            for name in self.overlays.keys() - set(shipped()):
-                raise DocumentError(
-                    self.file, f"/overlays/{name}", f"there is no contract {name!r}", f"one of {', '.join(shipped())}"
-                )
+            parts = [*(("overlays", name) for name in self.overlays), *(("families", name) for name in self.families)]
+            for part, name in parts:
+                if name not in shipped():
+                    raise DocumentError(
+                        self.file, f"/{part}", f"there is no contract {name!r}", f"one of {', '.join(shipped())}"
+                    )
         return load_contracts(
-            names or default_families(), lambda name, document: offering(self._apply(name, document), models)
+            names or self.families or default_families(),
+            lambda name, document: offering(self._apply(name, document), models),
         )
 
     def contract(self, name: str) -> Contract:
@@ -92,6 +99,7 @@ def parse_profile(text: str, file: str) -> Profile:
         overlays,
         drift_uses(document.get("drifts", ())),
         file,
+        tuple(map(str, document.get("families", ()))),
     )
 
 
@@ -102,7 +110,7 @@ def _check_fields(document: Mapping[str, Any], file: str) -> None:
     for key in ("profile", "title"):
         if not isinstance(document.get(key), str):
             raise DocumentError(file, f"/{key}", "missing", "a text")
-    for key in ("sources", "drifts"):
+    for key in ("sources", "families", "drifts"):
         if not isinstance(document.get(key, []), list):
             raise DocumentError(file, f"/{key}", "not a list", "a list")
     for index, use in enumerate(document.get("drifts", ())):

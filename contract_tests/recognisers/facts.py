@@ -23,7 +23,8 @@ def facts(exchange: Exchange) -> dict[str, Any]:
     operation knows. `body` is the answer's value, `text` how it starts, `result` the object that holds the pictures;
     `delivered` counts them, `owes` says whether there must be some, `counted` whether as many came as were asked for.
     `pictures` are as decoded, `echoes` whether the answer tells of them what they are; `events` say their kind,
-    `unfinished` whether a stream breaks off inside one. `polls` are what the polls of a task were answered.
+    `unfinished` whether a stream breaks off inside one. `polls` are what the polls of a task were answered and
+    said.
     """
     defect, told = exchange.case.defect, exchange.case.request.value
     owed = exchange.asked.get("count", 1)
@@ -44,7 +45,7 @@ def facts(exchange: Exchange) -> dict[str, Any]:
         "text": exchange.response.body[:2000].decode("utf-8", "replace"),
         "starts": exchange.response.body[:4].hex(),
         "result": _short(_result(exchange)),
-        "said": {meaning.role: _plain((meaning.role, meaning.value))[1] for meaning in reversed(exchange.meanings)},
+        "said": _said(exchange),
         "error": {role.removeprefix("error-"): exchange.error(role) for role in _ERROR_ROLES},
         "delivered": exchange.pictures_delivered,
         "owes": exchange.owes_pictures,
@@ -54,11 +55,18 @@ def facts(exchange: Exchange) -> dict[str, Any]:
         "events": [{**_short(event.value), "kind": event.kind} for event in exchange.events],
         "unfinished": exchange.streams and bool(parse(exchange.response.body).unfinished),
         "state": exchange.state,
-        "polls": [{"status": poll.response.status, "body": _short(poll.response.value)} for poll in exchange.polls],
+        "polls": [
+            {"status": poll.response.status, "body": _short(poll.response.value), "said": _said(poll)}
+            for poll in exchange.polls
+        ],
     }
 
 
 _ERROR_ROLES = ("error-message", "error-type", "error-code", "error-param")
+
+
+def _said(exchange: Exchange) -> dict[str, Any]:
+    return {meaning.role: _plain((meaning.role, meaning.value))[1] for meaning in reversed(exchange.meanings)}
 
 
 def _wanted(exchange: Exchange) -> str:

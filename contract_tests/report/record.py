@@ -11,6 +11,7 @@ import orjson
 from contract_tests.clauses import catalogue
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding
+from contract_tests.recognisers import learned
 from contract_tests.report import baseline, exhibit, rendering
 from contract_tests.report.evidence import body_text, curl
 from contract_tests.report.markdown import finding_page
@@ -32,6 +33,7 @@ def record(run: Run) -> dict[str, Any]:
         "imageproof": VERSION,
         "provider": run.provider.redact.text(run.provider.root),
         "profile": run.profile.name,
+        "overlays": dict(run.profile.overlays),
         "started": int(run.started),
         "seconds": round(time.time() - run.started, 1),
         "seed": run.options.seed,
@@ -88,6 +90,7 @@ def _operations(run: Run) -> list[dict[str, Any]]:
             "family": operation.family,
             "id": operation.id,
             "label": operation.label,
+            "absent": run.provider.known_absent(contract, operation),
             "looked_at": (operation.family, operation.id) in run.findings.coverage.operations,
         }
         for contract in run.contracts
@@ -123,6 +126,9 @@ def _finding(number: int, finding: Finding, run: Run) -> dict[str, Any]:
         "cases": dict(finding.cases.most_common(_MOST_CASES)),
         "family": finding.family,
         "drift": drift.id if drift else None,
+        "parameters": {name: redact(value) for name, value in learned(drift, finding.exchange).items()}
+        if drift
+        else {},
         "drift_seen": list(drift.seen) if drift else [],
         "known_from": known.get(drift.id, "") if drift else "",
         "promised": drift.contract if drift else clause.text,

@@ -86,7 +86,7 @@ _EDITS = {"put": _put, "scale": _scale, "redraw": _redraw, "merge": _merge, "ren
 
 
 def _as_a_whole(reply: Reply, told: Mapping[str, Any], words: Words) -> Reply:
-    if "body" in told:
+    if "body" in told and _sayable(told["body"], words):
         body = told["body"]
         html = isinstance(body, str) and body.startswith("<")
         media = "text/html" if html else "application/json"
@@ -100,6 +100,12 @@ def _as_a_whole(reply: Reply, told: Mapping[str, Any], words: Words) -> Reply:
         if text is not None:
             reply.headers[name] = text
     return replace(reply, status=int(told.get("status", reply.status)), media=told.get("media", reply.media))
+
+
+def _sayable(template: Any, words: Words) -> bool:
+    """Whether an answer says any of what a body names: one that another drift has had already stays as that left it."""
+    named = set(_ROLE.findall(str(template)))
+    return not named or any(role[1:-1] in words for role in named)
 
 
 def filled(template: Any, words: Mapping[str, Any]) -> Any:

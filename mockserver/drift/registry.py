@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from mockserver.replies import Refusal, Reply
 from mockserver.tasks import Snapshot, Task
 from spec.contract import Operation
-from spec.drifts import DriftUse, compatible
+from spec.drifts import DriftUse, catalogue, compatible
 from spec.errors import UnknownName
 from spec.messages import Request
 
@@ -98,10 +98,16 @@ def moves() -> frozenset[str]:
 
 
 class Plan:
-    """The drifts of one server, sorted by where they act. Of the same drift named twice, the last one plays."""
+    """The drifts of one server, sorted by where they act. Of the same drift named twice, the last one plays.
+
+    They act in the catalogue's order, so it does not matter in which they are named.
+    """
 
     def __init__(self, uses: Iterable[DriftUse]) -> None:
-        uses = tuple({use.drift.id: use for use in uses}.values())
+        places = {id_: place for place, id_ in enumerate(catalogue())}
+        uses = tuple(
+            {use.drift.id: use for use in sorted(uses, key=lambda use: places.get(use.drift.id, len(places)))}.values()
+        )
         compatible(uses)
         self.ids = tuple(use.drift.id for use in uses)
         made = [

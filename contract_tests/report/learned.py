@@ -1,0 +1,188 @@
+"""A profile learned from a report: what was seen of a provider, so that the mock can behave like it.
+
+Each line says what it rests on. What cannot be played, a finding nobody has a name for or one of two drifts that
+exclude each other, stands in comments: nothing is lost silently.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+from jsonpath_rfc9535 import find
+
+from contract_tests.report.evidence import visible
+from contract_tests.report.score import percent
+from spec.contract import Contract, load_contract
+from spec.documents import default_families
+from spec.drifts import Drift, catalogue
+from spec.errors import SpecError
+from spec.profiles import parse_profile
+
+_LONGEST = 200
+_Finding = Mapping[str, Any]
+
+
+def learned_profile(data: Mapping[str, Any], name: str) -> str:
+    """The text of a profile called `name` of the provider a report is of. Raises SpecError when it cannot be served."""
+    played, left = _chosen(data["findings"])
+    overlays, unsaid = _overlays(data)
+    families = list(dict.fromkeys(operation["family"] for operation in data["operations"]))
+    when = time.strftime("%Y-%m-%d", time.gmtime(data["started"]))
+    source = f"report of {visible(data['provider'])}, {when}"
+    head: dict[str, Any] = {
+        "profile": name,
+        "title": f"What was seen of {visible(data['provider'])} on {when}",
+        "sources": [f"{source}, profile {data['profile']}, seed {data['seed']}, {data['requests']} requests"],
+    }
+    if families and tuple(families) != default_families():
+        head["families"] = families
+    if overlays:
+        head["overlays"] = overlays
+    lines = [
+        *_comment(f"Learned by `imageproof profile`. {_coverage(data)}"),
+        *_yaml(head),
+        *(["drifts:"] if played else []),
+        *(line for drift, finding in played for line in _drift(drift, finding, source)),
+        *_section("Seen too, but the mock cannot play it:", (_unplayed(finding, why) for finding, why in left)),
+        *_section("Of the contract, but this provider lacks it, which could not be written:", unsaid),
+        *_section("Not looked at, so nothing is known of it:", _unseen(data)),
+    ]
+    text = "\n".join(lines) + "\n"
+    parse_profile(text, f"{name}.yaml").contracts()
+    return text
+
+
+def _chosen(findings: Iterable[_Finding]) -> tuple[list[tuple[Drift, _Finding]], list[tuple[_Finding, str]]]:
+    """The drifts that can be played together, in the catalogue's order, and the findings that are left, with why.
+
+    Of two that exclude each other the one seen more often is played; one family's finding is every family's drift.
+    """
+    played: dict[str, tuple[Drift, _Finding]] = {}
+    left: list[tuple[_Finding, str]] = []
+    for finding in sorted(findings, key=_times, reverse=True):
+        drift = catalogue().get(finding["drift"] or "")
+        if drift is None:
+            unknown = f"this imageproof knows no drift {finding['drift']}" if finding["drift"] else "it has no name"
+            left.append((finding, unknown))
+            continue
+        other = played.setdefault(drift.switch, (drift, finding))[0]
+        if other.id != drift.id:
+            left.append((finding, f"it excludes {other.id}, which was seen more often"))
+    places = {id_: place for place, id_ in enumerate(catalogue())}
+    return sorted(played.values(), key=lambda one: places[one[0].id]), left
+
+
+def _drift(drift: Drift, finding: _Finding, source: str) -> Iterator[str]:
+    """One drift with the parameters that were seen; those the evidence does not show are named."""
+    where = ", ".join(one["label"] for one in finding["operations"])
+    use: dict[str, Any] = {"id": drift.id}
+    seen = {key: value for key, value in finding.get("parameters", {}).items() if key in drift.defaults}
+    if seen:
+        use["with"] = seen
+    use["source"] = f"{source}: {finding['clause']}, {_seen(finding)} on {visible(where)}"
+    first, *rest = _yaml(use)
+    yield f"  - {first}"
+    yield from (f"    {line}" for line in rest)
+    unseen = [f"{key}={value}" for key, value in drift.defaults.items() if key not in seen]
+    if unseen:
+        yield from _comment(f"not seen, so the catalogue's own: {', '.join(unseen)}", "    ")
+
+
+def _overlays(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[list[str]]]:
+    """The overlays of the profile it was held to, with every operation removed that the provider lacks.
+
+    And a note for each operation that the contract cannot do without.
+    """
+    overlays = {name: {**overlay} for name, overlay in data.get("overlays", {}).items()}
+    unsaid = []
+    for operation in data["operations"]:
+        if operation.get("absent"):
+            family = operation["family"]
+            former = overlays.get(family)
+            overlay = former or {"overlay": "1.0.0", "info": {"title": "What this provider lacks", "version": "1"}}
+            try:
+                actions = _removing(operation, former)
+                overlays[family] = {**overlay, "actions": [*overlay.get("actions", ()), *actions]}
+                _checked(family, overlays)
+            except SpecError as error:
+                overlays = {**overlays, family: former} if former else _without(overlays, family)
+                unsaid.append([f"{operation['label']}: {error}"])
+    return overlays, unsaid
+
+
+def _removing(operation: Mapping[str, Any], former: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Actions that take an operation out of its contract, with the links that lead to it. Raises SpecError."""
+    contract = _checked(operation["family"], {operation["family"]: former} if former else {})
+    known = contract.operation(operation["id"])
+    told = f"{operation['label']} answers as a path nobody has."
+    actions = [{"description": told, "target": f"$.paths['{known.path}'].{known.method.lower()}", "remove": True}]
+    links = f"$..links[?@.operationId=='{known.id}']"
+    return [*actions, {"target": links, "remove": True}] if find(links, dict(contract.document)) else actions
+
+
+def _checked(family: str, overlays: Mapping[str, Any]) -> Contract:
+    """A contract as overlays make it. Raises SpecError."""
+    text = yaml.safe_dump({"profile": "learned", "title": "learned", "overlays": dict(overlays)}, allow_unicode=True)
+    profile = parse_profile(text, "the profile to be")
+    return profile.contract(family) if overlays else load_contract(family)
+
+
+def _without(overlays: Mapping[str, Any], family: str) -> dict[str, Any]:
+    return {name: overlay for name, overlay in overlays.items() if name != family}
+
+
+def _unplayed(finding: _Finding, why: str) -> list[str]:
+    where = ", ".join(one["label"] for one in finding["operations"])
+    return [
+        f"{finding['level']} {finding['cause']}: {finding['title']}",
+        f"  {_seen(finding)} on {where}; {why}",
+        f"  expected {finding['expected']}",
+        f"  received {finding['received']}",
+    ]
+
+
+def _unseen(data: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Reasons for which cases were left out, each once, with how many cases it kept from being sent."""
+    for kind in ("could_not_look", "not_tested"):
+        places: dict[str, list[str]] = {}
+        for place, reason in data[kind].items():
+            places.setdefault(reason.split("; this case")[0], []).append(place)
+        for reason, kept in places.items():
+            yield [f"{kept[0]}{f' and {len(kept) - 1} more' if len(kept) > 1 else ''}: {reason}"]
+
+
+def _coverage(data: Mapping[str, Any]) -> str:
+    clauses = data["score"]["coverage"]["clauses"]
+    return f"{clauses['looked_at']} of {clauses['all']} clauses were looked at ({percent(clauses['share'])})."
+
+
+def _section(title: str, notes: Iterable[list[str]]) -> Iterator[str]:
+    told = list(notes)
+    if told:
+        yield from ("", *_comment(title))
+        for note in told:
+            for line in note:
+                yield from _comment(f"  {line}")
+
+
+def _comment(text: str, indent: str = "") -> list[str]:
+    """One line of comment, whatever the text holds."""
+    line = yaml.reader.Reader.NON_PRINTABLE.sub("?", re.sub(r"[\r\n\t\x85]+", " ", visible(text)))
+    return [f"{indent}# {line if len(line) <= _LONGEST else f'{line[:_LONGEST]}…'}"]
+
+
+def _yaml(value: Mapping[str, Any]) -> list[str]:
+    return yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, width=110).splitlines()
+
+
+def _times(finding: _Finding) -> int:
+    return int(finding["count"] or sum(finding["also_broken"].values()))
+
+
+def _seen(finding: _Finding) -> str:
+    times = _times(finding)
+    return "seen once" if times == 1 else f"seen {times} times"
