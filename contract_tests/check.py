@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,23 +100,9 @@ def check(options: Options, console: Console) -> int:
     Raises UsageError, SpecError.
     """
     try:
-        with _stopped_as_by_hand():
-            return _check(open_run(options), options.report_dir or Path("reports"), console)
+        return _check(open_run(options), options.report_dir or Path("reports"), console)
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-@contextmanager
-def _stopped_as_by_hand() -> Iterator[None]:
-    """SIGTERM, with which CI stops a job, does what Ctrl-C does: what was seen is reported."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _check(run: Run, folder: Path, console: Console) -> int:

@@ -355,7 +355,8 @@ _BREAKS: dict[str, Callable[[Any], Iterable[Any]]] = {
     "minimum": lambda limit: [limit - 1],
     "maximum": lambda limit: [limit + 1],
     "minLength": lambda limit: ["x" * (limit - 1)] if limit else [],
-    "maxLength": lambda limit: ["x" * (limit + 1)] if limit < _MOST_BYTES else [],
+    # One more, however it is counted: in characters, signs, bytes or UTF-16; in letters where there is a pattern.
+    "maxLength": lambda limit: ["x" * limit + "🦊", "x" * (limit + 1)] if limit < _MOST_BYTES else [],
     "minItems": lambda limit: [[]] if limit else [],
     "pattern": lambda _: ["\u0000"],
     "x-size-rule": _sizes_out_of,

@@ -110,6 +110,7 @@ def possible(schema: Schema) -> list[Picture]:
     fit = [p for p in gallery if (called is None or p.media in called) and reason_against(rule, p, {}) is None]
     if schema.get("x-role") == "mask":  # an opaque one leaves nothing to be changed
         fit = [p for p in fit if p.transparent]
+        fit = [p for p in fit if p.format == "png"] or fit  # whether others are taken is not settled
     return fit or [PLAINEST]
 
 

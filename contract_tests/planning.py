@@ -2,7 +2,9 @@
 
 Hypothesis draws valid requests. For refusals each is broken at every place, and each constraint is kept once. For
 pictures a greedy choice keeps those that together show every asked value, then every pair of them (model with size,
-size with format ...), with as few pictures as possible.
+size with format ...), with as few pictures as possible. Of the images contract's generations 12 pictures show 63 % of
+the values and 29 % of their pairs, 40 pictures 96 % and 67 %, 137 all; of its edits 56 % and 23 %, 90 % and 64 %, 166
+all.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, combinations
+from math import fsum
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -28,6 +31,7 @@ from contract_tests.strategies import (
     pinned_values,
     pixels,
 )
+from contract_tests.wording import worded
 from spec.contract import Contract, Operation
 from spec.language import Schema, walk
 from spec.shapes import discriminators, is_object, shape_of
@@ -153,7 +157,8 @@ def coverage(
     if not plain:  # none of the models asked for can do it
         return []
     begin = [min(group, key=_cost) for group in (first, masked, plain) if group]
-    return _greedy(list({case.key: case for case in begin}.values()), candidates)  # some may be the same
+    begin = list({case.key: case for case in begin}.values())  # some may be the same
+    return worded(_greedy([*begin], candidates), len(begin))
 
 
 def _draft(
@@ -173,9 +178,7 @@ def _draft(
     )
     rich = (pin for model in each for pin in _rich(schema, model, plan, _is_known(contract, model)))
     pins = [pin for pin in (*rich, *sized, *pairs) if plan.possible(pin)]
-    customary = [
-        pin for pin in (_customary(schema, pin, _is_known(contract, pin)) for pin in each) if plan.possible(pin)
-    ]
+    customary = [pin for pin in (_customary(schema, pin) for pin in each) if plan.possible(pin)]
     masks = {name: sample(schema["properties"][name]) for name in _names_of_role(schema, "mask")}
     masked = [both for pin in customary if masks and plan.possible(both := {**pin, **masks})]
 
@@ -203,11 +206,7 @@ def streamed(contract: Contract, operation: Operation, seed_: int, models: Itera
         each, allowed = _each_model(schema, tuple(models), ())
         plan = body_plan(operation, media, allowed)
         wanted = [
-            _customary(
-                schema,
-                {**pin, **_said(schema, "stream", True), **_said(schema, "partial-count", partials)},
-                _is_known(contract, pin),
-            )
+            _customary(schema, {**pin, **_said(schema, "stream", True), **_said(schema, "partial-count", partials)})
             for partials in _PARTIALS
             for pin in each
         ]
@@ -221,14 +220,14 @@ def _said(schema: Schema, role: str, value: Any) -> dict[str, Any]:
     return dict.fromkeys(_names_of_role(schema, role), value)
 
 
-def _customary(schema: Schema, pin: dict[str, Any], known: bool = True) -> dict[str, Any]:
+def _customary(schema: Schema, pin: dict[str, Any]) -> dict[str, Any]:
     """One small picture, count and size said: accepted even where they are demanded, and its pixels can be judged."""
     told = {**pin, **_said(schema, "count", 1)}
     for name in _names_of_role(schema, "size"):
         listed = [parse_size(text) for text in shape_of(schema, told).properties[name].get("enum", ()) if text]
         fixed = [size for size in listed if isinstance(size, tuple)] or [(1024, 1024)]
         told[name] = size_text(min(fixed, key=lambda size: size[0] * size[1]))
-    for name in _names_of_role(schema, "quality") if known else ():  # left to the provider it may be the dearest
+    for name in _names_of_role(schema, "quality"):  # left to the provider it may be the dearest
         listed = [word for word in shape_of(schema, told).properties[name].get("enum", ()) if word is not None]
         told.update({name: listed[0]} if listed else {})
     return told
@@ -293,7 +292,8 @@ def _greedy(chosen: list[Case], candidates: list[Case]) -> list[Case]:
         best = max(
             left,
             key=lambda entry: (
-                sum(_worth(one) * common.get(one, 1.0) for one in entry[1] - shown) / entry[2],
+                # Sets have another order in each process: only a sum that is rounded once is the same in all.
+                fsum(_worth(one) * common.get(one, 1.0) for one in entry[1] - shown) / entry[2],
                 -len(entry[0].body),
             ),
         )

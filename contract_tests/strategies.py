@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from contract_tests.cases import Case, case_of, inputs
 from contract_tests.pictures import Picture, as_value, bytes_given, instead, measured, possible, resized, takes_picture
 from contract_tests.pictures import drawn as picture_bytes
+from contract_tests.wording import PROMPTS
 from spec.contract import Contract, Operation, Parameter
 from spec.forms import AS_JSON, FILE
 from spec.forms import MEDIA_TYPE as FORM
@@ -27,16 +28,6 @@ from spec.messages import is_json
 from spec.shapes import Shape, ShapeIndex, condition, is_object, merge
 from spec.units import parse_size, size_rule_reason
 
-PROMPTS = (
-    "A lighthouse built of books above a calm sea, evening light",
-    "Isometric map of a tiny village in winter",
-    "一只橘猫坐在窗台上看雨",
-    "Ein Stillleben mit Birnen, Öl auf Leinwand",
-    "🦊 reading a newspaper 📰 on a bench, flat colours",
-    'A shop sign that says "OPEN 24/7 & more"',
-    "قارب صغير على بحيرة هادئة",
-    "Two chairs.\nOne red, one blue.",
-)
 _LINKS = ("https://example.com/picture.png", "https://example.com/a/b.webp?size=large")
 #: property of a body -> the only values it may have, as a hashable
 Allowed = tuple[tuple[str, tuple[Any, ...]], ...]

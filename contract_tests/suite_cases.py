@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import count
@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from contract_tests.budget import Share, price_of
-from contract_tests.cases import Case, expected_images, most_images, needs_issued, with_value
+from contract_tests.cases import CREDENTIALS, Case, expected_images, most_images, needs_issued, with_value
 from contract_tests.mutations import unknown_task
 from contract_tests.plan import Plan
 from contract_tests.planning import coverage, refusals, streamed
@@ -26,6 +26,7 @@ from spec.units import outward
 _MOST_TASKS = 2  # where tasks are another way to the same pictures
 _MOST_STREAMS = 4
 _RESERVE_PER_MODEL = 3
+_EVERYWHERE = frozenset({"model", "prompt", "count", "size"})
 _ONLY_IN_STREAMS = frozenset({"stream", "partial-count"})
 
 
@@ -68,11 +69,37 @@ def _refusals(run: Run) -> list[Case]:
     offered = [(contract, operation) for contract, operation in operations_of(run.contracts)
                if run.offers(contract, operation)]  # fmt: skip
     order, seed = [operation.id for _, operation in offered], run.options.seed
-    found = [case for contract, operation in offered
-             for case in refusals(contract, operation, seed, run.models_of(contract))]  # fmt: skip
+    found = [case for contract in run.contracts
+             for case in once(refusals(contract, operation, seed, run.models_of(contract))
+                               for one, operation in offered if one is contract)]  # fmt: skip
     found += [case for contract in run.contracts
               for case in raw(contract, seed, run.models_of(contract)) if case.operation.id in order]  # fmt: skip
     return sorted(found, key=lambda case: (_certainty(case), order.index(case.operation.id)))
+
+
+def once(operations: Iterable[list[Case]]) -> Iterator[Case]:
+    """What operations refuse, without most of what one before has refused: who checks the first seldom forgets another.
+
+    Of each problem one such case stays, about what every request has if it can be, and all about keys.
+    """
+    before: set[tuple[str, str, str]] = set()
+    for cases in operations:
+        defects = {case.key: (one.problem, one.param, one.rule) for case in cases if (one := case.defect)}
+        again: dict[str, Case] = {}
+        for case in sorted((one for one in cases if defects[one.key] in before), key=_how_special):
+            again.setdefault(defects[case.key][0], case)
+        kept = {case.key for case in again.values()}
+        for case in cases:
+            told = defects[case.key]
+            if told not in before or case.key in kept or told[0] in CREDENTIALS:
+                yield case
+        before.update(defects.values())
+
+
+def _how_special(case: Case) -> bool:
+    schema = case.operation.body.get(case.request.media, {})
+    param = case.defect.param if case.defect else ""
+    return schema.get("properties", {}).get(param, {}).get("x-role") not in _EVERYWHERE
 
 
 def _certainty(case: Case) -> int:

@@ -12,7 +12,8 @@ from typing import Any
 from contract_tests.cases import Case, inputs, with_value
 from contract_tests.mutations import unfit_pictures
 from contract_tests.pictures import GALLERY, bytes_given, drawn, instead, measured, resized
-from contract_tests.strategies import PROMPTS, replaced
+from contract_tests.strategies import replaced
+from contract_tests.wording import PROMPTS
 from spec.language import INPUT_ROLES, Schema
 from spec.shapes import shape_of
 from spec.validation import request_check

@@ -12,7 +12,9 @@ from PIL import Image
 from contract_tests.cases import KEY, WRONG_KEY, Case, Defect, json_case, most_images
 from contract_tests.mutations import breaches, defects, labelled, mutants, sample, unknown_task
 from contract_tests.planning import collect, refusals
+from contract_tests.raw import raw
 from contract_tests.strategies import cases
+from contract_tests.suite_cases import once
 from spec.contract import parse_contract
 from spec.documents import SPEC, load_yaml
 from spec.forms import split
@@ -163,6 +165,95 @@ def test_every_constraint_of_a_body_is_broken_once(name: str) -> None:
     }
     assert len(wanted) > 60  # the fewest a profile has
     assert wanted <= broken, wanted - broken
+
+
+#: problems that no request provokes by being wrong, or none that we send
+_UNPROVOKED = {
+    "body-too-large": "nobody's line shall carry so many bytes to be refused",
+    "file-too-large": "nobody's line shall carry 4 or 50 MB to be refused",
+    "unknown-task": "a lookup, not a refusal: asked for an id that was never given",
+    "moderation-blocked": "nothing is sent that a safety system should refuse",
+    "content-policy-violation": "nothing is sent that a safety system should refuse",
+    **dict.fromkeys(("server-error", "internal", "overloaded", "overloaded-unnamed"), "the provider's own trouble"),
+    **dict.fromkeys(
+        ("rate-limited", "image-rate-limited", "token-rate-limited", "slow-down"), "nobody is asked more than they bear"
+    ),
+    **dict.fromkeys(
+        (
+            "billing-hard-limit",
+            "quota-exhausted",
+            "credit-balance-exhausted",
+            "organization-spend-limit",
+            "project-spend-limit",
+            "organization-usage-limit",
+            "forbidden",
+            "unsupported-country",
+        ),
+        "a matter of the account",
+    ),
+}
+
+
+def sent() -> list[Case]:
+    """Everything that is sent to be refused in the images contract."""
+    return [*once(refusals(IMAGES, operation, 0) for operation in IMAGES.operations), *raw(IMAGES, 0)]
+
+
+def test_every_problem_a_request_can_provoke_is_provoked() -> None:
+    assert {defect(case).problem for case in sent()} == IMAGES.document["x-problems"].keys() - _UNPROVOKED.keys()
+
+
+def test_every_constraint_of_the_contract_is_broken_by_what_is_sent() -> None:
+    """On one operation at least; a refusal is known by its rule and the last name of its parameter."""
+
+    def known(param: str, problem: str, rule: str) -> tuple[str, str, str]:
+        leaf = param.replace("[0]", "").replace("]", "").replace("[", ".").rpartition(".")[2]
+        return "a file" if problem == "unsupported-file" else leaf, problem, rule
+
+    broken = {known(defect(case).param, defect(case).problem, rule) for case in sent() for rule in rules_of(case)}
+    wanted = {
+        known(*one)
+        for operation in IMAGES.operations
+        for schema in operation.body.values()
+        for one in constraints(schema)
+    }
+    left = {f"{name}: {rule}" for name, problem, rule in wanted - broken if problem not in _UNPROVOKED}
+    assert len(wanted) > 100
+    assert left == _UNBROKEN.keys(), left ^ _UNBROKEN.keys()
+
+
+#: constraints that nothing sent breaks by itself
+_UNBROKEN = {
+    "bytes: type": "whatever a file holds are bytes",
+    "media: type": "a part's Content-Type is a text",
+    "media: required": "a part without Content-Type is a text, as RFC 7578, 4.4 has it",
+    "image: minItems 1": "a form cannot say an empty list: it lacks the parameter",
+    "file_id: type": "an alternative of image_url, for files that only the provider knows",
+    "file_id: minLength 1": "an alternative of image_url, for files that only the provider knows",
+    "file_id: maxLength 20971520": "nobody's line shall carry 20 MB to be refused",
+    "image_url: maxLength 20971520": "nobody's line shall carry 20 MB to be refused",
+}
+
+
+def test_a_later_operation_is_not_sent_again_what_an_earlier_one_has_refused() -> None:
+    create, edit = (refusals(IMAGES, IMAGES.operation(name), 0) for name in ("createImage", "editImage"))
+    both = list(once([create, edit]))
+    assert both[: len(create)] == create
+    again = both[len(create) :]
+    assert {defect(case).problem for case in again} == {defect(case).problem for case in edit}
+    assert len(again) < 0.7 * len(edit)
+    assert ("n", "below-minimum") in told(again), "what every request has says most"
+
+
+def test_what_is_sent_to_be_refused_stays_few() -> None:
+    assert len(sent()) <= 300
+
+
+def test_one_character_too_many_is_too_many_however_it_is_counted() -> None:
+    for case in (one for one in PLANNED if defect(one).problem == "too-long" and defect(one).param == "prompt"):
+        prompt = case.request.value["prompt"]
+        assert defect(case).rule == f"maxLength {len(prompt) - 1}"
+        assert max(prompt) > "\uffff"
 
 
 def test_everything_around_a_body_is_broken_once() -> None:

@@ -5,12 +5,14 @@ import sys
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contract_tests.cases import Case, expected_images
 from contract_tests.planning import collect, coverage, shows
 from contract_tests.strategies import cases, pixels
+from contract_tests.variations import with_variations
 from spec.language import IMAGE_ROLES
 from spec.profiles import PLAIN, load_profile, profile_names
 from spec.shapes import shape_of
@@ -155,3 +157,24 @@ def test_what_is_drawn_does_not_depend_on_what_is_imported(tmp_path: Path) -> No
     }
     assert len(plans) == 1
     assert "word-of-the-caller" not in plans.pop()
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "values", "pairs"),
+    [("createImage", 12, 0.6, 0.28), ("createImage", 40, 0.9, 0.64), ("createImage", None, 1.0, 1.0),
+     ("editImage", 12, 0.5, 0.2), ("editImage", 40, 0.85, 0.6), ("editImage", None, 1.0, 1.0)],
+)  # fmt: skip
+def test_few_pictures_show_many_values_and_pairs_of_them(
+    name: str, most: int | None, values: float, pairs: float
+) -> None:
+    plan = with_variations(coverage(IMAGES, IMAGES.operation(name), 0, (), frozenset({"stream", "partial-count"})))
+    every: set[Any] = set().union(*map(shows, plan))
+    seen: set[Any] = set()
+    images = 0
+    for case in plan:
+        images += expected_images(case)
+        if most is None or images <= most:
+            seen |= shows(case)
+    for size, share in ((1, values), (2, pairs)):
+        of_size = [one for one in every if len(one) == size]
+        assert len(seen.intersection(of_size)) / len(of_size) >= share
