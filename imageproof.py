@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sys
 import tempfile
@@ -641,6 +642,7 @@ def demo(profile: str, report_dir: Path | None) -> None:
     except SpecError as error:
         _fail(error, USAGE)
     folder = report_dir or Path(tempfile.mkdtemp(prefix="imageproof-demo-"))
+    logging.getLogger("imageproof.wire").setLevel(logging.CRITICAL)  # HTTP is broken on purpose here
     with MockServer(settings) as server:
         console.print(f"[bold]1.[/] serving {escape(settings.profile.title)}: {server.base_url}", soft_wrap=True)
         console.print(f"[bold]2.[/] imageproof check {server.base_url} --max-images 8", soft_wrap=True)

@@ -124,6 +124,12 @@ class Exchange:
             else frozenset()
         )
 
+    @property
+    def own_model(self) -> bool:
+        """Whether the model asked for is the provider's own, of which the contract tells nothing: no default holds."""
+        told, model = self.case.contract.document.get("x-models", {}), self.asked.get("model")
+        return bool(told) and isinstance(model, str) and model not in told
+
     def given(self, role: str) -> list[bytes]:
         """The pictures of a role that were given; none where one is a link, which only the provider can read."""
         case = self.parent.case if self.parent else self.case

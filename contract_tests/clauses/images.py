@@ -57,6 +57,8 @@ def delivery(exchange: Exchange) -> Verdict:
         return None
     if can_say is not None and wanted not in roles_in([can_say]):
         return None
+    if exchange.own_model and "delivery" not in exchange.named:
+        return None
     other = next((m for m in exchange.image_meanings if m.role != wanted and m.raw), None)
     if any(m.role == wanted and m.raw for m in exchange.image_meanings):
         return CONFORMS

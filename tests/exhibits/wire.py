@@ -20,8 +20,10 @@ from faulty import (
     pictures,
 )
 
+from contract_tests.cases import Case, json_case
 from contract_tests.exchange import Exchange
 from exhibits import ECHOED, TOO_MANY, WIDE, breaks, faithful, refused, silent
+from spec.profiles import PLAIN
 
 
 @breaks("wire.accepted", "400: No red foxes today")
@@ -226,3 +228,29 @@ def json_over_many_lines() -> Exchange:
 @faithful
 def a_slow_answer() -> Exchange:
     return exchange(asking(CHEAP), {**pictures(drawn()), "created": int(NOW) + 170}, seconds=170)
+
+
+OWN = {"model": "flux-schnell", "prompt": "A red fox"}
+
+
+def own(**told: str) -> Case:
+    """A request for a model of the provider's own."""
+    [contract] = PLAIN.contracts(models=("flux-schnell",))
+    return json_case(contract, contract.operation("createImage"), {**OWN, **told})
+
+
+@silent("wire.accepted")
+@faithful
+def a_size_a_model_of_the_providers_own_does_not_have() -> Exchange:
+    return exchange(own(size="1536x1024"), error("invalid_value", "size"), 400)
+
+
+@breaks("wire.accepted", "400")
+def a_model_of_the_providers_own_that_takes_nothing() -> Exchange:
+    return exchange(own(), error("invalid_value", "size"), 400)
+
+
+@silent("images.delivery")
+@faithful
+def base64_from_a_model_of_the_providers_own_that_was_not_asked_how() -> Exchange:
+    return exchange(own(size="256x256"), pictures(drawn()))
