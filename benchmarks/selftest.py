@@ -244,7 +244,7 @@ class Mutants(Court):
         if not self.meddler.touched:
             return
         if findings.all:
-            score.killed[min((finding.clause.level for finding in findings.all), key=LEVELS.index)] += 1
+            score.killed[min((finding.level for finding in findings.all), key=LEVELS.index)] += 1
         elif not broke and (reason := self._allowed(kind, reply, mutant)):
             score.allowed.append((name, reason))
         else:

@@ -42,6 +42,8 @@ class Ledger:
     dollars: float = 0.0
     requests: int = 0
     refused_but_delivered: int = 0
+    leaked: int = 0
+    """Pictures that requests have made which should have been refused."""
 
     def ask(self, images: int, dollars: float = 0.0) -> None:
         """Raises BudgetSpent when `images` more pictures, or what they cost, do not fit under the caps."""
@@ -53,6 +55,14 @@ class Ledger:
             raise BudgetSpent(
                 f"about ${self.dollars:.2f} of ${self.most_dollars:.2f} are spent (--budget); this case costs up to "
                 f"${dollars:.3f} more"
+            )
+
+    def ask_leak(self, images: int) -> None:
+        """Raises BudgetSpent when broken requests have made their part: the rest is for what is right."""
+        if self.most_images is not None and self.leaked and self.leaked + images > max(self.most_images // 4, 1):
+            raise BudgetSpent(
+                f"{self.leaked} pictures were made by requests that should have been refused; of {self.most_images} no "
+                "more are risked on such"
             )
 
     def ask_request(self) -> None:

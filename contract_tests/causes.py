@@ -57,6 +57,7 @@ _WITHIN = (
     Rule("auth.*", ("refusal.*", "error.*", "wire.*", "task.*")),
     Rule("refusal.no-5xx", ("error.*", "wire.*")),
     Rule("refusal.refused", ("wire.*", "error.*", "meta.unknown-parameter")),
+    Rule("refusal.unknown-parameter", ("wire.*", "error.*", "meta.unknown-parameter")),
     Rule("task.private", ("task.unknown", "task.same", "error.*")),
     Rule("task.unknown", ("task.same", "error.*")),
     Rule("task.accepted", ("wire.*", "stream.*", "images.*", "task.*", "usage.*", "created.*"), _brings_nothing),
@@ -116,11 +117,16 @@ _ACROSS: dict[str, tuple[str, ...]] = {
 def cause_of(effect: Clause, broken: Iterable[Clause], exchange: Exchange) -> Clause:
     """The clause of those an exchange breaks that is at the bottom of it; itself where nothing explains it."""
     others = {clause.id: clause for clause in broken}
-    found, seen = effect, {effect.id}
-    while (deeper := _explaining(found, others, exchange)) is not None and deeper.id not in seen:
-        found = deeper
-        seen.add(found.id)
-    return found
+    path = [effect]
+    while (deeper := _explaining(path[-1], others, exchange)) is not None:
+        if deeper in path:  # they explain each other: all of them belong to the one that is told of first
+            return min(path[path.index(deeper) :], key=_depth)
+        path.append(deeper)
+    return path[-1]
+
+
+def _depth(clause: Clause) -> int:
+    return next((index for index, rule in enumerate(_WITHIN) if fnmatchcase(clause.id, rule.cause)), len(_WITHIN))
 
 
 def _explaining(effect: Clause, broken: dict[str, Clause], exchange: Exchange) -> Clause | None:

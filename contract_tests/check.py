@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,9 +102,23 @@ def check(options: Options, console: Console) -> int:
     Raises UsageError, SpecError.
     """
     try:
-        return _check(open_run(options), options.report_dir or Path("reports"), console)
+        with _stopped_as_by_hand():
+            return _check(open_run(options), options.report_dir or Path("reports"), console)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+@contextmanager
+def _stopped_as_by_hand() -> Iterator[None]:
+    """SIGTERM, with which CI stops a job, does what Ctrl-C does: what was seen is reported."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check(run: Run, folder: Path, console: Console) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from contract_tests.causes import cause_of, explains_across
 from contract_tests.clauses import Broken, Clause, catalogue, judging
-from contract_tests.clauses.registry import LEVELS
+from contract_tests.clauses.registry import LEVELS, Level
 from contract_tests.coverage import Coverage
 from contract_tests.exchange import Exchange
 from contract_tests.pairs import is_result, origin, pairs_of
@@ -17,6 +17,7 @@ from contract_tests.recognisers import recognised
 from spec.drifts import Drift
 from spec.drifts import catalogue as drifts
 
+_DEEPEST = ("meta.constant", "task.apart")
 _REMEMBERED_BYTES = 512 * 1024 * 1024
 
 
@@ -42,6 +43,12 @@ class Finding:
     cases: Counter[str] = field(default_factory=Counter)
     beside: tuple[Exchange, ...] = ()
     symptom: str = ""
+
+    @property
+    def level(self) -> Level:
+        """The level of the most severe clause it breaks: a drift that looks mild may break a MUST on its way."""
+        broken = [self.clause, *(catalogue()[id_] for id_ in self.others)]
+        return min((clause.level for clause in broken), key=LEVELS.index)
 
     @property
     def title(self) -> str:
@@ -172,6 +179,8 @@ class Findings:
         """Add to the finding of a broken clause's cause, or begin it. `together`: all that this exchange breaks."""
         drift = _drift_behind(clause, shown)
         cause = clause if drift else cause_of(clause, together, exchange)
+        if drift is None and cause is not clause:  # what is at the bottom of it may have a name
+            drift = _drift_behind(cause, shown)
         operation = exchange.case.operation
         symptom = "" if drift else _symptom(cause, exchange)
         name = (operation.family, drift.id if drift else cause.id, symptom)
@@ -211,7 +220,7 @@ class Findings:
         return sorted(
             merged.values(),
             key=lambda f: (
-                LEVELS.index(f.clause.level),
+                LEVELS.index(f.level),
                 f.drift is None,
                 -f.count - f.others.total(),
                 f.clause.id,
@@ -222,7 +231,7 @@ class Findings:
     @property
     def drifted(self) -> bool:
         """Whether a MUST is broken."""
-        return any(finding.clause.level == "MUST" for finding in self._by_cause.values())
+        return any(finding.level == "MUST" for finding in self._by_cause.values())
 
     def untested(self) -> list[str]:
         """Clauses no exchange applied to."""
@@ -232,7 +241,9 @@ class Findings:
 def _drift_behind(clause: Clause, shown: Iterable[Drift]) -> Drift | None:
     """The catalogued drift that breaks a clause: one the exchange shows, or the one a relation is the sign of."""
     for drift in shown:
-        if drift.explains(clause.id) or explains_across(clause, catalogue()[drift.clause]):
+        # What shows that something is ignored is the sign of the drift that ignores it.
+        sign = clause.tag == "meta" and explains_across(clause, catalogue()[drift.clause])
+        if drift.explains(clause.id) or sign:
             return drift
     if clause.judges == "exchange":
         return None
@@ -263,10 +274,8 @@ def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
     for cause in found:
         if cause.family != effect.family or cause is effect:
             continue
-        # A drift with a name keeps it, except where nothing that was asked made any difference.
-        if explains_across(cause.clause, effect.clause) and (
-            effect.drift is None or cause.clause.id == "meta.constant"
-        ):
+        # A drift with a name keeps it, except where nothing that was asked made any difference, or all was mixed up.
+        if explains_across(cause.clause, effect.clause) and (effect.drift is None or cause.clause.id in _DEEPEST):
             return cause
     return None
 

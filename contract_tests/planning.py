@@ -178,7 +178,9 @@ def _draft(
     )
     rich = (pin for model in each for pin in _rich(schema, model, plan, _is_known(contract, model)))
     pins = [pin for pin in (*rich, *sized, *pairs) if plan.possible(pin)]
-    customary = [pin for pin in (_customary(schema, pin) for pin in each) if plan.possible(pin)]
+    customary = [
+        pin for pin in (_customary(schema, pin, _is_known(contract, pin)) for pin in each) if plan.possible(pin)
+    ]
     masks = {name: sample(schema["properties"][name]) for name in _names_of_role(schema, "mask")}
     masked = [both for pin in customary if masks and plan.possible(both := {**pin, **masks})]
 
@@ -206,7 +208,11 @@ def streamed(contract: Contract, operation: Operation, seed_: int, models: Itera
         each, allowed = _each_model(schema, tuple(models), ())
         plan = body_plan(operation, media, allowed)
         wanted = [
-            _customary(schema, {**pin, **_said(schema, "stream", True), **_said(schema, "partial-count", partials)})
+            _customary(
+                schema,
+                {**pin, **_said(schema, "stream", True), **_said(schema, "partial-count", partials)},
+                _is_known(contract, pin),
+            )
             for partials in _PARTIALS
             for pin in each
         ]
@@ -220,14 +226,14 @@ def _said(schema: Schema, role: str, value: Any) -> dict[str, Any]:
     return dict.fromkeys(_names_of_role(schema, role), value)
 
 
-def _customary(schema: Schema, pin: dict[str, Any]) -> dict[str, Any]:
+def _customary(schema: Schema, pin: dict[str, Any], known: bool = True) -> dict[str, Any]:
     """One small picture, count and size said: accepted even where they are demanded, and its pixels can be judged."""
     told = {**pin, **_said(schema, "count", 1)}
     for name in _names_of_role(schema, "size"):
         listed = [parse_size(text) for text in shape_of(schema, told).properties[name].get("enum", ()) if text]
         fixed = [size for size in listed if isinstance(size, tuple)] or [(1024, 1024)]
         told[name] = size_text(min(fixed, key=lambda size: size[0] * size[1]))
-    for name in _names_of_role(schema, "quality"):  # left to the provider it may be the dearest
+    for name in _names_of_role(schema, "quality") if known else ():  # left to the provider it may be the dearest
         listed = [word for word in shape_of(schema, told).properties[name].get("enum", ()) if word is not None]
         told.update({name: listed[0]} if listed else {})
     return told

@@ -276,7 +276,7 @@ def _summary(run: Run) -> list[str]:
     from contract_tests.verdicts import told
 
     ledger = run.provider.ledger
-    mild = [finding for finding in run.findings.all if finding.clause.level != "MUST"]  # a broken MUST is a failed test
+    mild = [finding for finding in run.findings.all if finding.level != "MUST"]  # a broken MUST is a failed test
     lines = [f"imageproof: {told(finding).splitlines()[0]}" for finding in mild]
     reasons = dict.fromkeys(run.findings.could_not_look.values())
     lines += [f"imageproof: could not look: {visible(reason)}" for reason in reasons]

@@ -162,6 +162,8 @@ class Provider:
         # Whoever has answered one broken request with pictures may do so again.
         most = most_images(case) if self.ledger.refused_but_delivered else images
         self.ledger.ask(most, price_of(case, most).dollars)
+        if case.defect is not None:
+            self.ledger.ask_leak(most)
         try:
             exchange = self._patiently(case)
             self._check_entry(exchange)
@@ -231,6 +233,7 @@ class Provider:
         elif delivered:
             self._pay(exchange.case, delivered)
             self.ledger.refused_but_delivered += 1
+            self.ledger.leaked += delivered
 
     def _pay(self, case: Case, images: int) -> None:
         self.ledger.charge(images, price_of(case, images).dollars)
@@ -455,7 +458,7 @@ class Provider:
                 self._pay(answer.case, answer.pictures_delivered if answer.succeeded else 0)
             told, elsewhere = there.response, self._nowhere[operation.method, root].response
             nothing = told.status in (404, 405, 501) or told.media == "text/html"  # a gateway's own web page
-            known = nothing and _signature(told) == _signature(elsewhere)
+            known = told.status == 501 or (nothing and _signature(told) == _signature(elsewhere))
             if known and parameters:  # it may be the thing named that is not there: a path that is has other methods
                 other = self._send(Case(contract, replace(operation, method="patch"), path_parameters=parameters), None)
                 known = other.response.status != 405 or elsewhere.status == 405

@@ -28,6 +28,7 @@ from spec.profiles import PLAIN, Profile, load_profile
 #: loopback needs no key; something must be sent all the same
 DUMMY_KEY = "sk-imageproof-any"
 LOOPBACK_IMAGES = 40
+_PAID = ("pictures", "streams", "tasks")
 KEY_VARIABLE = "OPENAI_API_KEY"
 
 
@@ -114,7 +115,7 @@ class Run:
         capabilities = self.capabilities_of(case.contract)
         while True:
             rest, reason = capabilities.around(case)
-            if rest is None or (reason := capabilities.why_not(rest) or self._share_spent(case)):
+            if rest is None or (reason := capabilities.why_not(rest) or self._share_spent(case) or self._kept(case)):
                 return None, found, self._not_tested(case, reason)
             try:
                 exchange = self.provider.send(rest)
@@ -141,6 +142,33 @@ class Run:
     def _share_spent(self, case: Case) -> str:
         share = self.shares.get(case.key)
         return share.spent_for(expected_images(case)) if share is not None else ""
+
+    def _kept(self, case: Case) -> str:
+        """Why a case has to wait for ways to a picture nobody has tried yet; empty where the money lasts for all."""
+        most = self.provider.ledger.most_images
+        if most is None or case.defect is not None or not expected_images(case) or "planned" not in vars(self):
+            return ""
+        first = self._first_of_each
+        if case.key in first or case.key not in self._paid:
+            return ""
+        left = sum(expected_images(one) for one in first.values() if self.provider.known(one) is None)
+        if self.provider.ledger.images + expected_images(case) + left > most:
+            return f"what is left of {most} pictures is kept for ways to a picture that were not tried yet"
+        return ""
+
+    @cached_property
+    def _paid(self) -> frozenset[Any]:
+        """The keys of the planned cases that ask for pictures."""
+        return frozenset(case.key for kind in _PAID for case in self.planned.get(kind, ()))
+
+    @cached_property
+    def _first_of_each(self) -> Mapping[Any, Case]:
+        """The first case of every way to a picture, by its key."""
+        found: dict[tuple[str, str, str], Case] = {}
+        for kind in _PAID:
+            for case in self.planned.get(kind, ()):
+                found.setdefault((kind, case.contract.name, case.operation.id), case)
+        return {case.key: case for case in found.values() if expected_images(case)}
 
     def _count_share(self, case: Case, exchange: Exchange) -> None:
         share = self.shares.get(case.key)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image, ImageChops, ImageStat
 
+_OBJECT = re.compile(r" <_io[^>]*>")  # how Pillow names a file in memory
 _DATA_URL = re.compile(r"data:([\w/+.-]*)(;base64)?,", re.ASCII)
 MOST_PIXELS = 64 * 1024 * 1024
 _MOST_NOTES = 20_000
@@ -81,9 +82,10 @@ def look(role: str, pointer: str, raw: str, data: bytes, media: str = "") -> See
             return replace(
                 seen, end=_end(name, data), frames=frames, opacity=opacity, noise=_is_noise(image), notes=_notes(image)
             )
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # noqa: BLE001 - decoders raise whatever a provider's bytes lead them to
         start = data[:12].hex(" ") or "nothing"
-        return Seen(role, pointer, raw, data, trouble=f"{error} (it starts with {start})", media=media)
+        told = _OBJECT.sub("", str(error)) or type(error).__name__
+        return Seen(role, pointer, raw, data, trouble=f"{told} (it starts with {start})", media=media)
 
 
 def _end(format_: str, data: bytes) -> str:

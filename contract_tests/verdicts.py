@@ -11,7 +11,7 @@ from contract_tests.report.evidence import curl
 
 def conclude(exchange: Exchange | None, findings: list[Finding], reason: str) -> None:
     """End a test: fail on a broken MUST, skip without an exchange, pass otherwise."""
-    broken = [finding for finding in dict.fromkeys(findings) if finding.clause.level == "MUST"]
+    broken = [finding for finding in dict.fromkeys(findings) if finding.level == "MUST"]
     if broken:
         pytest.fail("\n\n".join(told(finding) for finding in broken), pytrace=False)
     if exchange is None:
@@ -22,6 +22,6 @@ def told(finding: Finding) -> str:
     """A finding in a few lines: name, the two short lines, and the request that shows it."""
     name = f"{finding.drift.id} ({finding.clause.id})" if finding.drift else finding.clause.id
     return (
-        f"{finding.clause.level} {name}: {finding.title}\n  {finding.label}\n"
+        f"{finding.level} {name}: {finding.title}\n  {finding.label}\n"
         f"  expected: {finding.broken.expected}\n  received: {finding.broken.received}\n  {curl(finding.exchange)}"
     )

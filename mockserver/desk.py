@@ -128,9 +128,10 @@ class Desk:
         kind = task.order.asked.get("task-kind")
         return list(self._contract.follow_ups.offered(str(kind), str(UUID(task.id))))
 
-    def told(self, task: Task, snapshot: Snapshot) -> tuple[Outcome, Asked]:
-        """What there is to tell about a task, and what it was asked for."""
-        snapshot = self._mock.plan.snapshot(task, snapshot)
+    def told(self, task: Task, snapshot: Snapshot, looked: bool = True) -> tuple[Outcome, Asked]:
+        """What there is to tell about a task, and what it was asked for; `looked`: whoever asks knows it already."""
+        if looked:
+            snapshot = self._mock.plan.snapshot(task, snapshot)
         result, lists = None, {}
         if snapshot.state == "succeeded" and snapshot.pictures:
             result = self._finish(task.order.resolved, task.order.base_url, task.finished)

@@ -261,7 +261,7 @@ class Endpoint:
                 mock.callbacks.watch(task, str(url), poll)
             if seconds := asked.roles.get("wait"):
                 return desk.told(*await desk.awaited(task, seconds, http))
-            return desk.told(task, Snapshot("needs-input" if task.order.waits else "queued", 0))
+            return desk.told(task, Snapshot("needs-input" if task.order.waits else "queued", 0), looked=False)
         return self._finish(resolved, order.base_url), asked
 
     def _failing(

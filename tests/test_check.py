@@ -209,7 +209,8 @@ def test_the_same_seed_sends_the_same_requests(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
-def test_ctrl_c_reports_what_was_seen_so_far(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "stopped by CI"])
+def test_who_is_stopped_reports_what_was_seen_so_far(number: signal.Signals, tmp_path: Path) -> None:
     with MockServer(Settings(port=0, latency=Latency(0.1, 0.1))) as server:
         process = subprocess.Popen(
             command("check", server.url, "--max-images", "3", *CHEAP),
@@ -225,7 +226,7 @@ def test_ctrl_c_reports_what_was_seen_so_far(tmp_path: Path) -> None:
         until = time.monotonic() + 40
         while len(server.journal) < 30 and time.monotonic() < until and process.poll() is None:
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == 130, stdout + stderr
     assert "interrupted" in stdout

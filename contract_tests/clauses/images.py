@@ -103,8 +103,8 @@ def decodes(exchange: Exchange) -> Verdict:
     How: the bytes are decoded to the last row of pixels.
     Do: send the whole file; check it before it is sent.
     """
-    # A link that leads nowhere and base64 that is none are other clauses' business.
-    pictures = [picture for picture in exchange.pictures if picture.data or picture.role not in _HELD_ELSEWHERE]
+    # A link that leads nowhere and base64 that is none are other clauses' business; one that leads to nothing is ours.
+    pictures = [picture for picture in exchange.pictures if picture.role not in _HELD_ELSEWHERE or not picture.problem]
     if not pictures or not exchange.owes_pictures:
         return None
     bad = next((picture for picture in pictures if picture.trouble or picture.problem), None)

@@ -8,6 +8,7 @@ from contract_tests.cases import CREDENTIALS
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 
+_NOT_LET_IN = (401, 403)
 _STACK = re.compile(
     r"Traceback \(most recent call last\)|\bat [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \["
     r"|/(?:home|usr|app|root)/[\w./-]+\.(?:py|go|js)"
@@ -34,16 +35,16 @@ def _speaks_of_another(exchange: Exchange) -> bool:
 
 @clause("auth.enforced", "MUST", "security")
 def auth_enforced(exchange: Exchange) -> Verdict:
-    """A request without a valid key is refused with the documented status.
+    """A request without a valid key is refused as one, whatever else is wrong with it.
 
     Why: an open route lets strangers spend the provider's money, and hides a caller's mistake.
-    How: requests without a key, and with one nobody has, get the documented status.
+    How: requests without a key, and with one nobody has, are answered 401 or 403 (error.status judges which).
     Do: check the key before anything else and answer with the documented status.
     """
     defect = exchange.case.defect
     if defect is None or defect.problem not in CREDENTIALS:
         return None
-    if exchange.response.status == defect.status:
+    if exchange.response.status in (defect.status, *_NOT_LET_IN):
         return CONFORMS
     return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))
 
@@ -57,13 +58,29 @@ def refused(exchange: Exchange) -> Verdict:
     Do: validate against the contract, and refuse before anything is made.
     """
     defect = exchange.case.defect
-    if defect is None or defect.problem in (*CREDENTIALS, "unknown-task"):
+    if defect is None or defect.problem in (*CREDENTIALS, "unknown-task", "unknown-parameter"):
         return None
     if not exchange.succeeded or (defect.tolerated and not _made_something(exchange)):
         return CONFORMS
     return Broken(
         f"{defect.status} for {defect.label} ({defect.reason})", f"{exchange.response.status}, as if nothing were wrong"
     )
+
+
+@clause("refusal.unknown-parameter", "SHOULD", "x-problems.unknown-parameter")
+def unknown_parameter(exchange: Exchange) -> Verdict:
+    """A parameter nobody knows is refused, so that a misspelt one is noticed.
+
+    Why: `sizes` for `size` is answered with the default size, and billed.
+    How: a request with one invented parameter, or one its model does not know, is not answered 2xx.
+    Do: refuse what is not known, and name it.
+    """
+    defect = exchange.case.defect
+    if defect is None or defect.problem != "unknown-parameter":
+        return None
+    if not exchange.succeeded:
+        return CONFORMS
+    return Broken(f"{defect.status} for {defect.label}", f"{exchange.response.status}, as if it were not there")
 
 
 def _made_something(exchange: Exchange) -> bool:
@@ -96,9 +113,11 @@ def status(exchange: Exchange) -> Verdict:
     Do: use the documented status for this problem.
     """
     defect = exchange.case.defect
-    if defect is None or not 400 <= exchange.response.status < 500 or defect.problem in (*CREDENTIALS, "unknown-task"):
+    if defect is None or not 400 <= exchange.response.status < 500:
         return None
     if exchange.lacks_model or exchange.lacks_feature:
+        return None
+    if defect.problem in CREDENTIALS and exchange.response.status not in _NOT_LET_IN:  # nobody looked at the key
         return None
     if exchange.response.status == defect.status:
         return CONFORMS
@@ -214,15 +233,15 @@ def no_leak(exchange: Exchange) -> Verdict:
 
 @clause("task.unknown", "MUST", "x-problems.unknown-task")
 def unknown_task(exchange: Exchange) -> Verdict:
-    """A task that does not exist is refused with the documented status.
+    """A task that does not exist is refused.
 
     Why: a client that polls a lost task must learn that it is lost, or it polls for ever.
-    How: a task id nobody has is asked about.
+    How: a task id nobody has is asked about; any 4xx is a refusal (error.status judges which).
     Do: answer an unknown id with the documented status.
     """
     defect = exchange.case.defect
     if defect is None or defect.problem != "unknown-task":
         return None
-    if exchange.response.status == defect.status:
+    if exchange.response.status == defect.status or 400 <= exchange.response.status < 500:
         return CONFORMS
     return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))

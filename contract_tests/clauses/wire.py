@@ -33,13 +33,15 @@ def accepted(exchange: Exchange) -> Verdict:
 
 @clause("wire.status", "MUST", "responses")
 def status(exchange: Exchange) -> Verdict:
-    """The status of every answer is one the operation documents.
+    """The status of every answer is one the operation documents; which one refuses a mistake is another clause's.
 
     Why: clients branch on the status: an unknown one ends in a default that retries or gives up.
     How: the status of every answer against the operation's `responses`.
     Do: answer with one of the documented statuses.
     """
     found = next((v for v in exchange.violations if v.location == "status"), None)
+    if exchange.case.defect is not None and 400 <= exchange.response.status < 500:
+        return None  # refused it is; with which status is judged by error.status
     return (
         Broken(f"one of {', '.join(exchange.case.operation.answers)}", str(exchange.response.status))
         if found

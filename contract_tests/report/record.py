@@ -73,7 +73,7 @@ def verdict(run: Run) -> str:
     """drifts (a MUST is broken), could not look (something that was tried got no answer), or conforms."""
     if run.findings.drifted:
         return "drifts"
-    if run.findings.could_not_look or not run.findings.tallies:
+    if run.findings.could_not_look or run.crashes or not run.findings.tallies:
         return "could not look"
     return "conforms"
 
@@ -118,7 +118,7 @@ def _finding(number: int, finding: Finding, run: Run) -> dict[str, Any]:
     return {
         "cause": finding.cause,
         "clause": clause.id,
-        "level": clause.level,
+        "level": finding.level,
         "title": finding.title,
         "operation": finding.operation,
         "label": finding.label,

@@ -31,11 +31,12 @@ def pictures_for_a_wrong_key() -> Exchange:
     return exchange(asking_wrongly(CHEAP, credential=WRONG_KEY), pictures(drawn()))
 
 
-@breaks("auth.enforced", "403")
+@breaks("error.status", "403")
 def a_missing_key_forbidden() -> Exchange:
     return refused(asking_wrongly(CHEAP, credential=None), status=403)
 
 
+@silent("refusal.unknown-parameter")
 @breaks("refusal.refused", "200, as if nothing were wrong")
 def pictures_for_a_request_with_a_defect() -> Exchange:
     return exchange(asking_wrongly(TOO_MANY), pictures(drawn()))
@@ -44,6 +45,16 @@ def pictures_for_a_request_with_a_defect() -> Exchange:
 @breaks("refusal.refused", "200", also=("wire.schema", "error.in-success"))
 def a_refusal_with_200() -> Exchange:
     return refused(asking_wrongly(TOO_MANY), status=200)
+
+
+@breaks("refusal.unknown-parameter", "200, as if it were not there")
+def pictures_for_an_invented_parameter() -> Exchange:
+    return exchange(asking_wrongly({**CHEAP, "imageproof_x": 1}), pictures(drawn()))
+
+
+@faithful
+def an_invented_parameter_refused() -> Exchange:
+    return refused(asking_wrongly({**CHEAP, "imageproof_x": 1}))
 
 
 @breaks("refusal.no-5xx", "503")
@@ -120,7 +131,7 @@ def a_panic() -> Exchange:
     return exchange(asking(CHEAP), b"panic: nil map\n\ngoroutine 7 [running]:\nmain.relay()", 500, headers)
 
 
-@breaks("task.unknown", "404", also=("wire.status",))
+@breaks("error.status", "404")
 def an_unknown_task_not_found() -> Exchange:
     return exchange(asking_in_vain(), {"code": "task_not_exist", "message": "task_not_exist"}, 404)
 

@@ -10,7 +10,7 @@ from exhibits import breaks, faithful, refused, silent
 ODD = {**CHEAP, "imageproof_unknown": 1}
 
 
-@breaks("meta.unknown-parameter", "2", also=("refusal.refused",))
+@breaks("meta.unknown-parameter", "2", also=("refusal.unknown-parameter",))
 def two_pictures_for_a_parameter_nobody_knows() -> Exchange:
     return exchange(asking_wrongly(ODD), pictures(drawn(), drawn(index=1)))
 
