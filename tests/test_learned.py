@@ -25,6 +25,7 @@ from spec.profiles import load_profile, parse_profile
 _DIRECTED = [
     ("n-ignored-single-image", "data-url-inside-b64-json", "invalid-size-500"),
     ("content-type-vs-mediatype-empty", "empty-string-url-beside-b64"),
+    ("url-when-b64-expected", "task-id-changes"),
     ("size-argument-not-supported", "unknown-fields-swallowed", "stream-last-event-unended"),
 ]
 
@@ -79,7 +80,7 @@ def test_of_two_that_exclude_each_other_the_more_frequent_is_played() -> None:
     often = finding(cause="chat-shaped-200", drift="chat-shaped-200", count=9)
     text = learned_profile(report(findings=[rare, often]), "mine")
     assert [use["id"] for use in drifts_of(text)] == ["chat-shaped-200"]
-    assert "it excludes chat-shaped-200, which was seen more often" in text
+    assert "it excludes chat-shaped-200, which explains more" in text
 
 
 def test_a_drift_only_another_version_knows_is_kept_as_a_comment() -> None:

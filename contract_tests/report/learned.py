@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -56,14 +56,16 @@ def learned_profile(data: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def _chosen(findings: Iterable[_Finding]) -> tuple[list[tuple[Drift, _Finding]], list[tuple[_Finding, str]]]:
+def _chosen(findings: Collection[_Finding]) -> tuple[list[tuple[Drift, _Finding]], list[tuple[_Finding, str]]]:
     """The drifts that can be played together, in the catalogue's order, and the findings that are left, with why.
 
-    Of two that exclude each other the one seen more often is played; one family's finding is every family's drift.
+    Of two that exclude each other the one seen more often is played, but none that is a special case of another that
+    was seen. One family's finding is every family's drift.
     """
     played: dict[str, tuple[Drift, _Finding]] = {}
     left: list[tuple[_Finding, str]] = []
-    for finding in sorted(findings, key=_times, reverse=True):
+    seen = {finding["drift"] for finding in findings}
+    for finding in sorted(findings, key=lambda one: (_narrows(one, seen), -_times(one))):
         drift = catalogue().get(finding["drift"] or "")
         if drift is None:
             unknown = f"this imageproof knows no drift {finding['drift']}" if finding["drift"] else "it has no name"
@@ -71,9 +73,15 @@ def _chosen(findings: Iterable[_Finding]) -> tuple[list[tuple[Drift, _Finding]],
             continue
         other = played.setdefault(drift.switch, (drift, finding))[0]
         if other.id != drift.id:
-            left.append((finding, f"it excludes {other.id}, which was seen more often"))
+            left.append((finding, f"it excludes {other.id}, which explains more"))
     places = {id_: place for place, id_ in enumerate(catalogue())}
     return sorted(played.values(), key=lambda one: places[one[0].id]), left
+
+
+def _narrows(finding: _Finding, seen: set[str | None]) -> bool:
+    """Whether its drift is a special case of another that was seen."""
+    drift = catalogue().get(finding["drift"] or "")
+    return drift is not None and not seen.isdisjoint(drift.narrows)
 
 
 def _drift(drift: Drift, finding: _Finding, source: str) -> Iterator[str]:
