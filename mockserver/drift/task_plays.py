@@ -67,12 +67,6 @@ def empty_handed(_: Task, snapshot: Snapshot, __: DriftUse) -> Snapshot:
     return replace(snapshot, pictures=False)
 
 
-@looks("task-id-changes")
-def another_id(task: Task, snapshot: Snapshot, _: DriftUse) -> Snapshot:
-    """A poll speaks of an inner id, not of the one it was asked about."""
-    return replace(snapshot, otherwise={**snapshot.otherwise, "task-id": f"task_{task.id[::-1]}"})
-
-
 @looks("task-times-in-milliseconds")
 def milliseconds(task: Task, snapshot: Snapshot, _: DriftUse) -> Snapshot:
     """Every time of a task is a thousand times as far away."""
@@ -85,6 +79,15 @@ def milliseconds(task: Task, snapshot: Snapshot, _: DriftUse) -> Snapshot:
 def look(_: Task, snapshot: Snapshot, use: DriftUse) -> Snapshot:
     """A task that is in a `state` gives a `reason` for failing, whether or not it has."""
     return replace(snapshot, reason=use.parameters["reason"]) if snapshot.state == use.parameters["state"] else snapshot
+
+
+@answers("task-id-changes")
+def another_id(reply: Reply, operation: Operation, _: DriftUse) -> Reply:
+    """A poll speaks of an inner id, not of the one it was asked about."""
+    if "task-id" in operation.request_roles:
+        for meaning in _said(reply, operation, "task-id"):
+            put(reply.value, meaning, f"task_{str(meaning.raw)[::-1]}")
+    return reply
 
 
 @answers("status-vocabulary-case")
