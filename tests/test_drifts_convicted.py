@@ -109,7 +109,7 @@ def drifts_in(findings: Findings) -> set[str | None]:
     return {finding.drift.id if finding.drift else None for finding in findings.all}
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", [None, "openai"])  # the others: test_provider_profiles
 def test_a_mock_without_drifts_is_found_faithful(profile: str | None) -> None:
     findings = findings_about(profile, ())
     assert findings.all == []

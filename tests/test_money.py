@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from faulty import CHEAP, GPT, asking
+from test_check import CHEAP as ONE_MODEL
 from test_check import imageproof, report_of
 from test_provider import CREATE, IMAGES, Asked, Told, create, listening
 from test_provider import asking as provider_at
@@ -87,7 +88,9 @@ def test_the_ledger_keeps_the_budget_whatever_was_planned(mock: MockServer) -> N
 
 
 def test_no_more_requests_are_sent_than_may_be(mock: MockServer, tmp_path: Path) -> None:
-    result = imageproof("check", mock.base_url, "--max-images", "0", "--max-requests", "30", folder=tmp_path)
+    result = imageproof(
+        "check", mock.base_url, "--max-images", "0", "--max-requests", "30", *ONE_MODEL, folder=tmp_path
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     assert len(mock.journal) == report_of(tmp_path)["requests"] == 30
     assert "at most 30 requests may be sent (--max-requests)" in result.stdout
@@ -102,7 +105,7 @@ def test_where_nothing_may_be_spent_the_report_says_what_it_would_cost() -> None
 
 
 def test_a_dry_run_tells_the_plan_and_buys_nothing(mock: MockServer, tmp_path: Path) -> None:
-    result = imageproof("check", mock.base_url, "--max-images", "12", "--dry-run", folder=tmp_path)
+    result = imageproof("check", mock.base_url, "--max-images", "12", "--dry-run", *ONE_MODEL, folder=tmp_path)
     assert result.returncode == 0
     told = " ".join(result.stdout.split())
     assert "for 12 pictures" in told
@@ -112,7 +115,7 @@ def test_a_dry_run_tells_the_plan_and_buys_nothing(mock: MockServer, tmp_path: P
 
 
 def test_the_plan_is_told_before_the_first_picture_is_paid_for(mock: MockServer, tmp_path: Path) -> None:
-    result = imageproof("check", mock.base_url, "--max-images", "1", "--only", "pictures", folder=tmp_path)
+    result = imageproof("check", mock.base_url, "--max-images", "1", "--only", "pictures", *ONE_MODEL, folder=tmp_path)
     assert result.stdout.index("plan:") < result.stdout.index("pictures as asked")
     report = report_of(tmp_path)
     assert report["plan"]["images"] == report["images"] == 1
@@ -120,7 +123,7 @@ def test_the_plan_is_told_before_the_first_picture_is_paid_for(mock: MockServer,
 
 
 def test_a_run_that_bought_nothing_is_not_simply_green(mock: MockServer, tmp_path: Path) -> None:
-    result = imageproof("check", mock.base_url, "--max-images", "0", "--only", "lookups", folder=tmp_path)
+    result = imageproof("check", mock.base_url, "--max-images", "0", "--only", "lookups", *ONE_MODEL, folder=tmp_path)
     assert result.returncode == 0
     assert "CONFORMS AS FAR AS LOOKED" in result.stdout
     assert report_of(tmp_path)["looked_at_everything"] is False
