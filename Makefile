@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 
 NODE := tests/node/node_modules
 
-.PHONY: wheel demo test lint types imports unit sdks litellm families contract selftest format bench soak fuzz fixed-point clean
+.PHONY: wheel demo test lint types imports unit sdks litellm families contract selftest peers format bench soak fuzz fixed-point clean
 
 demo: $(VENV)/run.stamp  ## serve a provider that drifts, catch it, and lint the page that promised it
 	@$(BIN)/imageproof demo
@@ -45,6 +45,9 @@ contract: $(VENV)/dev.stamp  ## the shipped contract tests against the embedded 
 
 selftest: $(VENV)/dev.stamp  ## every drift, every mutant of every answer, every faithful profile: who is convicted
 	$(BIN)/python -W ignore benchmarks/selftest.py
+
+peers: $(VENV)/dev.stamp  ## Schemathesis on the same drifting servers: what each finds, and what it bills
+	$(BIN)/python -W ignore benchmarks/peers.py --count 8
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix --quiet .
