@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from mockserver.settings import Settings
 from mockserver.stores import StateLost
 
 _HEARTBEAT_SECONDS = 1.0
+_ENDINGS = (signal.SIGTERM, signal.SIGQUIT)
 _BACKLOG = 2048
 
 
@@ -27,9 +29,11 @@ class MockWorker(Worker):  # type: ignore[misc]
     """One process: the mock on an event loop of its own, listening on the socket all of them share."""
 
     def init_signals(self) -> None:
-        """None until the loop runs and takes them."""
+        """To be ended before the loop runs, and takes them, is an end like any other."""
         for number in self.SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        for number in _ENDINGS:
+            signal.signal(number, lambda *_: sys.exit(0))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches everybody; the first process tells the others
 
     def run(self) -> None:
@@ -39,7 +43,7 @@ class MockWorker(Worker):  # type: ignore[misc]
 
     async def _serve(self, mock: Mock) -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGQUIT):
+        for number in _ENDINGS:
             loop.add_signal_handler(number, stop.set)
         while not await self._opened(mock) and not stop.is_set():
             await self._beat(stop)
