@@ -6,7 +6,8 @@ import logging
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -625,6 +626,16 @@ def _show(profile: Profile, console: Console) -> None:
         console.print(f"  drift: [yellow]{use.drift.id}[/] {escape(use.source)}", soft_wrap=True)
 
 
+@contextmanager
+def _silent(log: logging.Logger) -> Iterator[None]:
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
 @main.command()
 @click.option("--profile", default="zhongzhuan", show_default=True, metavar="NAME|FILE")
 @click.option("--report-dir", type=click.Path(file_okay=False, path_type=Path), help="[default: a temporary folder]")
@@ -642,8 +653,7 @@ def demo(profile: str, report_dir: Path | None) -> None:
     except SpecError as error:
         _fail(error, USAGE)
     folder = report_dir or Path(tempfile.mkdtemp(prefix="imageproof-demo-"))
-    logging.getLogger("imageproof.wire").setLevel(logging.CRITICAL)  # HTTP is broken on purpose here
-    with MockServer(settings) as server:
+    with MockServer(settings) as server, _silent(logging.getLogger("imageproof.wire")):  # HTTP is broken on purpose
         console.print(f"[bold]1.[/] serving {escape(settings.profile.title)}: {server.base_url}", soft_wrap=True)
         console.print(f"[bold]2.[/] imageproof check {server.base_url} --max-images 8", soft_wrap=True)
         code = run_check(replace(Options(server.base_url), max_images=8, report_dir=folder), console)
