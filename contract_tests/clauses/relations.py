@@ -175,6 +175,15 @@ def _twins(pair: Pair, role: str, twin: Seen) -> str:
     return f"{told}, for {_short(one)} and for {_short(two)}"
 
 
+def _other_pixels(pair: Pair, role: str) -> Verdict:
+    """Broken when two requests that differ in one role alone were answered with the same pixels."""
+    if pair.told(role) is None or not pair.only(role):
+        return None
+    if twin := pair.same_pixels:
+        return Broken(f"different pictures for each {role}", "the same pixels twice", twin.pointer)
+    return CONFORMS if decoded(pair.base) and decoded(pair.other) else None
+
+
 @clause("meta.seed", "SHOULD", "x-role: seed", "pair")
 def seed(pair: Pair) -> Verdict:
     """Another seed gives another picture.
@@ -183,11 +192,7 @@ def seed(pair: Pair) -> Verdict:
     How: pixels of two answers whose requests differ in the seed alone.
     Do: hand the seed on to the model, or refuse it.
     """
-    if pair.told("seed") is None or not pair.only("seed"):
-        return None
-    if twin := pair.same_pixels:
-        return Broken("different pictures for different seeds", "the same pixels twice", twin.pointer)
-    return CONFORMS if decoded(pair.base) and decoded(pair.other) else None
+    return _other_pixels(pair, "seed")
 
 
 @clause("meta.style", "SHOULD", "x-role: style", "pair")
@@ -198,11 +203,7 @@ def style(pair: Pair) -> Verdict:
     How: pixels of two answers whose requests differ in the style alone.
     Do: hand the style on to the model, or refuse it.
     """
-    if pair.told("style") is None or not pair.only("style"):
-        return None
-    if twin := pair.same_pixels:
-        return Broken("different pictures for different styles", "the same pixels twice", twin.pointer)
-    return CONFORMS if decoded(pair.base) and decoded(pair.other) else None
+    return _other_pixels(pair, "style")
 
 
 @clause("meta.compression", "SHOULD", "x-role: compression", "pair")
