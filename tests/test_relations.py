@@ -104,6 +104,22 @@ def test_a_prompt_that_is_ignored_by_a_cache_shows_in_equal_pixels() -> None:
     assert "256x256" in finding.broken.received
 
 
+STYLED = {"model": "dall-e-3", "prompt": "A red fox", "size": "1024x1024", "response_format": "b64_json"}
+
+
+@pytest.mark.parametrize(("forgets", "found"), [(frozenset({"style"}), ["meta.style"]), (frozenset(), [])])
+def test_a_style_that_changes_nothing_is_found(forgets: frozenset[str], found: list[str]) -> None:
+    styles = [{**STYLED, "style": style} for style in ("vivid", "natural")]
+    with painting(repeats=True, forgets=forgets) as server:
+        findings = run_of(server.url, asked(*styles))
+    assert [id_ for id_ in ids(findings) if id_.startswith("meta.")] == found
+
+
+def test_one_request_id_for_all_answers_is_found() -> None:
+    with painting(one_id=True) as server:
+        assert ids(run_of(server.url, asked(CHEAP, OTHERWISE))) == ["run.request-ids"]
+
+
 def test_always_the_same_picture_is_one_finding() -> None:
     wanted = asked(CHEAP, {**OTHERWISE, "size": "512x512"}, {**WIDE, "prompt": "Two chairs", "output_format": "webp"})
     with painting(constant=True) as server:
