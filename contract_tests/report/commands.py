@@ -1,0 +1,105 @@
+"""The commands that read reports: `report`, `compare`, `profile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spec.errors import SpecError
+from spec.terminal import USAGE, fail, terminal
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.JSON")
+@click.option(
+    "-o",
+    "--report-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to write.  [default: beside the file]",
+)
+def report(file: Path, report_dir: Path | None) -> None:
+    """Write report.html, report.md and junit.xml anew from a report.json."""
+    from contract_tests.report.rendering import write
+    from contract_tests.report.saved import NoReport, load
+
+    try:
+        write(load(file), report_dir or file.parent)
+    except NoReport as error:
+        fail(error, USAGE)
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.JSON..."
+)
+@click.option(
+    "-o",
+    "--report-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("comparison"),
+    show_default=True,
+    help="Where to write.",
+)
+@click.option(
+    "--badge",
+    "badge_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.SVG",
+    help="Draw the badge of the provider, when all reports are of one.",
+)
+def compare(files: tuple[Path, ...], report_dir: Path, badge_file: Path | None) -> None:
+    """Hold reports of several providers, or of one over time, side by side.
+
+    Writes comparison.html, comparison.md and comparison.json: the providers, the worst first, by clauses, with links to
+    the evidence that lies beside the reports; and what appeared and was fixed where a provider has several reports.
+    """
+    from contract_tests.report.badge import badge
+    from contract_tests.report.comparison import compare as side_by_side
+    from contract_tests.report.comparison import read
+    from contract_tests.report.rendering import write_comparison
+    from contract_tests.report.saved import NoReport
+    from contract_tests.report.terminal import show_comparison
+
+    try:
+        reports = read(files)
+    except NoReport as error:
+        fail(error, USAGE)
+    providers = sorted({report.data["provider"] for report in reports})
+    if badge_file is not None and len(providers) > 1:
+        fail(f"a badge is of one provider; these reports are of {len(providers)}: {', '.join(providers)}", USAGE)
+    data = side_by_side(reports, report_dir)
+    write_comparison(data, report_dir)
+    if badge_file is not None:
+        badge_file.parent.mkdir(parents=True, exist_ok=True)
+        badge_file.write_bytes(badge(max(reports, key=lambda report: report.data["started"]).data))
+    show_comparison(data, terminal(), report_dir)
+
+
+@click.command("profile")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.JSON")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE.YAML",
+    help="Where to write.",
+)
+def learn(file: Path, output: Path) -> None:
+    """Turn a report into a profile, so that the mock behaves like the provider the report is of.
+
+    `imageproof serve --profile FILE.YAML` plays it. Findings that have no name in the catalogue stand in comments.
+    """
+    from contract_tests.report.learned import learned_profile
+    from contract_tests.report.saved import NoReport, load
+
+    if output.suffix not in (".yaml", ".yml"):
+        fail(f"-o {output}: a profile's name ends with .yaml, or `serve --profile` takes it for a shipped one", USAGE)
+    try:
+        text = learned_profile(load(file), output.stem)
+    except (NoReport, SpecError) as error:
+        fail(error, USAGE)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text, encoding="utf-8", newline="\n")
+    click.echo(f"imageproof serve --profile {output}")
