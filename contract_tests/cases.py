@@ -211,8 +211,8 @@ def makes_pictures(operation: Operation) -> bool:
 
 
 def needs_issued(operation: Operation) -> bool:
-    """Whether every request to the operation names in its body what only the provider can name, such as a task."""
-    return any(
+    """Whether every request to the operation names what only the provider can name, such as the task it follows."""
+    return any(p.required and p.role in ISSUED_ROLES for p in operation.parameters) or any(
         schema.get("properties", {}).get(name, {}).get("x-role") in ISSUED_ROLES
         for schema in operation.body.values()
         for name in schema.get("required", ())

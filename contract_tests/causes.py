@@ -85,6 +85,7 @@ _WITHIN = (
     Rule("images.format", ("echo.format", "images.media-type", "images.alpha", "images.extension", "images.still")),
     Rule("images.size", ("echo.size", "stream.partial-pictures")),
     Rule("images.alpha", ("echo.background",)),
+    Rule("videos.frames", ("videos.*", "images.media-type", "images.extension")),
     Rule("images.opaque", ("echo.background",)),
     Rule("images.real", ("images.not-blank",)),
     Rule("error.code", ("error.code-word",)),

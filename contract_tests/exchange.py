@@ -197,6 +197,16 @@ class Exchange:
         said = self.said("task-status")
         return said if isinstance(said, str) and said in STATES else None
 
+    @property
+    def awaits_pictures(self) -> bool:
+        """Whether this says that pictures are there which are not, and the contract says that they may be late."""
+        return self.case.operation.late and self.state == "succeeded" and not self.pictures_delivered
+
+    @property
+    def unready(self) -> bool:
+        """Whether pictures that may be late are missing from a look that was followed by another one."""
+        return self.awaits_pictures and self.parent is not None and self is not self.parent.polls[-1]
+
     @cached_property
     def lacks_model(self) -> bool:
         """Whether a request is refused because this provider, or this key, does not have the model it names."""
@@ -232,7 +242,7 @@ class Exchange:
         if self.makes == "text":
             return False
         if "task-status" in self.case.operation.response_roles:
-            return self.state == "succeeded"
+            return self.state == "succeeded" and not self.unready
         return not self.wants_task and not self.failed_midway and makes_pictures(self.case.operation)
 
 

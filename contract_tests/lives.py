@@ -20,6 +20,8 @@ _FIRST_SECONDS = 0.05
 _LONGEST_SECONDS = 5.0
 #: how long tasks are waited for once one has never ended
 _IMPATIENT_SECONDS = 5.0
+#: how long pictures that may be late are waited for
+_LATE_SECONDS = 30.0
 
 Ask = Callable[[Case, Exchange], Exchange]
 Pause = Callable[[Exchange], float | None]
@@ -65,15 +67,19 @@ class Watch:
         later = poll.response.status == 429 and pause is not None
         if not later and not poll.succeeded:
             life.over = True
-        elif not later and poll.state in TERMINAL_STATES:
+        elif not later and poll.state in TERMINAL_STATES and not poll.awaits_pictures:
             polls.append(self.ask(life.target, life.submit))  # what has ended stays as it is
             life.over = True
         elif time.monotonic() >= life.until:
             life.over = True
-            if patience == self.timeout:  # else it was hardly waited for: nothing is said about it
+            if (
+                not poll.awaits_pictures and patience == self.timeout
+            ):  # else it was hardly waited for: nothing is said about it
                 life.submit.gave_up = f"no end after {patience:g} s and {len(polls)} polls"
                 self.stuck = True
         else:
+            if poll.awaits_pictures:
+                life.until = min(life.until, time.monotonic() + _LATE_SECONDS)
             life.due = time.monotonic() + max(life.wait, pause or 0.0)
             life.wait = min(life.wait * 1.5, _LONGEST_SECONDS)
 

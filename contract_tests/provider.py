@@ -32,6 +32,7 @@ from contract_tests.secrets import Redactor
 from contract_tests.seen import Seen, decode_base64, look, unreachable
 from spec import events
 from spec.contract import Contract, Operation
+from spec.language import LINK_ROLES
 from spec.messages import Response, Undecodable, decode, is_json, media_type
 from spec.roles import Meaning
 
@@ -290,7 +291,7 @@ class Provider:
     def _seen_twice(self, pictures: list[Seen], value: Any) -> list[Seen]:
         """The pictures, the first one behind a link looked at again: a link is good for more than one look."""
         for place, picture in enumerate(pictures):
-            if picture.role == "image-url" and picture.format and len(picture.data) < _LARGEST_TWICE:
+            if picture.role in LINK_ROLES and picture.format and len(picture.data) < _LARGEST_TWICE:
                 raw = _at(value, picture.pointer) or picture.raw
                 again = self._redacted(self._look(picture.role, picture.pointer, raw))
                 if again.problem or again.data != picture.data:

@@ -126,6 +126,7 @@ class Run:
                     return None, found, self._not_tested(case, str(error))
                 self.findings.could_not_look[_place(case)] = str(error)
                 return None, found, str(error)
+            self._note_unseen(exchange)
             found = list(dict.fromkeys([*found, *self.findings.judge(exchange)]))
             capabilities.learn(exchange)
             if rest.defect is None and exchange.lacks_model and not found:
@@ -138,6 +139,12 @@ class Run:
     def _not_tested(self, case: Case, reason: str) -> str:
         self.findings.not_tested[_place(case)] = reason
         return reason
+
+    def _note_unseen(self, exchange: Exchange) -> None:
+        """Tell once which pictures were fetched and not looked at, and why."""
+        for picture in exchange.pictures:
+            if picture.unseen:
+                self.findings.not_tested["what videos show"] = picture.unseen
 
     def _share_spent(self, case: Case) -> str:
         share = self.shares.get(case.key)
@@ -198,6 +205,8 @@ class Run:
         except BudgetSpent as error:
             self.findings.not_tested[f"{exchange.case.operation.id}: polling"] = str(error)
         for submit in submits:
+            for poll in submit.polls:
+                self._note_unseen(poll)
             found += [finding for poll in submit.polls for finding in self.findings.judge(poll)]
             found += self.findings.judge(submit) if submit.polls else []
         return found

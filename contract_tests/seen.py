@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from PIL import Image, ImageChops, ImageStat
 
+from contract_tests import footage
+
 _OBJECT = re.compile(r" <_io[^>]*>")  # how Pillow names a file in memory
 _DATA_URL = re.compile(r"data:([\w/+.-]*)(;base64)?,", re.ASCII)
 MOST_PIXELS = 64 * 1024 * 1024
@@ -19,12 +21,16 @@ _MOST_NOTES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One delivered picture. `problem` says why its bytes could not be had; `trouble` why they do not decode.
+    """One delivered picture.
 
-    `format` is png, jpeg, webp, gif or svg; sizes are pixels. `pixels` is a digest of what is shown (of the first of
-    several frames), so that a picture is known again whatever was written beside its pixels. `end` says what is wrong
-    with the end of the file, `opacity` is the least and the most alpha, `noise` whether neighbouring pixels have
-    nothing in common, `notes` are the texts beside the pixels, `again` is what a second look found otherwise.
+    `problem` says why its bytes could not be had; `trouble` why they do not decode; `unseen` why nobody tried.
+
+    `format` is png, jpeg, webp, gif, svg, or one of `footage.FORMATS`; sizes are pixels. `pixels` is a digest of what
+    is shown (of the first of several frames), so that a picture is known again whatever was written beside its pixels.
+    `end` says what is wrong with the end of the file, `opacity` is the least and the most alpha, `noise` whether
+    neighbouring pixels have nothing in common, `notes` are the texts beside the pixels, `again` is what a second look
+    found otherwise. Of a video all this is said of the first frame; `moves` says whether any other is different,
+    `seconds` how long it lasts.
     """
 
     role: str
@@ -46,6 +52,9 @@ class Seen:
     noise: bool = False
     notes: str = ""
     again: str = ""
+    moves: bool = False
+    seconds: float = 0.0
+    unseen: str = ""
 
     @property
     def digest(self) -> str:
@@ -57,6 +66,8 @@ def look(role: str, pointer: str, raw: str, data: bytes, media: str = "") -> See
     """Decode and measure a picture's bytes."""
     if data.lstrip()[:5].lower() in (b"<?xml", b"<svg "):
         return _look_at_svg(role, pointer, raw, data, media)
+    if name := footage.format_of(data):
+        return _look_at_video(role, pointer, raw, data, media, name)
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > MOST_PIXELS:
@@ -70,22 +81,45 @@ def look(role: str, pointer: str, raw: str, data: bytes, media: str = "") -> See
                 )
             image.load()
             name = (image.format or "").lower()
-            rgba = image.convert("RGBA")
-            alpha = rgba.getchannel("A").getextrema()
-            flat = all(low == high for low, high in rgba.getextrema())  # type: ignore[misc]
-            transparent = isinstance(alpha[0], int | float) and alpha[0] < 255
-            shown = hashlib.sha1(b"%dx%d " % rgba.size + rgba.tobytes(), usedforsecurity=False).hexdigest()
-            size = (image.width, image.height)
-            seen = Seen(role, pointer, raw, data, "", "", name, *size, transparent, flat, media, shown)
-            opacity = (int(alpha[0]), int(alpha[1]))  # type: ignore[arg-type]
+            seen = _measured(Seen(role, pointer, raw, data, format=name, media=media), image)
             frames = int(getattr(image, "n_frames", 1))
-            return replace(
-                seen, end=_end(name, data), frames=frames, opacity=opacity, noise=_is_noise(image), notes=_notes(image)
-            )
+            return replace(seen, end=_end(name, data), frames=frames, moves=frames > 1, notes=_notes(image))
     except Exception as error:  # noqa: BLE001 - decoders raise whatever a provider's bytes lead them to
         start = data[:12].hex(" ") or "nothing"
         told = _OBJECT.sub("", str(error)) or type(error).__name__
         return Seen(role, pointer, raw, data, trouble=f"{told} (it starts with {start})", media=media)
+
+
+def _measured(seen: Seen, image: Image.Image) -> Seen:
+    """What can be said of the pixels of a picture."""
+    rgba = image.convert("RGBA")
+    alpha = rgba.getchannel("A").getextrema()
+    return replace(
+        seen,
+        width=image.width,
+        height=image.height,
+        alpha=isinstance(alpha[0], int | float) and alpha[0] < 255,
+        flat=all(low == high for low, high in rgba.getextrema()),  # type: ignore[misc]
+        pixels=hashlib.sha1(b"%dx%d " % rgba.size + rgba.tobytes(), usedforsecurity=False).hexdigest(),
+        opacity=(int(alpha[0]), int(alpha[1])),  # type: ignore[arg-type]
+        noise=_is_noise(image),
+    )
+
+
+def _look_at_video(role: str, pointer: str, raw: str, data: bytes, media: str, name: str) -> Seen:
+    seen = Seen(role, pointer, raw, data, media=media)
+    if not footage.can_decode():
+        return replace(seen, unseen=footage.NO_DECODER)
+    try:
+        found = footage.decoded(data)
+    except Exception as error:  # noqa: BLE001 - as above
+        return replace(seen, trouble=f"{error} (it is to be {name})")
+    return replace(
+        _measured(replace(seen, format=name), found.first),
+        frames=found.frames,
+        moves=found.moves,
+        seconds=found.seconds,
+    )
 
 
 def _end(format_: str, data: bytes) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from PIL import GifImagePlugin, Image, ImageChops
 
 from mockserver import landscape, lettering
+from mockserver.film import mp4
 from mockserver.landscape import Scene, digest, scene
 from mockserver.lettering import Size, oval
 from mockserver.png import png
@@ -42,6 +43,9 @@ _FORMATS = {
         "image/webp", lambda images, it: _saved(next(images), "WEBP", quality=it.compression, method=0), lossy=True
     ),
     "gif": _Format("image/gif", lambda images, it: b"".join(_animation(images, it)), animated=True),
+    "mp4": _Format(
+        "video/mp4", lambda images, it: mp4(images, (it.width, it.height), it.frame_ms), alpha=False, animated=True
+    ),
     "svg": _Format("image/svg+xml", lambda images, it: "\n".join(_elements(images, it)).encode(), raster=False),
 }
 
@@ -78,16 +82,17 @@ class Picture:
     label: str = ""
     """The start of the footer, for example "gpt-image-2 · high · 1 of 4"."""
     frames: int = 1
-    """1 or more; more than one only for gif, which then moves and starts again for ever."""
+    """1 or more; more than one only for gif, which then moves and starts again for ever, and mp4."""
     frame_ms: int = 200
-    """0..655350, how long a frame stays. Rounded to 10, gif's unit; ignored for one frame."""
+    """0..655350, how long a frame stays. Rounded to 10, gif's unit; ignored for one frame. Above 0 for mp4."""
     base: Base | None = None
     """The uploads of an edit or a variation; None draws a landscape."""
     sharpness: float = 1.0
     """Above 0, at most 1: a partial of a stream is the whole picture not yet sharp. One of a gif stands still."""
 
     layout: str = ""
-    """`grid`: four pictures, indexes 4*index on, in two rows; `copy`: the first upload itself. Else one picture."""
+    """`grid`: four pictures, indexes 4*index on, in two rows; `copy`: the first upload itself. Else one picture,
+    `video`: asked for because it moves."""
 
     def __post_init__(self) -> None:
         row = _FORMATS.get(self.format)

@@ -48,7 +48,7 @@ class Desk:
     def __init__(self, mock: Mock, contract: Contract, operation: Operation, finish: Finish) -> None:
         self._mock, self._contract, self._operation, self._finish = mock, contract, operation, finish
         self.asks_about_tasks = "task-id" in operation.request_roles or _lists_tasks(operation)
-        self.follows_up = "parent-task" in operation.request_roles and "action" in operation.request_roles
+        self.follows_up = {"parent-task", "action"} <= operation.request_roles | operation.asks.keys()
 
     async def answer(self, asked: Asked, owner: str) -> tuple[Outcome, Asked]:
         """What a question about tasks brings: of one, of those named, of all of this key. Raises Refused."""

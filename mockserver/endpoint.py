@@ -28,7 +28,7 @@ from mockserver.stores import StateLost
 from mockserver.streaming import send_events
 from mockserver.tasks import Ending, Order, Snapshot, Task
 from spec.contract import Contract, Operation
-from spec.language import IMAGE_ROLES, MAKING_PROBLEMS
+from spec.language import IMAGE_ROLES, LINK_ROLES, MAKING_PROBLEMS
 from spec.messages import Request
 from spec.roles import Source, Values
 from spec.violations import Violation
@@ -57,7 +57,7 @@ class Endpoint:
         self._tells_secret = "callback-secret" in said
         self._lists_models = "listed-model" in said
         self._can_stream = operation.can_stream
-        self._embeds = bool(said & (IMAGE_ROLES - {"image-url", "image-markdown"}))
+        self._embeds = bool(said & (IMAGE_ROLES - LINK_ROLES - {"image-markdown"}))
         self._forcible = Forcible(contract, operation)
 
     async def handle(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.StreamResponse:

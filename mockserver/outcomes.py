@@ -11,6 +11,7 @@ import orjson
 
 from mockserver.artist import Picture
 from mockserver.descriptions import descriptions
+from mockserver.film import MOVING
 from mockserver.pictures import Pictures, mime_type
 from mockserver.retouching import Base
 from mockserver.tasks import Snapshot, Task
@@ -133,13 +134,21 @@ class Delivery:
         shop = self._outcome.shop
         if shop is None or (shop.delivery is not None and role != shop.delivery):
             return None
-        if role == "image-url":
-            return shop.base_url + shop.store.promise(self._picture, shop.at)
+        if role in ("image-url", "video-url"):
+            told = role == ("video-url" if self._picture.layout == "video" else "image-url")
+            return shop.base_url + shop.store.promise(self._picture, shop.at) if told else None
+        if role == "cover-url":
+            return shop.base_url + shop.store.promise(_cover(self._picture), shop.at)
         if role == "image-markdown":
             return markdown(self._picture, shop.base_url + shop.store.promise(self._picture, shop.at))
         if role == "image-data-url":
             return f"data:{mime_type(self._picture)};base64,{shop.store.base64(self._picture)}"
         return shop.store.base64(self._picture) if role == "image-b64" else None
+
+
+def _cover(picture: Picture) -> Picture:
+    """The first frame of a picture that moves."""
+    return replace(picture, format="png", frames=1, frame_ms=0, layout="")
 
 
 def markdown(picture: Picture, link: str) -> str:
@@ -149,7 +158,7 @@ def markdown(picture: Picture, link: str) -> str:
     return f"{call}\n\n{steps}\n\n![image]({link})\n\n[下载⏬]({link})"
 
 
-_OWN_ROLES = IMAGE_ROLES | {"revised-prompt"}
+_OWN_ROLES = IMAGE_ROLES | {"cover-url", "revised-prompt"}
 
 
 def _seeded(own: int, asked: Any) -> int:
@@ -183,9 +192,29 @@ def drawn_for(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
     drawn = pictures_of(resolved, seed)
     if makes == "grid":
         return [replace(one, width=2 * one.width, height=2 * one.height, layout="grid") for one in drawn]
+    if makes == "video":
+        return [_moving(one, resolved.get("duration", _SECONDS)) for one in drawn[:1]]
     if makes == "part":
         return [replace(one, index=int(resolved["part"]) - 1) for one in drawn[:1]]
     return drawn
+
+
+_SECONDS = 5
+_FRAMES_PER_SECOND = 4  # a file that plays and is drawn in half a second, nobody's idea of smooth
+
+
+def _moving(picture: Picture, seconds: float) -> Picture:
+    """The picture as a video so long, without what a video cannot have: odd edges, holes."""
+    return replace(
+        picture,
+        width=max(2, picture.width // 2 * 2),
+        height=max(2, picture.height // 2 * 2),
+        format=MOVING,
+        transparent=False,
+        frames=max(1, round(seconds * _FRAMES_PER_SECOND)),
+        frame_ms=1000 // _FRAMES_PER_SECOND,
+        layout="video",
+    )
 
 
 def pictures_of(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
@@ -262,6 +291,9 @@ def finished(
     roles: dict[str, Any] = {"created": now}
     if ordered:
         roles["size"] = (ordered[0].width, ordered[0].height)
+        roles["width"], roles["height"] = roles["size"]
+        if ordered[0].layout == "video":
+            roles["duration"] = ordered[0].frames * ordered[0].frame_ms / 1000
         roles["output-format"] = ordered[0].format
     lists: dict[str, Sequence[Source]] = {}
     if resolved.get("makes") == "text":

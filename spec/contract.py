@@ -180,6 +180,12 @@ class Operation:
         return frozenset(state for part in parts for state in part.get("x-states", {}).values())
 
     @cached_property
+    def late(self) -> bool:
+        """Whether the pictures of a task may come a little after the state that says they are there (`x-late`)."""
+        parts = [part for schema in self.success.content.values() for _, part in walk(schema)]
+        return any(part.get("x-late") for part in parts)
+
+    @cached_property
     def refusing_successes(self) -> tuple[Schema, ...]:
         """The alternatives of a success that can only say what is wrong: a refusal, whatever the status says."""
         branches = (

@@ -42,6 +42,7 @@ REQUEST_ROLES: dict[str, frozenset[str]] = {
     "compression": _INT,
     "frame-count": _INT,
     "frame-duration": _INT,
+    "duration": _SECONDS,
     "background": _TEXT,
     "delivery": _TEXT,
     "stream": _FLAG,
@@ -67,6 +68,8 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "image-b64": _TEXT,
     "image-data-url": _TEXT,
     "image-markdown": _TEXT,
+    "video-url": _TEXT,
+    "cover-url": _TEXT,
     "revised-prompt": _TEXT,
     "usage-input": frozenset({"integer"}),
     "usage-input-text": frozenset({"integer"}),
@@ -118,8 +121,10 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "listed-model-owner": _TEXT,
     "listed-model-shutdown": _TEXT,
 }
-#: roles that stand for one picture; an array whose items hold one repeats once per picture
-IMAGE_ROLES = frozenset({"image-url", "image-b64", "image-data-url", "image-markdown"})
+#: roles that stand for one picture, still or moving; an array whose items hold one repeats once per picture
+IMAGE_ROLES = frozenset({"image-url", "image-b64", "image-data-url", "image-markdown", "video-url"})
+#: those of them that say where a picture is, and nothing else
+LINK_ROLES = frozenset({"image-url", "video-url"})
 #: roles whose values only a provider can name: nobody makes one up that is right
 ISSUED_ROLES = frozenset({"task-id", "parent-task", "action", "model-version"})
 #: roles that stand for a picture the caller gives; `input-image` may be said several times and is always a list
@@ -139,8 +144,9 @@ STATES = ("queued", "running", "needs-input", "succeeded", "failed", "canceled")
 TERMINAL_STATES = frozenset({"succeeded", "failed", "canceled"})
 #: what a request can do to the task it names, where it does more than look
 EFFECTS = ("cancel", "resume")
-#: what a request makes: pictures of its own, one that holds four, one of those four, the pictures given, or a text
-MAKES = ("pictures", "grid", "part", "copies", "text")
+#: what a request makes: pictures of its own, one that holds four, one of those four, the pictures given, a text, or one
+#: picture that moves
+MAKES = ("pictures", "grid", "part", "copies", "text", "video")
 #: which changes of a task are told by callbacks, in our words (`callback-events`)
 TOLD = ("started", "picture", "progress", "ended")
 #: how callbacks are signed: as https://www.standardwebhooks.com says
@@ -211,6 +217,7 @@ EXTENSIONS = frozenset(
         "x-picture",
         "x-said",
         "x-joined",
+        "x-late",
         "x-optional",
     }
 )
@@ -335,6 +342,8 @@ def _check_role(file: str, pointer: str, schema: Schema, types: frozenset[str]) 
             f"role {role!r} on the wrong type ({', '.join(sorted(types))})",
             f"a schema of type {' or '.join(sorted(allowed))}",
         )
+    if "x-late" in schema and role != "task-status":
+        raise DocumentError(file, f"{pointer}/x-late", "x-late where no state is", "x-late beside x-role: task-status")
     if role == "task-status" and "x-states" not in schema:
         raise DocumentError(
             file, pointer, "role 'task-status' without x-states", "x-states mapping the provider's words to states"

@@ -102,6 +102,19 @@ def _integer(value: Any, _: Schema) -> Any:
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII) else value
 
 
+def _seconds(value: Any, _: Schema) -> Any:
+    """`"5"` and `"5.1"` as numbers."""
+    if isinstance(value, str) and re.fullmatch(r"\d{1,6}(\.\d{1,6})?", value, re.ASCII):
+        return float(value) if "." in value else int(value)
+    return value
+
+
+def _seconds_out(value: float, schema: Schema) -> Any:
+    if types_of(schema) == {"integer"}:
+        return round(value)
+    return f"{value:g}" if "string" in types_of(schema) else value
+
+
 def _flag(value: Any, _: Schema) -> Any:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
@@ -177,6 +190,7 @@ _INWARD: dict[str, Callable[[Any, Schema], Any]] = {
     "wait": _held,
     "callback-events": _told_when,
     "aspect-ratio": _ratio,
+    "duration": _seconds,
     **dict.fromkeys(_TIMES, _moment),
     **dict.fromkeys(("count", "width", "height", "pixels", "compression", "partial-count", "seed"), _integer),
     **dict.fromkeys(("stream", "async", "should-retry"), _flag),
@@ -187,6 +201,7 @@ _OUTWARD: dict[str, Callable[[Any, Schema], Any]] = {
     "task-progress": _progress_out,
     "should-retry": _flag_out,
     "seed": _digits_out,
+    "duration": _seconds_out,
     **dict.fromkeys(_TIMES, _moment_out),
     **dict.fromkeys(_WAITS, _wait_out),
 }

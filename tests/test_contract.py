@@ -141,6 +141,11 @@ SAID: dict[str, Any] = {
     "task-submitted": 1.0,
 }
 PICTURE = {
+    "video-url": "https://cdn.example/a.mp4",
+    "cover-url": "https://cdn.example/a.png",
+    "width": 1024,
+    "height": 640,
+    "duration": 5,
     "image-url": "https://cdn.example/a.png",
     "image-b64": "aGk=",
     "image-data-url": "data:image/png;base64,aGk=",

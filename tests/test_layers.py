@@ -55,7 +55,9 @@ def test_every_module_imports_alone_without_a_warning() -> None:
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("word", ["midjourney", "replicate", "kling", "ideogram", "gemini", "/v1/images", "dall-e"])
+@pytest.mark.parametrize(
+    "word", ["midjourney", "replicate", "kling", "ideogram", "gemini", "luma", "flux", "/v1/images", "dall-e"]
+)
 def test_no_python_of_the_three_rooms_names_a_family(word: str) -> None:
     named = [
         str(path.relative_to(ROOT))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contract_tests.clauses.images import MEDIA_TYPES, NEARLY_OPAQUE, decoded
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
-from contract_tests.exchange import Exchange
+from contract_tests.exchange import Exchange, place_of
 
 
 @clause("echo.size", "SHOULD", "x-role: size")
@@ -25,6 +25,24 @@ def echoed_size(exchange: Exchange) -> Verdict:
         if bad
         else CONFORMS
     )
+
+
+@clause("echo.edges", "SHOULD", "x-role: width, height")
+def edges(exchange: Exchange) -> Verdict:
+    """The width and height told beside a picture are those of its pixels.
+
+    Why: clients make room for it before it has come.
+    How: both, told in the object that holds the picture's link, against the decoded pixels.
+    Do: tell what was made, not what was asked for.
+    """
+    told = {(place_of(m.pointer), m.role): m for m in exchange.meanings if m.role in ("width", "height") and m.raw}
+    pictures = [picture for picture in decoded(exchange) if (place_of(picture.pointer), "width") in told]
+    for picture in pictures:
+        for role, made in (("width", picture.width), ("height", picture.height)):
+            meaning = told.get((place_of(picture.pointer), role))
+            if meaning is not None and made and meaning.value != made:
+                return Broken(f"{role} {meaning.value}, as the answer says", str(made), meaning.pointer)
+    return CONFORMS if pictures else None
 
 
 @clause("echo.format", "SHOULD", "x-role: output-format")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from contract_tests.clauses.images import decoded
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
+from contract_tests.footage import FORMATS as VIDEOS
 from contract_tests.likeness import differences, distance
 from contract_tests.pictures import measured
 
+_NO_RASTER = ("svg", *VIDEOS)
 #: what differs less, of 255, is the same picture in another encoding
 _UNCHANGED = 1.0
 #: what differs more is not the picture that was given: models that draw everything anew come near, but not exactly
@@ -18,7 +20,7 @@ _RATIO_TOLERANCE = 0.02
 def _edited(exchange: Exchange) -> tuple[bytes, list[tuple[bytes, str]]] | None:
     """The picture that was given and those made from it (bytes, pointer); None where there is not exactly one given."""
     given = exchange.given("input-image")
-    made = [(picture.data, picture.pointer) for picture in decoded(exchange) if picture.format != "svg"]
+    made = [(picture.data, picture.pointer) for picture in decoded(exchange) if picture.format not in _NO_RASTER]
     return (given[0], made) if len(given) == 1 and made and "prompt" in exchange.asked else None
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contract_tests.clauses.images import NEARLY_OPAQUE, decoded
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
+from contract_tests.footage import FORMATS as VIDEOS
 from contract_tests.likeness import distance
 from contract_tests.seen import Seen
 
-_ANIMATED = ("gif",)
+_ANIMATED = ("gif", *VIDEOS)
 _LEAST_EDGE = 64
 #: pictures whose cells differ by more than this, of 255, are not the same one in two encodings
 _SAME = 24
@@ -39,7 +40,7 @@ def still(exchange: Exchange) -> Verdict:
     """A picture of a still format has one frame.
 
     Why: viewers show the first one, and the rest is paid for and loaded.
-    How: the frames of every decoded picture that is no GIF.
+    How: the frames of every decoded picture that is no GIF and no video.
     Do: write one frame.
     """
     pictures = [picture for picture in _of_pixels(exchange) if picture.format not in _ANIMATED]

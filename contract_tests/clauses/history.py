@@ -8,6 +8,7 @@ from typing import Any
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from contract_tests.pairs import decoded, is_result, origin, wish
+from spec.language import LINK_ROLES
 from spec.units import size_text
 
 #: a clock may differ between the machines that answer
@@ -84,7 +85,7 @@ def links(history: History) -> Verdict:
     for one in history:
         if is_result(one):
             for meaning in one.image_meanings:
-                if meaning.role == "image-url" and isinstance(meaning.raw, str) and meaning.raw:
+                if meaning.role in LINK_ROLES and isinstance(meaning.raw, str) and meaning.raw:
                     # A provider may well answer the same wish with the same picture.
                     told.setdefault((meaning.raw, _wish(one)), (meaning.raw, one))
     return _unlike_twice(list(told.values()), "a link")

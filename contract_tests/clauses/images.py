@@ -6,6 +6,7 @@ from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.seen import Seen
 from spec.contract import roles_in
+from spec.language import LINK_ROLES
 
 MEDIA_TYPES = {
     "png": "image/png",
@@ -13,11 +14,13 @@ MEDIA_TYPES = {
     "webp": "image/webp",
     "gif": "image/gif",
     "svg": "image/svg+xml",
+    "mp4": "video/mp4",
+    "webm": "video/webm",
 }
 
 #: an alpha that no eye tells from opaque
 NEARLY_OPAQUE = 250
-_HELD_ELSEWHERE = ("image-url", "image-b64")
+_HELD_ELSEWHERE = (*LINK_ROLES, "image-b64")
 
 
 def decoded(exchange: Exchange) -> list[Seen]:
@@ -73,7 +76,7 @@ def link(exchange: Exchange) -> Verdict:
     How: every link starts with `http://` or `https://`.
     Do: send the whole address of a stored file, or base64 where base64 belongs.
     """
-    found = [m for m in exchange.image_meanings if m.role == "image-url" and isinstance(m.raw, str) and m.raw]
+    found = [m for m in exchange.image_meanings if m.role in LINK_ROLES and isinstance(m.raw, str) and m.raw]
     if not found or not exchange.owes_pictures:
         return None
     bad = next((meaning for meaning in found if not meaning.raw.lower().startswith(("http://", "https://"))), None)
@@ -88,7 +91,7 @@ def reachable(exchange: Exchange) -> Verdict:
     How: every link is fetched once, without a key, redirects followed, and answers 200.
     Do: send absolute links that work at once and without the API key.
     """
-    links = [picture for picture in exchange.pictures if picture.role == "image-url"] if exchange.owes_pictures else []
+    links = [picture for picture in exchange.pictures if picture.role in LINK_ROLES] if exchange.owes_pictures else []
     if not links:
         return None
     bad = next((picture for picture in links if picture.problem), None)
@@ -108,6 +111,8 @@ def decodes(exchange: Exchange) -> Verdict:
     if not pictures or not exchange.owes_pictures:
         return None
     bad = next((picture for picture in pictures if picture.trouble or picture.problem), None)
+    if bad is None and any(picture.unseen for picture in pictures):
+        return None
     return Broken("a picture that decodes", bad.trouble or bad.problem, bad.pointer) if bad else CONFORMS
 
 
@@ -151,7 +156,7 @@ def media_type(exchange: Exchange) -> Verdict:
     How: the Content-Type of each link against the format of its bytes.
     Do: store pictures with their media type.
     """
-    links = [picture for picture in decoded(exchange) if picture.role == "image-url"]
+    links = [picture for picture in decoded(exchange) if picture.role in LINK_ROLES]
     if not links:
         return None
     bad = next((picture for picture in links if picture.media != MEDIA_TYPES.get(picture.format, picture.media)), None)

@@ -9,9 +9,11 @@ from urllib.parse import SplitResult, urlsplit
 from contract_tests.clauses.images import decoded
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
+from spec.language import LINK_ROLES
 from spec.roles import Meaning
 
-_SUFFIXES = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "gif": "gif", "svg": "svg"}
+_SUFFIXES = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "gif": "gif", "svg": "svg",
+             "mp4": "mp4", "webm": "webm"}  # fmt: skip
 
 
 def _split(text: str) -> SplitResult | None:
@@ -26,7 +28,7 @@ def _split(text: str) -> SplitResult | None:
 def _links(exchange: Exchange) -> list[tuple[Meaning, SplitResult]]:
     if not exchange.owes_pictures:
         return []
-    told = [(m, _split(m.raw)) for m in exchange.image_meanings if m.role == "image-url" and isinstance(m.raw, str)]
+    told = [(m, _split(m.raw)) for m in exchange.image_meanings if m.role in LINK_ROLES and isinstance(m.raw, str)]
     return [(meaning, parts) for meaning, parts in told if parts is not None]
 
 
@@ -77,7 +79,7 @@ def stable(exchange: Exchange) -> Verdict:
     How: the first link of an answer is fetched twice; the bytes are the same.
     Do: keep what a link leads to until it expires.
     """
-    links = [picture for picture in decoded(exchange) if picture.role == "image-url"]
+    links = [picture for picture in decoded(exchange) if picture.role in LINK_ROLES]
     if not links:
         return None
     bad = next((picture for picture in links if picture.again), None)

@@ -22,7 +22,7 @@ PLAUSIBLE_SECONDS = 24 * 3600
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
 _MODULES = (
     *("wire", "billing", "transport", "privacy", "refusals", "envelopes"),
-    *("images", "files", "links", "edits", "echo", "usage"),
+    *("images", "files", "videos", "links", "edits", "echo", "usage"),
     *("streams", "tasks", "polls", "models"),
     *("relations", "history"),
 )

@@ -154,6 +154,8 @@ def result(exchange: Exchange) -> Verdict:
     """
     if exchange.state != "succeeded" or not exchange.succeeded or exchange.case.defect is not None:
         return None
+    if exchange.unready:
+        return None
     if not exchange.case.operation.response_roles & IMAGE_ROLES or exchange.makes == "text":
         return None
     return CONFORMS if exchange.pictures_delivered else Broken("pictures in a task that has succeeded", "none")

@@ -1,0 +1,104 @@
+"""Videos: one that is none, one that stands still, too short, late, or of another size than is told."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from typing import Any
+
+from faulty import Target, drawn, exchange
+from PIL import Image
+
+from contract_tests.cases import Case, json_case
+from contract_tests.exchange import Exchange
+from exhibits import breaks, faithful, silent
+from mockserver.film import mp4
+from spec.profiles import PLAIN
+
+LUMA = PLAIN.contract("luma")
+LINK = "https://cdn.example/fox.mp4"
+CREATED = "2027-01-15T08:00:00.000Z"
+QUIET = ("videos.frames", "videos.moves", "videos.duration", "echo.edges")
+
+
+@cache
+def _film(frames: int, still: bool = False, size: tuple[int, int] = (192, 108)) -> bytes:
+    """A video of half a second per frame."""
+    pictures = [drawn(*size, index=0 if still else index) for index in range(frames)]
+    return mp4((Image.open(io.BytesIO(data)).convert("RGB") for data in pictures), size, 500)
+
+
+def _generation(state: str, video: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"id": "9d4b7516", "prompt": "A red fox", "state": state, "created_at": CREATED, "video": video}
+
+
+def _followed(*polls: dict[str, Any], data: bytes = b"", media: str = "video/mp4", link: str = LINK) -> Exchange:
+    """A submit, and what the polls said; the link leads to `data`."""
+    asked = {"user_prompt": "A red fox", "aspect_ratio": "16:9"}
+    submit = exchange(json_case(LUMA, LUMA.operation("createVideo"), asked), _generation("pending"))
+    question = Case(LUMA, LUMA.operation("getVideo"), path_parameters={"task_id": "9d4b7516"})
+    target = {link: Target(data, media)}
+    submit.polls = [exchange(question, poll, parent=submit, targets=target) for poll in polls]
+    return submit
+
+
+def _made(data: bytes, media: str = "video/mp4", **told: Any) -> Exchange:
+    return _followed(_generation("completed", {"url": LINK, **told}), data=data, media=media)
+
+
+def _asked_for(found: Exchange, seconds: float) -> Exchange:
+    """As of a family whose requests name a duration."""
+    for poll in found.polls:
+        poll.__dict__["asked"] = {**poll.asked, "duration": seconds}
+    return found
+
+
+@breaks("videos.frames", "one frame of png", also=("images.extension",))
+def a_still_for_a_video() -> Exchange:
+    return _made(drawn(192, 108), "image/png")
+
+
+@breaks("videos.moves", "4 frames, all alike")
+def a_video_that_stands_still() -> Exchange:
+    return _made(_film(4, still=True))
+
+
+@breaks("videos.duration", "2.0 s")
+def a_video_of_two_seconds_for_five() -> Exchange:
+    return _asked_for(_made(_film(4)), 5)
+
+
+@breaks("echo.edges", "108")
+def a_height_that_was_asked_for_and_not_made() -> Exchange:
+    return _made(_film(4), width=192, height=128)
+
+
+@breaks("images.decodes", "it is to be mp4")
+def half_a_video() -> Exchange:
+    return _made(_film(4)[:300])
+
+
+@breaks("task.result", "none", also=("images.count",))
+def a_video_that_never_comes() -> Exchange:
+    return _followed(_generation("completed"), _generation("completed"))
+
+
+@faithful
+def a_video_that_comes_a_little_later_than_its_state() -> Exchange:
+    done = _generation("completed", {"url": LINK, "width": 192, "height": 108})
+    return _asked_for(_followed(_generation("completed"), done, done, data=_film(10)), 5)
+
+
+@faithful
+def a_video_as_a_gif() -> Exchange:
+    images = [Image.open(io.BytesIO(drawn(192, 108, index=index))).convert("RGB") for index in range(3)]
+    file = io.BytesIO()
+    images[0].save(file, "GIF", save_all=True, append_images=images[1:])
+    link = "https://cdn.example/fox.gif"
+    return _followed(_generation("completed", {"url": link}), data=file.getvalue(), media="image/gif", link=link)
+
+
+@silent(*QUIET)
+@faithful
+def a_generation_that_goes_on() -> Exchange:
+    return _followed(_generation("processing"))
