@@ -16,6 +16,7 @@ from mockserver.callbacks import Callbacks
 from mockserver.caller import waits
 from mockserver.clock import Clock
 from mockserver.configuration import FIELDS
+from mockserver.connection import AtOnce
 from mockserver.control import Control
 from mockserver.cors import Cors
 from mockserver.drift import Plan
@@ -34,6 +35,7 @@ from mockserver.settings import Settings
 from mockserver.signing import secret_of
 from mockserver.stores import StateLost, state_of
 from mockserver.tasks import Pace, Task
+from mockserver.usual import Usual
 from spec.contract import Contract, Operation
 
 log = logging.getLogger("imageproof.mock")
@@ -65,12 +67,17 @@ class Mock:
         self._scribes = [(contract, Scribe(contract)) for contract in self.contracts]
         self._routes: Routes[Handler] = Routes()
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
+        #: who answers the usual request to a method and path; empty while nothing is usual
+        self.at_once: dict[tuple[str, str], AtOnce] = {}
+        self._usual: dict[tuple[str, str], AtOnce] = {}
         for contract, scribe in self._scribes:
             for operation in contract.operations:
                 endpoint = Endpoint(self, contract, scribe, operation)
                 self._endpoints[contract.name, operation.id] = endpoint
                 for prefix, path in product(("", *contract.prefixes), (operation.path, *operation.also)):
                     self._routes.add(operation.method, prefix + path, endpoint.handle)
+                    if endpoint.usual is not None and "{" not in path:
+                        self._usual.setdefault((operation.method.upper(), prefix + path), endpoint.usual.answer)
         self._routes.add("GET", f"{FILES}{{name}}", self._file)
         for method, path, handler in Control(self).routes():
             self._routes.add(method, path, handler)
@@ -85,6 +92,8 @@ class Mock:
         check_faults(settings.faults, self.contracts)
         check_admission(settings, self.contracts)
         self.settings, self.plan, self.latency = settings, plan, bool(settings.latency)
+        self.at_once.clear()
+        self.at_once.update(self._usual if Usual.is_allowed(settings) else {})
         if "faults" in touched:
             self.faults = Faults(settings.faults, settings.seed) if settings.faults else None
         self.admission = Admission.of(settings, self.clock, self.admission, touched)

@@ -27,6 +27,7 @@ from mockserver.response import respond, whole
 from mockserver.stores import StateLost
 from mockserver.streaming import send_events
 from mockserver.tasks import Ending, Order, Snapshot, Task
+from mockserver.usual import Usual
 from spec.contract import Contract, Operation
 from spec.language import IMAGE_ROLES, LINK_ROLES, MAKING_PROBLEMS
 from spec.messages import Request
@@ -59,6 +60,10 @@ class Endpoint:
         self._can_stream = operation.can_stream
         self._embeds = bool(said & (IMAGE_ROLES - LINK_ROLES - {"image-markdown"}))
         self._forcible = Forcible(contract, operation)
+        makes = operation.method == "post" and bool(operation.body) and operation.makes == "pictures"
+        waits = operation.always_task or self.desk.asks_about_tasks or self._intake.takes_pictures
+        #: the usual request to it, where there is such a thing
+        self.usual = Usual(mock, scribe, operation, self._intake, self._finish) if makes and not waits else None
 
     async def handle(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.StreamResponse:
         """One request, from the wire to the wire."""

@@ -15,6 +15,9 @@ from spec.messages import Request, Undecodable
 from spec.roles import Reader
 from spec.validation import RequestCheck
 
+_NOTHING: Mapping[str, str] = {}
+UNREADABLE = object()
+
 
 @dataclass(slots=True)
 class Asked:
@@ -43,20 +46,34 @@ class Intake:
         Raises web.HTTPRequestEntityTooLarge; web.RequestPayloadError or ConnectionError when the body breaks off.
         """
         query = http.query if "?" in http.raw_path else _NOTHING
-        request = Request(http.method, self._fixed_path or http.path, path_parameters, query, http.headers)
+        body = b""
         if self._takes_body:
             if "expect" in http.headers:
                 await _invite_body(http, max_body)
             content = http.content
             # A short body has come with the head; http.read() would look for more of it twice.
-            request.body = content.read_nowait() if content.is_eof() else await http.read()
-            if len(request.body) > max_body:
-                raise web.HTTPRequestEntityTooLarge(max_size=max_body, actual_size=len(request.body))
-            if request.body:
-                try:
-                    request.value = self.check.operation.decode(request.body, http.headers.get("content-type", ""))
-                except Undecodable:
-                    request.value = UNREADABLE
+            body = content.read_nowait() if content.is_eof() else await http.read()
+            if len(body) > max_body:
+                raise web.HTTPRequestEntityTooLarge(max_size=max_body, actual_size=len(body))
+        path = self._fixed_path or http.path
+        return self.request(http.method, path, http.headers, body, query, path_parameters)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query: Mapping[str, str] = _NOTHING,
+        path_parameters: Mapping[str, str] = _NOTHING,
+    ) -> Request:
+        """A request that has come, its body decoded where that is possible."""
+        request = Request(method, path, path_parameters, query, headers, body)
+        if body:
+            try:
+                request.value = self.check.operation.decode(body, headers.get("content-type", ""))
+            except Undecodable:
+                request.value = UNREADABLE
         return request
 
     def accepts(self, request: Request, token: str | None) -> bool:
@@ -76,10 +93,6 @@ class Intake:
     def inputs(self, request: Request) -> list[Input]:
         """The pictures an accepted request gives."""
         return self._inputs[request.media](request.value) if isinstance(request.value, dict) else []
-
-
-_NOTHING: Mapping[str, str] = {}
-UNREADABLE = object()
 
 
 async def _invite_body(http: web.BaseRequest, max_body: int) -> None:

@@ -74,6 +74,10 @@ class Pictures:
             return File(None, order.expires, "gone")
         return File(Picture(*unpack(packed, blobs)), order.expires)
 
+    def are_at_hand(self, pictures: Iterable[Picture]) -> bool:
+        """Whether the base64 of these pictures is known: nothing has to be drawn for it."""
+        return all(map(self._artist.has_base64, pictures))
+
     async def draw(self, pictures: Iterable[Picture]) -> None:
         """Draw pictures in a worker thread, so that their base64 is at hand afterwards."""
         for picture in pictures:

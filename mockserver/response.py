@@ -37,20 +37,32 @@ class Ready(web.StreamResponse):
 
 
 def respond(reply: Reply, request_id: str, http: web.BaseRequest) -> web.StreamResponse:
-    """The answer to the usual request, with its request id: ready where possible, else `whole`."""
-    if reply.media and http.version == HttpVersion11 and http.keep_alive and http.method != "HEAD":
-        headers = reply.headers
-        headers.setdefault("x-request-id", request_id)
-        if _AUTOMATIC.isdisjoint(map(str.lower, headers)):
-            lines = [f"{name}: {value}" for name, value in headers.items()]
-            if "".join(lines).isprintable():  # what might be no header line at all is left to aiohttp to refuse
-                body = reply.body()
-                lines.append(
-                    f"Content-Type: {reply.media}\r\nContent-Length: {len(body)}\r\n{_ending(int(time.time()))}"
-                )
-                head = _status_line(reply.status) + "\r\n".join(lines)
-                return Ready(head.encode() + body)
+    """The answer to a request, with its request id: ready where possible, else `whole`."""
+    if (
+        http.version == HttpVersion11
+        and http.keep_alive
+        and http.method != "HEAD"
+        and (data := ready(reply, request_id)) is not None
+    ):
+        return Ready(data)
     return whole(reply, request_id)
+
+
+def ready(reply: Reply, request_id: str) -> bytes | None:
+    """An answer as HTTP/1.1 has it where the connection stays open; None for one without a body or of odd headers."""
+    if not reply.media:
+        return None
+    headers = reply.headers
+    headers.setdefault("x-request-id", request_id)
+    if not _AUTOMATIC.isdisjoint(map(str.lower, headers)):
+        return None
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    if not "".join(lines).isprintable():  # what might be no header line at all is left to aiohttp to refuse
+        return None
+    body = reply.body()
+    lines.append(f"Content-Type: {reply.media}\r\nContent-Length: {len(body)}\r\n{_ending(int(time.time()))}")
+    head = _status_line(reply.status) + "\r\n".join(lines)
+    return head.encode() + body
 
 
 def whole(reply: Reply, request_id: str) -> web.Response:

@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import errno
 import gc
-import logging
 import os
-import re
 import signal
 import sys
 import threading
@@ -17,58 +15,17 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from aiohttp import web, web_protocol
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
 from mockserver.app import Mock
 from mockserver.configuration import changed
+from mockserver.connection import Server
 from mockserver.journal import Entry
 from mockserver.settings import Settings
 
 DRAIN_SECONDS = 10.0
 ANSWER_SECONDS = 5.0
 T = TypeVar("T")
-wire_log = logging.getLogger("imageproof.wire")
-
-
-_CLIENT_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
-
-
-def _briefly(record: logging.LogRecord) -> bool:
-    """One line for what a client got wrong on the wire, where aiohttp logs a traceback."""
-    if record.exc_info and isinstance(error := record.exc_info[1], _CLIENT_ERRORS):
-        told = _unquoted(getattr(error, "message", "") or str(error))
-        record.msg, record.args = "a client got HTTP wrong: %s", (told,)
-        record.exc_info = record.exc_text = None
-    return True
-
-
-_PREFIX = re.compile(r"\d+, message:\s*")
-
-
-def _unquoted(message: str) -> str:
-    """What was wrong, without what aiohttp quotes behind a colon: it may be a header with somebody's key."""
-    return _PREFIX.sub("", message).partition(":")[0].strip() or "it cannot be read"
-
-
-wire_log.addFilter(_briefly)
-
-
-class _Connection(web_protocol.RequestHandler):
-    """One connection. What is no HTTP is answered without being quoted."""
-
-    def handle_error(
-        self, request: Any, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """A page of text; it also says so in the log."""
-        return super().handle_error(request, status, exc, _unquoted(message or "") + "\n")
-
-
-class _Server(web.Server):
-    """aiohttp's server, with connections of our own."""
-
-    def __call__(self) -> _Connection:
-        return _Connection(self, loop=self._loop, **self._kwargs)
 
 
 class CannotListen(Exception):
@@ -97,7 +54,7 @@ def http_runner(mock: Mock) -> web.ServerRunner:
     def request(*parts: Any) -> web.BaseRequest:
         return web.BaseRequest(*parts, loop=loop, client_max_size=max_body)  # type: ignore[misc]
 
-    server = _Server(mock.handle, request_factory=request, access_log=None, logger=wire_log)
+    server = Server(mock.handle, mock.at_once.get, request_factory=request)
     return web.ServerRunner(server, handle_signals=False, shutdown_timeout=DRAIN_SECONDS)
 
 

@@ -2,12 +2,17 @@
 
 import re
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
+from aiohttp.http import RawRequestMessage
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from mockserver.replies import Reply
 from mockserver.response import Ready, respond
@@ -48,6 +53,78 @@ def test_a_ready_answer_says_what_aiohttp_would_have_said(server: MockServer) ->
     assert sorted(head_of(ready)) == sorted(head_of(closing_))
     assert "Connection: close" in closing_
     assert "Connection:" not in ready
+
+
+USUAL = [
+    BODY,
+    b'{"model":"gpt-image-1","prompt":"a h\\u00e4t","n":2,"quality":"low","output_format":"jpeg"}',
+    b'{"model":"dall-e-3","prompt":"a hat","response_format":"b64_json","size":"1792x1024"}',
+]
+UNUSUAL = [
+    b'{"model":"gpt-image-2","prompt":"a hat","stream":true}',
+    b'{"model":"gpt-image-2","prompt":"a hat","async":true}',
+    b'{"model":"dall-e-3","prompt":"a hat","n":2}',
+    b'{"model":"dall-e-3","prompt":',
+    b"[]",
+]
+
+
+@pytest.mark.parametrize("body", [*USUAL, *UNUSUAL])
+def test_a_request_in_one_piece_is_answered_like_one_in_two(server: MockServer, body: bytes) -> None:
+    """What comes in one piece may be answered without aiohttp; what it says, and what is written down, is the same."""
+    answers, entries = [], []
+    for late in (1, 0, 0):  # the last of them finds its picture drawn
+        server.reset()
+        answers.append(re.sub(r"Date: .*|\d{10}|\w+\.png|se=[^&]*", "", second_answer(server.port, body, late)))
+        entries.append(replace(server.journal[-1], seconds=0, at=0))
+    assert len(server.journal) == 2
+    assert answers[0] == answers[1] == answers[2]
+    assert entries[0] == entries[1] == entries[2]
+
+
+def second_answer(port: int, body: bytes, late: int) -> str:
+    """What a connection that has been used brings for a body whose last so many bytes come a little later."""
+    head = "POST /v1/images/generations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n"
+    head += "Content-Type: application/json\r\n"
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as wire:
+        for sent in (BODY, body):
+            data = f"{head}Content-Length: {len(sent)}\r\n\r\n".encode() + sent
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            wire.sendall(data[: len(data) - late])
+            if late:
+                time.sleep(0.05)
+                wire.sendall(data[-late:])
+            found = b""
+            while part := wire.recv(65536):
+                found += part
+                start, _, rest = found.partition(b"\r\n\r\n")
+                length = re.search(rb"Content-Length: (\d+)", start)
+                if (length and len(rest) >= int(length[1])) or found.endswith(b"\r\n0\r\n\r\n"):
+                    break
+        return found.decode()
+
+
+def test_only_the_usual_request_is_answered_at_once(server: MockServer) -> None:
+    headers = CIMultiDictProxy(
+        CIMultiDict({"Host": "a", "Authorization": "Bearer k", "Content-Type": "application/json"})
+    )
+    where = ("POST", "/v1/images/generations")
+
+    def at_once(body: bytes, headers: CIMultiDictProxy[str] = headers) -> bool:
+        message = RawRequestMessage(*where, HttpVersion11, headers, (), False, None, False, False, URL(where[1]))
+        return server.mock.at_once[where](message, body) is not None
+
+    second_answer(server.port, USUAL[-1], 0)  # draws its picture
+    assert [at_once(body) for body in USUAL] == [True, True, True]
+    assert not any(map(at_once, UNUSUAL))
+    for name, text in (("Prefer", "wait=1"), ("Authorization", "Bearer sk-wrong"), ("Content-Type", "text/plain")):
+        other = CIMultiDict(headers)
+        other[name] = text
+        assert not at_once(BODY, CIMultiDictProxy(other))
+    server.configure(faults=["reset"])
+    assert not server.mock.at_once
+    server.reset()
+    assert server.mock.at_once
 
 
 def test_http_1_0_is_told_how_the_connection_goes_on(server: MockServer) -> None:
