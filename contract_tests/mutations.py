@@ -66,7 +66,7 @@ def labelled(case: Case) -> Case | None:
         problem, reason = case.contract.problem("invalid-credentials"), "the key is wrong"
         code = problem.fields.get("error-code")
         return replace(case, defect=Defect("invalid-credentials", "", reason, problem.status, code))
-    violations = request_check(case.contract, case.operation).explain(case.request)
+    violations = request_check(case.contract, case.operation).violations(case.request)
     violations = violations or [found for found, _ in unfit_pictures(case)]
     if len({(violation.location, violation.param) for violation in violations}) != 1:
         return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heappush
 from itertools import chain, combinations
 from math import fsum
 from typing import Any
@@ -291,23 +292,28 @@ def _names_of_role(schema: Schema, role: str) -> list[str]:
 
 
 def _greedy(chosen: list[Case], candidates: list[Case]) -> list[Case]:
+    """`chosen`, and of the candidates always the one that shows most that is new for its cost, while any does."""
     shown = {pair for case in chosen for pair in shows(case)}
-    left = [(case, shows(case), _cost(case)) for case in candidates]
     common = _commonness(candidates)
-    while left:
-        best = max(
-            left,
-            key=lambda entry: (
-                # Sets have another order in each process: only a sum that is rounded once is the same in all.
-                fsum(_worth(one) * common.get(one, 1.0) for one in entry[1] - shown) / entry[2],
-                -len(entry[0].body),
-            ),
-        )
-        if not best[1] - shown:
-            break
-        chosen.append(best[0])
-        shown |= best[1]
-        left = [entry for entry in left if entry is not best and entry[1] - shown]
+
+    def entry(place: int, case: Case, left: frozenset[Any]) -> tuple[float, int, int, frozenset[Any]]:
+        # Sets have another order in each process: only a sum that is rounded once is the same in all.
+        gain = fsum(_worth(one) * common.get(one, 1.0) for one in left) / _cost(case)
+        return (-gain, len(case.body), place, left)
+
+    heap = [entry(place, case, shows(case)) for place, case in enumerate(candidates)]
+    heapify(heap)
+    while heap:
+        _, _, place, before = heappop(heap)
+        left = before - shown
+        if (
+            left != before
+        ):  # what it shows has lost worth since: others may be better now, none is worth more than it was
+            if left:
+                heappush(heap, entry(place, candidates[place], left))
+        elif left:
+            chosen.append(candidates[place])
+            shown |= left
     return chosen
 
 

@@ -24,6 +24,7 @@ from spec.contract import Contract, Operation, Parameter
 from spec.forms import AS_JSON, FILE
 from spec.forms import MEDIA_TYPE as FORM
 from spec.language import EXTENSIONS, Schema, types_of
+from spec.memory import Remembered
 from spec.messages import is_json
 from spec.shapes import Shape, ShapeIndex, condition, is_object, merge
 from spec.units import parse_size, size_rule_reason
@@ -272,11 +273,13 @@ class ObjectPlan:
         return self._completes[key]
 
     def _search(self, known: Mapping[str, Any], decided: Mapping[str, Any]) -> bool:
-        left = next((name for name in self._domains if name not in decided and name not in known), None)
-        if left is not None:
-            return any(self.can_be_completed(known, {**decided, left: value}) for value in self._domains[left])
+        open_ = [name for name in self._domains if name not in decided and name not in known]
         present = {name: value for name, value in decided.items() if value is not ABSENT}
-        return bool(self._may_begin({**known, **present}))
+        if all(self._domains[name][:1] == [ABSENT] for name in open_) and self._may_begin({**known, **present}):
+            return True  # with all that is open left out
+        if not open_:
+            return False
+        return any(self.can_be_completed(known, {**decided, open_[0]: value}) for value in self._domains[open_[0]])
 
 
 def alternatives(schema: Schema) -> list[frozenset[str]]:
@@ -407,16 +410,27 @@ def cases(
     if kinds and not plans:
         return st.nothing()
 
-    @st.composite
-    def case(draw: st.DrawFn) -> Case:
-        path, query = ({name: draw(text) for name, text in texts[location].items()} for location in texts)
-        if not plans:
-            return Case(contract, operation, path_parameters=path, query=query)
-        kind = draw(st.sampled_from(list(plans))) if len(plans) > 1 else next(iter(plans))
-        value = matched(operation, kind, _draw_object(draw, plans[kind], least, fixed or {}))
-        return case_of(contract, operation, kind, value, path_parameters=path, query=query)
+    return _cases(contract, operation, texts, plans, least, fixed or {})
 
-    return case()
+
+def _draw_case(
+    draw: st.DrawFn,
+    contract: Contract,
+    operation: Operation,
+    texts: Mapping[str, Mapping[str, st.SearchStrategy[str]]],
+    plans: Mapping[str, ObjectPlan],
+    least: bool,
+    fixed: Mapping[str, Any],
+) -> Case:
+    path, query = ({name: draw(text) for name, text in known.items()} for known in texts.values())
+    if not plans:
+        return Case(contract, operation, path_parameters=path, query=query)
+    kind = draw(st.sampled_from(list(plans))) if len(plans) > 1 else next(iter(plans))
+    value = matched(operation, kind, _draw_object(draw, plans[kind], least, fixed))
+    return case_of(contract, operation, kind, value, path_parameters=path, query=query)
+
+
+_cases = st.composite(_draw_case)  # made once: Hypothesis reads the source of what it decorates
 
 
 def matched(operation: Operation, media: str, value: dict[str, Any]) -> dict[str, Any]:
@@ -455,12 +469,19 @@ def _texts(parameter: Parameter) -> st.SearchStrategy[str]:
 
 def pinned_values(schema: Schema, name: str) -> list[Any]:
     """Every value any part of an object schema lists for a property, the conditional parts too."""
-    found: list[Any] = []
+    return list(_LISTED(schema).get(name, ()))
+
+
+def _listed_values(schema: Schema) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
     for part in _parts(schema):
-        inner = part.get("properties", {}).get(name, {})
-        listed = [inner["const"]] if "const" in inner else inner.get("enum", ())
-        found += [value for value in listed if value is not None and value not in found]
+        for name, inner in part.get("properties", {}).items():
+            listed, known = [inner["const"]] if "const" in inner else inner.get("enum", ()), found.setdefault(name, [])
+            known += [value for value in listed if value is not None and value not in known]
     return found
+
+
+_LISTED: Remembered[Schema, dict[str, list[Any]]] = Remembered(_listed_values)
 
 
 def _parts(schema: Schema) -> Iterator[Schema]:

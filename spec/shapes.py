@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import jsonschema_rs
 
 from spec.language import Schema, types_of
+from spec.memory import Remembered
 
 T = TypeVar("T")
 
@@ -126,7 +127,7 @@ class ShapeIndex(Generic[T]):
         self.discriminators = discriminators(schema)
         self._absent = [_ABSENT] * len(self.discriminators)
         self._memo: dict[tuple[Any, ...], T] = {}
-        self._fixed: T | None = None if self.discriminators else derive(shape_of(schema, {}))
+        self._fixed: T | None = None if self.discriminators else derive(_resolved(schema, {}))
 
     def __call__(self, value: Mapping[str, Any]) -> T:
         """What was derived from the shape that holds for this object."""
@@ -137,9 +138,9 @@ class ShapeIndex(Generic[T]):
         try:
             return self._memo[key]
         except KeyError:
-            derived = self._derive(shape_of(self._schema, value))
+            derived = self._derive(_resolved(self._schema, value))
         except TypeError:  # an unhashable value where a word belongs: a broken message, not worth remembering
-            return self._derive(shape_of(self._schema, value))
+            return self._derive(_resolved(self._schema, value))
         if any(isinstance(value, str | bytes) and len(value) > _MEMO_TEXT for value in values):
             return derived  # no word a rule looks for is that long, and memory is limited
         if len(self._memo) >= _MEMO_LIMIT:
@@ -153,6 +154,17 @@ _ABSENT = object()
 
 def shape_of(schema: Schema, value: Mapping[str, Any]) -> Shape:
     """The shape of `value`'s object schema, given the properties it has so far."""
+    return _INDEXES(schema)(value)
+
+
+def _index(schema: Schema) -> ShapeIndex[Shape]:
+    return ShapeIndex(schema, lambda shape: shape)
+
+
+_INDEXES: Remembered[Schema, ShapeIndex[Shape]] = Remembered(_index)
+
+
+def _resolved(schema: Schema, value: Mapping[str, Any]) -> Shape:
     flat = _flatten(schema, value)
     return Shape(
         flat.get("properties", {}), frozenset(flat.get("required", ())), flat.get("additionalProperties") is False, flat
@@ -170,15 +182,13 @@ def _flatten(schema: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-_CONDITIONS: dict[int, tuple[Schema, Callable[[Any], bool]]] = {}
+def _question(schema: Schema) -> Callable[[Any], bool]:
+    asked: Callable[[Any], bool] = jsonschema_rs.Draft202012Validator(dict(schema)).is_valid
+    return asked
 
 
-def condition(schema: Schema) -> Callable[[Any], bool]:
-    """`schema` compiled as a yes-or-no question; compiled once per schema object."""
-    known = _CONDITIONS.get(id(schema))
-    if known is None or known[0] is not schema:
-        known = _CONDITIONS[id(schema)] = (schema, jsonschema_rs.Draft202012Validator(dict(schema)).is_valid)
-    return known[1]
+condition: Remembered[Schema, Callable[[Any], bool]] = Remembered(_question)
+"""A schema compiled as a yes-or-no question; compiled once per schema object."""
 
 
 def fits(when: Mapping[str, Schema], asked: Mapping[str, Any]) -> bool:

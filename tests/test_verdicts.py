@@ -105,6 +105,8 @@ def test_a_labelled_defect_is_refused_both_ways(contract: Contract, operation: O
         # Whether a key is known, and what is in a picture, is not in the request's shape.
         if case.defect and case.defect.problem != "invalid-credentials" and "x-picture" not in case.defect.rule:
             assert not verdict(case.request, contract, operation)
+            check = request_check(contract, operation)
+            assert check.violations(case.request) == check.explain(case.request)  # the quick way labels it
 
     refused()
 
