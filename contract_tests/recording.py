@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +14,7 @@ import harfile
 from yarl import URL
 
 from contract_tests.secrets import Redactor
+from spec.terminal import release
 
 #: bytes: of one body, and of all bodies of a run together; what is more is left out and said so
 _LONGEST_BODY = 8 * 1024 * 1024
@@ -95,7 +95,7 @@ class Recording:
         if self._har is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("w", encoding="utf-8")
-            self._har = harfile.HarFile(self._file, creator=harfile.Creator("imageproof", _version()))
+            self._har = harfile.HarFile(self._file, creator=harfile.Creator("imageproof", release()))
         return self._har
 
     def _headers(self, headers: Mapping[str, str]) -> list[harfile.Record]:
@@ -129,11 +129,4 @@ def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return ""
-
-
-def _version() -> str:
-    try:
-        return version("imageproof")
-    except PackageNotFoundError:  # run from a checkout that is not installed
         return ""

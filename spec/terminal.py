@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
 
 import click
@@ -23,6 +24,14 @@ def fail(text: object, code: int) -> NoReturn:
     """End the program with one sentence on stderr and this exit code."""
     click.echo(f"imageproof: {text}", err=True)
     sys.exit(code)
+
+
+def release() -> str:
+    """The version of imageproof that is installed; 0.0.0 where it runs without having been."""
+    try:
+        return version("imageproof")
+    except PackageNotFoundError:
+        return "0.0.0"
 
 
 class Told(click.ParamType[Any, Any]):

@@ -40,6 +40,7 @@ IN_CHAT_BP = {
     "empty-object-example": 2,
     "get-post-labels-inconsistent": 1,
     "help-center-instead-of-errors": 1,
+    "image-through-chat-page": 1,
     "menu-typo-generte": 1,
     "model-free-string": 1,
     "n-and-size-required": 1,
@@ -49,11 +50,13 @@ IN_CHAT_BP = {
     "only-200-documented": 1,
     "operation-ids-missing": 1,
     "optional-fields-missing-dalle3": 1,
+    "page-titles-alike": 1,
     "poll-endpoint-per-family": 1,
     "poll-page-listed-not-linked": 1,
     "prompt-length-undocumented": 1,
     "reserved-header-parameters": 1,
     "response-headers-undeclared": 1,
+    "same-model-two-protocols": 1,
     "server-url-missing": 1,
     "size-required-dalle3-only-sample": 1,
 }
@@ -108,6 +111,9 @@ POINTS_AT = [
     (CHAT_BP, "n-and-size-required", ["必需"]),
     (CHAT_BP, "poll-page-listed-not-linked", ["异步任务查询"]),
     (CHAT_BP, "menu-typo-generte", ["generte(参考图片)"]),
+    (CHAT_BP, "image-through-chat-page", ["gpt-4-all(生成图片)"]),
+    (CHAT_BP, "same-model-two-protocols", ["Replicate格式"]),
+    (CHAT_BP, "page-titles-alike", ["图像生成"]),
     (CHAT_BP, "help-center-instead-of-errors", ["常见问题及解决办法"]),
     (CHAT_BP, "server-url-missing", ["/v1/images/generations?async=true'"]),
     (CHAT_BP, "curl-location-with-explicit-post", ["--request POST"]),
@@ -589,6 +595,11 @@ CHANGES: list[tuple[str, set[str], Change]] = [
         {"title-says-edit-path-says-generate", "one-page-two-operations"},
         lambda d: operation_of(d).update(summary="Create and edit images"),
     ),
+    (
+        "a key somebody pays for",
+        {"key-published"},
+        lambda d: operation_of(d).update(description="Draws with sk-proj-9fX2mQ7vLw3Zt8Kc5RbN."),
+    ),
     ("no id", {"operation-ids-missing"}, lambda d: operation_of(d).pop("operationId")),
 ]
 
@@ -745,6 +756,7 @@ SOURCES = {
     "good page": GOOD_PAGE,
     "good yaml": yaml.safe_dump(good_openapi()),
     "good json": json.dumps(good_openapi()),
+    "collection": (FOLDER / "lumen-gateway.postman_collection.json").read_text("utf-8"),
 }
 SLICES = st.lists(st.tuples(st.integers(0, 4000), st.integers(1, 400)), min_size=1, max_size=4)
 INSERTS = st.lists(
@@ -866,4 +878,4 @@ def test_a_page_is_read_and_judged_well_below_a_second() -> None:
 
 
 def test_the_fixtures_are_data() -> None:
-    assert {path.suffix for path in FOLDER.iterdir()} == {".txt", ".md"}
+    assert {path.suffix for path in FOLDER.iterdir()} == {".txt", ".md", ".json"}

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from contract_tests.documents.address import Address
@@ -25,13 +24,11 @@ from contract_tests.documents.document import (
     DocumentedParameter,
     DocumentedResponse,
     DocumentUnreadable,
-    Example,
     Text,
-    example,
-    example_value,
 )
 from contract_tests.documents.json_text import JsonError, JsonText, Lines, Part, Place, value_at
 from contract_tests.documents.schemas import schema_part
+from contract_tests.documents.tree import Tree
 from spec.language import escape
 
 SHAPE = "Apifox export"
@@ -42,47 +39,6 @@ _OPERATION = re.compile(r"^#*\s*(GET|PUT|POST|DELETE|OPTIONS|HEAD|PATCH|TRACE)\s
 _JSON_SECTIONS: dict[str, type] = {"参数": dict, "请求体": dict, "响应": list, "响应示例": list}
 _HEADINGS = ("说明", "概览", *_JSON_SECTIONS)
 _LOCATIONS = ("path", "query", "header", "cookie")
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """A section that holds JSON."""
-
-    json: JsonText
-
-    @property
-    def part(self) -> Part:
-        """What the section says."""
-        return self.json.part
-
-    def items(self, pointer: str) -> Iterator[str]:
-        """The pointers of the objects in the list at `pointer`."""
-        found = value_at(self.part.value, pointer)
-        for index, item in enumerate(found if isinstance(found, list) else ()):
-            if isinstance(item, dict):
-                yield f"{pointer}/{index}"
-
-    def text(self, pointer: str) -> Text | None:
-        """The text at `pointer`, None where there is none."""
-        found = value_at(self.part.value, pointer)
-        return Text(found, self.part.at(pointer)) if isinstance(found, str) else None
-
-    def texts(self, *pointers: str) -> tuple[Text, ...]:
-        """The texts at the pointers, as far as there are any."""
-        return tuple(text for pointer in pointers if (text := self.text(pointer)))
-
-    def schema(self, pointer: str) -> Part | None:
-        """The schema at `pointer`, None where there is none."""
-        if not isinstance(value_at(self.part.value, pointer), dict):
-            return None
-        return schema_part(self.part.below(pointer))
-
-    def example(self, pointer: str) -> Example | None:
-        """The example at `pointer`: a text with JSON in it, or the value itself."""
-        found = value_at(self.part.value, pointer)
-        if isinstance(found, str):
-            return example(found, self.json.inside(pointer), quoted=True)
-        return None if found is None else example_value(self.part.below(pointer))
 
 
 def recognises(text: str) -> bool:
@@ -129,7 +85,7 @@ def _heading(line: str) -> str | None:
     return plain if plain in _HEADINGS else None
 
 
-def _section(name: str, lines: list[str], heading: str) -> _Section | None:
+def _section(name: str, lines: list[str], heading: str) -> Tree | None:
     """The JSON under a heading, None where the heading has none. Raises DocumentUnreadable."""
     for index, line in enumerate(lines):
         if _heading(line) != heading:
@@ -141,7 +97,7 @@ def _section(name: str, lines: list[str], heading: str) -> _Section | None:
         text = "\n".join(lines[first:end])
         inside = Lines(text, range(first + 1, end + 1))
         try:
-            section = _Section(JsonText(text, inside.place))
+            section = Tree(JsonText(text, inside.place))
         except JsonError as error:
             place = inside.place(error.offset)
             raise DocumentUnreadable(
@@ -172,7 +128,7 @@ def _operation_id(lines: list[str]) -> str:
     return next((row[1] for row in rows if row), "")
 
 
-def _parameters(section: _Section) -> Iterator[DocumentedParameter]:
+def _parameters(section: Tree) -> Iterator[DocumentedParameter]:
     for location in _LOCATIONS:
         for pointer in section.items(f"/{location}"):
             item = value_at(section.part.value, pointer)
@@ -193,7 +149,7 @@ def _parameters(section: _Section) -> Iterator[DocumentedParameter]:
             )
 
 
-def _body(section: _Section | None) -> DocumentedBody | None:
+def _body(section: Tree | None) -> DocumentedBody | None:
     kind = section.text("/type") if section else None
     if section is None or (kind and kind.text == "none"):
         return None
@@ -210,7 +166,7 @@ def _body(section: _Section | None) -> DocumentedBody | None:
     )
 
 
-def _form(section: _Section) -> Part | None:
+def _form(section: Tree) -> Part | None:
     """The fields of a form as a schema, None where there are none."""
     schema: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
     places = {"": section.part.at("/parameters")}
@@ -225,7 +181,7 @@ def _form(section: _Section) -> Part | None:
     return schema_part(Part(schema, places)) if schema["properties"] else None
 
 
-def _responses(section: _Section, samples: _Section | None) -> Iterator[DocumentedResponse]:
+def _responses(section: Tree, samples: Tree | None) -> Iterator[DocumentedResponse]:
     known = [value_at(section.part.value, f"{pointer}/id") for pointer in section.items("")]
     for pointer in section.items(""):
         answer = value_at(section.part.value, pointer)

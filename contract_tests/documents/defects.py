@@ -17,6 +17,7 @@ from typing import Literal
 
 from contract_tests.documents.document import Document, DocumentedOperation
 from contract_tests.documents.json_text import Place
+from contract_tests.documents.keys import masked
 from contract_tests.documents.subject import Subject, plain_path
 from spec.contract import Contract, Operation
 
@@ -71,11 +72,12 @@ class Rule:
 
 
 def _short(text: str, most: int = 400) -> str:
+    text = masked(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 _MODULES = (
-    "access", "answers", "async_mode", "body", "examples", "limits", "models", "page", "prose", "samples",
+    "access", "answers", "async_mode", "body", "examples", "limits", "menu", "models", "page", "prose", "samples",
 )  # fmt: skip
 _RULES: dict[str, Rule] = {}
 
@@ -131,7 +133,7 @@ def find_defects(document: Document, contracts: Sequence[Contract]) -> list[Defe
     subjects = [
         Subject(document, documented, *known)
         for documented in document.operations
-        if (known := _known(documented, contracts))
+        if (known := known_operation(documented, contracts))
     ]
     found = [defect for rule in catalogue().values() for defect in rule.defects(document, subjects)]
     return sorted(
@@ -139,8 +141,19 @@ def find_defects(document: Document, contracts: Sequence[Contract]) -> list[Defe
     )
 
 
-def _known(documented: DocumentedOperation, contracts: Sequence[Contract]) -> tuple[Contract, Operation] | None:
-    """The operation of the same method and path in the first contract that has it, None when none has."""
-    wanted = (documented.method, plain_path(documented.path))
-    operations = ((contract, operation) for contract in contracts for operation in contract.operations)
-    return next((found for found in operations if (found[1].method, plain_path(found[1].path)) == wanted), None)
+def known_operation(
+    documented: DocumentedOperation, contracts: Sequence[Contract]
+) -> tuple[Contract, Operation] | None:
+    """The operation of the same method and path in the first contract that has it, None when none has.
+
+    Of a document that does not say how paths start, it is the operation whose path ends so.
+    """
+    path = plain_path(documented.path)
+    for contract in contracts:
+        for operation in contract.operations:
+            known = plain_path(operation.path)
+            if operation.method == documented.method and (
+                known == path or (path and not documented.rooted and known.endswith(path))
+            ):
+                return contract, operation
+    return None

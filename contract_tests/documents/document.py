@@ -105,7 +105,10 @@ class DocumentedParameter:
 
 @dataclass(frozen=True, slots=True)
 class DocumentedBody:
-    """A request body. `media` is every place that names its media type, or should."""
+    """A request body. `media` is every place that names its media type, or should.
+
+    `shown_only` when the document has examples only: the schema is what they show, and says nothing of what must be.
+    """
 
     required: bool | None
     place: Place
@@ -113,6 +116,7 @@ class DocumentedBody:
     media: tuple[Text, ...]
     schema: Part | None
     examples: tuple[Example, ...] = ()
+    shown_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,8 @@ class DocumentedOperation:
     """One method on one path, as the document has it.
 
     `title` and `prose` are for people; `samples` are printed calls (curl); `security` says whether a key is `required`,
-    `optional` or `none`, where the document's shape can tell; `id` is empty where the document gives none.
+    `optional` or `none`, where the document's shape can tell; `id` is empty where the document gives none. An operation
+    is not `rooted` where the start of its path is left to a variable: any path that ends so may be meant.
     """
 
     method: str
@@ -157,6 +162,7 @@ class DocumentedOperation:
     samples: tuple[Text, ...] = ()
     security: Text | None = None
     id: str = ""
+    rooted: bool = True
 
     @property
     def label(self) -> str:
@@ -187,7 +193,10 @@ class MenuEntry:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A vendor document. `servers` are the base URLs it names, with a host."""
+    """A vendor document. `servers` are the base URLs it names, with a host.
+
+    `native` are names of an editor's own fields that belong to the document's shape.
+    """
 
     name: str
     shape: str
@@ -196,3 +205,4 @@ class Document:
     servers: tuple[Text, ...] = ()
     menu: tuple[MenuEntry, ...] = ()
     changed: Text | None = None
+    native: tuple[str, ...] = ()

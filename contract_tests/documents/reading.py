@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract_tests.documents import apifox_export, apifox_page, openapi
+from contract_tests.documents import apifox_export, apifox_page, openapi, postman
 from contract_tests.documents.document import Document, DocumentUnreadable
 
 __all__ = ["SHAPES", "DocumentUnreadable", "Shape", "read_document"]
@@ -28,6 +28,7 @@ class Shape:
 SHAPES = (
     Shape(apifox_export.SHAPE, apifox_export.MARKS, apifox_export.recognises, apifox_export.read),
     Shape(apifox_page.SHAPE, apifox_page.MARKS, apifox_page.recognises, apifox_page.read),
+    Shape(postman.SHAPE, postman.MARKS, postman.recognises, postman.read),
     Shape(openapi.SHAPE, openapi.MARKS, openapi.recognises, openapi.read),
 )
 

@@ -17,6 +17,7 @@ from contract_tests.documents.document import (
 )
 from contract_tests.documents.json_text import Part, Place
 from contract_tests.documents.schemas import Property, judging, properties, required_names, specimen
+from spec import forms
 from spec.contract import Contract, Operation, Parameter
 from spec.language import IMAGE_ROLES, Schema, walk
 from spec.messages import is_json
@@ -28,13 +29,16 @@ _PICTURE_LINK = re.compile(r"(https?://\S+\.(png|jpe?g|webp|gif|bmp)(\?\S*)?|dat
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the request body by its role: the contract's schema of it, and the document's if it declares it."""
+    """A field of the request body by its role: the contract's schema of it, and the document's if it declares it.
+
+    `required` is None where the document cannot say.
+    """
 
     name: str
     contract: Schema
     required_by_contract: bool
     declared: Property | None
-    required: bool
+    required: bool | None
     required_place: Place
 
     @property
@@ -68,8 +72,10 @@ class Subject:
 
     @cached_property
     def request(self) -> Schema:
-        """The contract's schema of the request body."""
-        return _json_schema(self.operation.body)
+        """The contract's schema of the request body, in the media type the document has it in."""
+        media = self.documented.body.media if self.documented.body else ()
+        named = next((text.text for text in media if text.text in self.operation.body), None)
+        return self.operation.body[named] if named else _json_schema(self.operation.body)
 
     @cached_property
     def answer(self) -> Schema:
@@ -99,17 +105,22 @@ class Subject:
                 schema,
                 name in shape.required,
                 self.declared.get(name),
-                name in required,
+                None if self.shown_only else name in required,
                 required.get(name, self.body.at()),
             )
             for name, schema in shape.properties.items()
             if "x-role" in schema
         }
 
+    @property
+    def shown_only(self) -> bool:
+        """Whether the document has no schema of the request, only examples."""
+        return self.documented.body is not None and self.documented.body.shown_only
+
     def field(self, role: str) -> Field | None:
-        """The field with this role where the document declares it, else None."""
+        """The field with this role where the document declares it, else None; what is only shown has no more to say."""
         field = self.fields.get(role)
-        return field if field and field.declared else None
+        return field if field and field.declared and not self.shown_only else None
 
     def place(self, field: Field) -> Place:
         """Where the document declares a field."""
@@ -149,10 +160,24 @@ class Subject:
         return shape_of(self.request, {name: model})
 
     def request_values(self) -> Iterator[tuple[Example, Mapping[str, Any]]]:
-        """The printed request bodies that are objects."""
+        """The printed request bodies that are objects; those of a form as the contract's schema reads them."""
+        body = self.documented.body
+        is_form = body is not None and forms.MEDIA_TYPE in (text.text for text in body.media)
         for example in self.documented.request_examples:
             if isinstance(example.value, dict):
-                yield example, example.value
+                yield example, self._form_value(example.value) if is_form else example.value
+
+    def _form_value(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A form given as texts; a file stands for one of the kind its name tells."""
+        parts = [
+            forms.Part(name, str(text).encode(), str(text) if self._is_file(name) else None)
+            for name, text in value.items()
+        ]
+        return forms.decode_form(forms.joined(parts, "form"), f"{forms.MEDIA_TYPE}; boundary=form", self.request)
+
+    def _is_file(self, name: str) -> bool:
+        declared = self.declared.get(name)
+        return declared is not None and declared.schema.get("format") == "binary"
 
     def example_models(self) -> Iterator[tuple[Example, Mapping[str, Any], str]]:
         """(example, value, model) of the printed request bodies that name a model."""

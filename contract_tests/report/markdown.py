@@ -41,7 +41,7 @@ def finding_page(finding: Mapping[str, Any], data: Mapping[str, Any]) -> str:
         where.append(f"- also seen at: {code('; '.join(finding['drift_seen']))}")
     lines = [
         f"# {finding['level']} {finding['cause']}",
-        _plain(finding["title"]),
+        plain(finding["title"]),
         f"{code(finding['label'])} at {code(data['provider'])}, {_answered(evidence)}; seen {_times(finding)}.",
         _fenced(f"expected  {_line(finding['expected'])}\nreceived  {_line(finding['received'])}"),
         "\n".join(where),
@@ -59,7 +59,7 @@ def _answered(evidence: Mapping[str, Any]) -> str:
 
 def _why(finding: Mapping[str, Any]) -> str:
     told = (("Why it matters", finding["why"]), ("What to do", finding["remedy"]))
-    return "\n\n".join(f"{what}: {_plain(text)}" for what, text in told if text)
+    return "\n\n".join(f"{what}: {plain(text)}" for what, text in told if text)
 
 
 def _head(data: Mapping[str, Any]) -> str:
@@ -148,7 +148,7 @@ def cell(text: str) -> str:
     return code(text).replace("|", "\\|")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Our own sentences, which may quote a name or two."""
     return re.sub(r"([\\`*_{}\[\]<>|])", r"\\\1", _line(text))
 

@@ -91,21 +91,25 @@ def empty_object_example(subject: Subject) -> Iterator[Flaw]:
 @operation_rule("no-picture-in-200", "error", "A success says where the pictures, or the task's id, stand.")
 def no_picture_in_200(subject: Subject) -> Iterator[Flaw]:
     """The documented successes have fields, but none that the contract knows for a picture or a task."""
-    described = [
-        response
-        for response in _judged(subject)
-        if response.schema
-        and not describes_nothing(response.schema.value)
-        and not _is_completion(specimen(response.schema.value))
-    ]
+    described = [(response, fields) for response in _judged(subject) if (fields := _fields(response))]
     if described and not any(subject.promised(response) & subject.purpose for response in _judged(subject)):
-        fields = specimen(described[0].schema.value) if described[0].schema else None
+        response, fields = described[0]
+        shown = "schema" if response.schema else "example"
         yield Flaw(
-            f"The {described[0].status} schema has no field in which a picture can come.",
-            described[0].place,
+            f"The {response.status} {shown} has no field in which a picture can come.",
+            response.examples[0].place if response.examples and not response.schema else response.place,
             _wanted(subject),
             ", ".join(fields) if isinstance(fields, dict) else type(fields).__name__,
         )
+
+
+def _fields(response: DocumentedResponse) -> Any:
+    """What a documented answer holds, as far as it is described; None where nothing is, or where it is a chat's."""
+    if response.schema:
+        fields = None if describes_nothing(response.schema.value) else specimen(response.schema.value)
+    else:
+        fields = next((example.value for example in response.examples if example.value), None)
+    return None if _is_completion(fields) else fields
 
 
 @operation_rule("success-undocumented", "error", "A success is described, by a schema or an example.")

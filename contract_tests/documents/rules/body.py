@@ -76,7 +76,7 @@ def required_field_undocumented(subject: Subject) -> Iterator[Flaw]:
 def required_field_optional(subject: Subject) -> Iterator[Flaw]:
     """A declared field that the contract demands is optional here."""
     for field in subject.fields.values():
-        if field.declared and field.required_by_contract and not field.required:
+        if field.declared and field.required_by_contract and field.required is False:
             yield Flaw(
                 f"{field.name!r} is optional here; without it the call is refused.",
                 subject.place(field),
@@ -123,7 +123,7 @@ def no_response_format_documented(subject: Subject) -> Iterator[Flaw]:
 def optional_fields_missing(subject: Subject) -> Iterator[Flaw]:
     """The model of the example takes fields that are not declared."""
     for _, _, model in subject.example_models():
-        if model not in subject.models or not subject.declared:
+        if model not in subject.models or not subject.declared or subject.shown_only:
             continue
         shape = subject.shape(model)
         missing = [
