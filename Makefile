@@ -37,8 +37,8 @@ sdks: $(VENV)/openai-2.stamp $(NODE)/.stamp  ## the official clients that the en
 litellm: $(VENV)/dev.stamp $(VENV)/litellm.stamp  ## LiteLLM's SDK and proxy against the mock; installs 750 MB
 	$(BIN)/python -m pytest tests/gateway/check_litellm.py -n 0 --verbose
 
-families: $(VENV)/dev.stamp  ## every family, served by the mock and checked in full
-	$(BIN)/python -m pytest tests/families/check_families.py -n 0 --verbose
+families: $(VENV)/dev.stamp  ## every family and every profile, served by the mock and checked in full
+	$(BIN)/python -m pytest tests/families/check_families.py tests/families/check_profiles.py -n 0 --verbose
 
 contract: $(VENV)/dev.stamp  ## the shipped contract tests against the embedded mock
 	$(BIN)/python -m pytest contract_tests -n 0 --imageproof-max-images 12

@@ -24,6 +24,7 @@ from mockserver.endpoint import FAILED, Endpoint
 from mockserver.faults import Faults, check_faults
 from mockserver.files import file_answer
 from mockserver.guard import Guard
+from mockserver.ids import written
 from mockserver.journal import Entry
 from mockserver.links import FILES
 from mockserver.pictures import Pictures
@@ -122,8 +123,10 @@ class Mock:
         await self.callbacks.close()
         await self.state.close()
 
-    def request_id(self) -> str:
-        """The next request id."""
+    def request_id(self, template: str = "") -> str:
+        """The next request id, in the shape a contract gives it (`x-ids`)."""
+        if template:
+            return written(template, self.settings.seed, next(self._ids), self.clock())
         return "req_%032x" % next(self._ids)  # noqa: UP031 - an f-string takes half as long again
 
     async def _file(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.Response:
@@ -172,8 +175,8 @@ class Mock:
         self, http: web.BaseRequest, refusal: Refusal, methods: frozenset[str] = frozenset()
     ) -> web.Response:
         """The documented answer to a problem that belongs to no operation, in the words of the nearest family."""
-        request_id = self.request_id()
         contract, scribe = max(self._scribes, key=lambda pair: _nearness(pair[0], http.path))
+        request_id = self.request_id(contract.ids.get("request-id", ""))
         reply = scribe.refusal(self.plan.refusal(refusal), None, request_id)
         if methods:
             reply.headers["Allow"] = ", ".join(sorted(methods))

@@ -60,16 +60,18 @@ class Endpoint:
         self._can_stream = operation.can_stream
         self._embeds = bool(said & (IMAGE_ROLES - LINK_ROLES - {"image-markdown"}))
         self._forcible = Forcible(contract, operation)
+        self._request_ids, self._task_ids = (contract.ids.get(role, "") for role in ("request-id", "task-id"))
         makes = operation.method == "post" and bool(operation.body) and operation.makes == "pictures"
         waits = operation.always_task or self.desk.asks_about_tasks or self._intake.takes_pictures
+        parts = (mock, scribe, operation, self._intake, self._finish, self._request_ids)
         #: the usual request to it, where there is such a thing
-        self.usual = Usual(mock, scribe, operation, self._intake, self._finish) if makes and not waits else None
+        self.usual = Usual(*parts) if makes and not waits and not operation.refuses else None
 
     async def handle(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.StreamResponse:
         """One request, from the wire to the wire."""
         began = time.perf_counter()
         mock, operation, era = self._mock, self._operation, self._mock.era
-        request_id = mock.request_id()
+        request_id = mock.request_id(self._request_ids)
         violation: Violation | None = None
         wishes = mock.wishes(http, operation) if mock.faults is not None or "prefer" in http.headers else None
         try:
@@ -127,6 +129,8 @@ class Endpoint:
         refusal, violation = self._turned_away(token), None
         if refusal is not None and mock.plan.forgives(request, refusal, operation):
             refusal, token = None, operation.key(request.headers)
+        if refusal is None and operation.refuses and not (operation.secured and token is None):
+            refusal = Refusal(operation.refuses)
         if refusal is None and not self._intake.accepts(request, token):
             violation = await self._wrong_with(request)
             refusal = None if violation is None else Refusal.of(violation, operation)
@@ -261,7 +265,8 @@ class Endpoint:
             resolved["makes"] = operation.makes
         if operation.becomes_task(roles):
             order = order._replace(resolved=resolved)
-            task = await mock.state.tasks.submit(await desk.followed(order) if desk.follows_up else order)
+            order = await desk.followed(order) if desk.follows_up else order
+            task = await mock.state.tasks.submit(order, self._task_ids)
             if (url := asked.roles.get("callback-url")) and (poll := mock.poll_of(task)) is not None:
                 mock.callbacks.watch(task, str(url), poll)
             if seconds := asked.roles.get("wait"):

@@ -174,12 +174,13 @@ class TasksInRedis:
     def _owner(self, key: str) -> str:
         return blake2b(key.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
-    async def submit(self, order: Order) -> Task:
-        """Accept a request."""
+    async def submit(self, order: Order, template: str = "") -> Task:
+        """Accept a request; its task gets an id in the shape of `template`."""
         it = self._connection
         with it.reaching():
             number = await it.twice(lambda: it.redis.incr(it.key("tasks")))
-        task = Task(task_id(self._seed, number), order, self._clock(), ending=order.ending)
+        now = self._clock()
+        task = Task(task_id(self._seed, number, template, now), order, now, ending=order.ending)
         packed = await self._packed(task.submitted, order)
         with it.reaching():
             pipe = it.redis.pipeline(transaction=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
@@ -25,7 +26,7 @@ class Reply:
     `media` empty means no body.
 
     Of an event stream `value` is the list of its events, `frames` their bytes where a drift has written them. `timed`
-    are the headers that say, once it is known, how long it took.
+    are the headers that say, once it is known, how long it took. `identified`: a documented header names the exchange.
     """
 
     status: int
@@ -35,6 +36,7 @@ class Reply:
     problem: str = ""
     timed: Sequence[str] = ()
     frames: list[bytes] | None = None
+    identified: bool = False
 
     def framed(self) -> list[bytes]:
         """The events of a stream as bytes."""
@@ -92,6 +94,9 @@ def _role_of(operation: Operation, violation: Violation) -> str | None:
     return None
 
 
+_PLACE = re.compile(r"\{([a-z-]+)\}")
+
+
 class _Facts(dict[str, Any]):
     """Facts for an error message; a place nobody knows anything about stays readable."""
 
@@ -144,7 +149,9 @@ class Scribe:
         if answer.ends_with:
             written.append({"data": answer.ends_with})
         headers = {**writer.headers(outcome, asked, request_id), "Cache-Control": "no-cache"}
-        return Reply(int(answer.status), headers, events.MEDIA_TYPE, written, timed=writer.timed)
+        reply = Reply(int(answer.status), headers, events.MEDIA_TYPE, written, timed=writer.timed)
+        reply.identified = writer.identifies
+        return reply
 
     def failure(self, refusal: Refusal, request_id: str) -> Source:
         """A failure as something that can be written, such as an event in mid-stream."""
@@ -181,10 +188,14 @@ class Scribe:
         """What the error says: role -> text or null."""
         facts = _Facts({"param": refusal.param, "retry-after": retry_after, "request-id": request_id, **refusal.facts})
         said = {
-            role: Formatter().vformat(text, (), told(role, facts)) or None if isinstance(text, str) else text
+            role: Formatter().vformat(text, (), told(role, facts)) or None if text and isinstance(text, str) else text
             for role, text in problem.fields.items()
         }
-        return {**said, **(refusal.fields or {})}
+        for role, text in (refusal.fields or {}).items():  # a drift's: braces may be anything, so known places only
+            said[role] = text and _PLACE.sub(lambda found: str(facts.get(found[1], found[0])), text)
+        if problem.suffix and (message := said.get("error-message")):
+            said["error-message"] = message + Formatter().vformat(problem.suffix, (), facts)
+        return said
 
     def _answer_for(self, problem: Problem, status: int, operation: Operation | None) -> Answer | None:
         for known in (status, problem.status):  # a drift's status may be one that nobody documents
@@ -207,6 +218,7 @@ class _AnswerWriter:
     def __init__(self, answer: Answer) -> None:
         writers = {name: Writer(header["schema"]) for name, header in answer.headers.items()}
         self._request_ids = [name for name, writer in writers.items() if "request-id" in writer.roles]
+        self.identifies = bool(self._request_ids)
         self.timed = [name for name, writer in writers.items() if "processing-ms" in writer.roles]
         self._same = {name: str(writer.constant) for name, writer in writers.items() if writer.constant is not None}
         known = (*self._request_ids, *self.timed, *self._same)
@@ -236,4 +248,5 @@ class _AnswerWriter:
     def reply(self, status: int, source: Source, asked: Mapping[str, Any], request_id: str) -> Reply:
         """Raises Unfillable when the source does not know what the answer must say."""
         value = self._body.write(source, asked) if self._body else None
-        return Reply(status, self.headers(source, asked, request_id), self._media, value, timed=self.timed)
+        headers = self.headers(source, asked, request_id)
+        return Reply(status, headers, self._media, value, timed=self.timed, identified=self.identifies)

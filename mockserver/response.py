@@ -53,7 +53,8 @@ def ready(reply: Reply, request_id: str) -> bytes | None:
     if not reply.media:
         return None
     headers = reply.headers
-    headers.setdefault("x-request-id", request_id)
+    if not reply.identified:
+        headers.setdefault("x-request-id", request_id)
     if not _AUTOMATIC.isdisjoint(map(str.lower, headers)):
         return None
     lines = [f"{name}: {value}" for name, value in headers.items()]
@@ -66,9 +67,10 @@ def ready(reply: Reply, request_id: str) -> bytes | None:
 
 
 def whole(reply: Reply, request_id: str) -> web.Response:
-    """A reply as aiohttp sends any answer, changeable until then; the request id is always there."""
+    """A reply as aiohttp sends any answer, changeable until then; the request id is always there, in some header."""
     headers = reply.headers
-    headers.setdefault("x-request-id", request_id)
+    if not reply.identified:
+        headers.setdefault("x-request-id", request_id)
     if reply.media:
         headers["Content-Type"] = reply.media
     return web.Response(status=reply.status, body=reply.body(), headers=headers)

@@ -29,7 +29,7 @@ class TaskStore(Protocol):
     pace: Pace
     """How tasks move on, those that have been accepted, too; may be replaced at any time."""
 
-    async def submit(self, order: Order) -> Task:
+    async def submit(self, order: Order, template: str = "") -> Task:
         """Accept a request."""
 
     async def look(self, id_: str, owner: str) -> tuple[Task, Snapshot] | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from mockserver.ids import written
 from mockserver.shelf import Shelf
 
 _QUEUED_SHARE = 0.25  # of a task's time passes before it starts
@@ -115,8 +116,10 @@ class Pace:
         return (now - task.submitted) / self.seconds if self.seconds > 0 else 1.0
 
 
-def task_id(seed: int, number: int) -> str:
-    """32 hex digits: the same seed names the nth task the same."""
+def task_id(seed: int, number: int, template: str, now: float) -> str:
+    """An id in the shape of `template` (`x-ids`), else 32 hex digits: the same seed names the nth task the same."""
+    if template:
+        return written(template, seed, number, now)
     return blake2b(f"{seed}:{number}".encode(), digest_size=16).hexdigest()
 
 
@@ -131,10 +134,11 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    async def submit(self, order: Order) -> Task:
-        """Accept a request."""
+    async def submit(self, order: Order, template: str = "") -> Task:
+        """Accept a request; its task gets an id in the shape of `template`."""
         self._count += 1
-        task = Task(task_id(self._seed, self._count), order, self._clock(), ending=order.ending)
+        now = self._clock()
+        task = Task(task_id(self._seed, self._count, template, now), order, now, ending=order.ending)
         self._tasks.put(task.id, task)
         return task
 

@@ -29,9 +29,11 @@ Finish = Callable[[Mapping[str, Any], str], Outcome]
 class Usual:
     """The usual request to one operation."""
 
-    def __init__(self, mock: Mock, scribe: Scribe, operation: Operation, intake: Intake, finish: Finish) -> None:
+    def __init__(
+        self, mock: Mock, scribe: Scribe, operation: Operation, intake: Intake, finish: Finish, ids: str
+    ) -> None:
         self._mock, self._scribe, self._operation, self._intake = mock, scribe, operation, intake
-        self._finish = finish
+        self._finish, self._ids = finish, ids
 
     @staticmethod
     def is_allowed(settings: Settings) -> bool:
@@ -69,7 +71,7 @@ class Usual:
         outcome = self._finish(resolve(asked.roles, asked.words), f"http://{headers['host']}")
         if outcome.embeds and not mock.pictures.are_at_hand(outcome.pictures):
             return None
-        request_id = mock.request_id()
+        request_id = mock.request_id(self._ids)
         reply = self._scribe.success(operation, outcome, asked.roles, request_id)
         if mock.state.unsettled:  # what an answer speaks of must be kept before it leaves
             return None

@@ -29,7 +29,7 @@ from spec.tokens import Tokens
 from spec.units import FORMAT_CHECKS, inward, size_rule_format
 
 _PROBLEM_KEYS = frozenset(
-    {"status", "response", "tolerated", "instead-of", "x-when"}
+    {"status", "response", "tolerated", "instead-of", "x-when", "suffix"}
 )  # what is no field of the error itself
 FormatChecks = Mapping[str, Callable[[str], bool]]
 
@@ -84,7 +84,8 @@ class Problem:
     """One way a request can be wrong, and the answer to it; `fields` are error roles -> text, list or null.
 
     `instead_of` names the problem it replaces for requests that fit `when` (request role -> schema). `tolerated` says
-    why a provider may answer in another way; empty where what it must answer is certain.
+    why a provider may answer in another way; empty where what it must answer is certain. `suffix` stands behind the
+    message, whatever that says.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Problem:
     instead_of: str = ""
     when: Mapping[str, Schema] = field(default_factory=dict)
     tolerated: str = ""
+    suffix: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +124,8 @@ class Operation:
     """What comes of a request (`x-makes`)."""
     also: tuple[str, ...] = ()
     """Other paths that mean the same (`x-also`)."""
+    refuses: str = ""
+    """The problem every request to it is refused with, where it only stands for what is not there (`x-refuses`)."""
 
     @property
     def secured(self) -> bool:
@@ -254,6 +258,12 @@ class Contract:
         return next((other for other in linked if "task-id" in other.request_roles and other.effect == effect), None)
 
     @cached_property
+    def ids(self) -> Mapping[str, str]:
+        """What its ids look like (`x-ids`): role -> template. A role that is not in it has ids of the mock's own."""
+        ids: Mapping[str, str] = self.document.get("x-ids", {})
+        return ids
+
+    @cached_property
     def tokens(self) -> Tokens:
         """How this family counts what a request costs."""
         return Tokens(self.document.get("x-usage", ()))
@@ -372,7 +382,8 @@ def _problems(document: Mapping[str, Any], file: str) -> dict[str, Problem]:
             answer = _answer(str(entry["status"]), found, where[1:])
         fields = {f"error-{key}": text for key, text in entry.items() if key not in _PROBLEM_KEYS}
         instead_of, when = entry.get("instead-of", ""), entry.get("x-when", {})
-        problems[name] = Problem(name, entry["status"], fields, answer, instead_of, when, entry.get("tolerated", ""))
+        tolerated, suffix = entry.get("tolerated", ""), entry.get("suffix", "")
+        problems[name] = Problem(name, entry["status"], fields, answer, instead_of, when, tolerated, suffix)
     return problems
 
 
@@ -429,6 +440,7 @@ def _operation(
         raw.get("x-effect", ""),
         raw.get("x-makes", "pictures"),
         tuple(raw.get("x-also", ())),
+        raw.get("x-refuses", ""),
     )
 
 

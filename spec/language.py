@@ -151,6 +151,9 @@ MAKES = ("pictures", "grid", "part", "copies", "text", "video")
 TOLD = ("started", "picture", "progress", "ended")
 #: how callbacks are signed: as https://www.standardwebhooks.com says
 SIGNINGS = ("standard-webhooks",)
+#: which ids a document can give a shape, and what of it changes from one id to the next (`x-ids`)
+ID_ROLES = ("request-id", "task-id")
+ID_PART = re.compile(r"\{(hex|digits|alnum):([1-9]\d?)\}|\{(uuid|time)\}")
 #: problems that are met while pictures are made: they fail the task of a request that became one
 MAKING_PROBLEMS = frozenset({"moderation-blocked", "internal"})
 

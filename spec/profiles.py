@@ -1,4 +1,11 @@
-"""Profiles: one provider = contracts, an OpenAPI Overlay (what its documents change), and the drifts seen in it."""
+"""Profiles: one provider = contracts, an OpenAPI Overlay (what its documents change), and the drifts seen in it.
+
+A profile may build on another one (`builds-on`): what that one changes is changed first, and its drifts are played,
+too, unless the profile says something else for the same switch.
+
+`profile_names` and `load_profile` find the shipped ones, `parse_profile` reads a text, `Profile.contracts` gives the
+contracts as the provider documents them; `apply_overlay` is OpenAPI Overlay 1.0 by itself.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +22,15 @@ from spec.documents import SPEC, default_families, load_yaml, locate, read_text,
 from spec.drifts import DriftUse, drift_uses
 from spec.errors import DocumentError
 
-_FIELDS = {"profile", "title", "sources", "families", "overlays", "drifts"}
+_FIELDS = {"profile", "title", "sources", "builds-on", "families", "overlays", "drifts"}
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One provider's behaviour. `overlays` are Overlay documents by contract name.
+    """One provider's behaviour. `overlays` are its own Overlay documents by contract name.
 
-    `families` are the contracts it has, where they are not the default ones.
+    `families` are the contracts it has, where they are not the default ones. `base` is the profile it builds on, whose
+    overlays come first; `drifts` are all that are played, those of the base included.
     """
 
     name: str
@@ -32,6 +40,7 @@ class Profile:
     drifts: tuple[DriftUse, ...]
     file: str = ""
     families: tuple[str, ...] = ()
+    base: Profile | None = None
 
     def contracts(self, names: Sequence[str] = (), models: Sequence[str] = ()) -> tuple[Contract, ...]:
         """The named contracts, or those it has, as this provider documents them, with `models` offered besides.
@@ -47,15 +56,26 @@ class Profile:
                     )
         return load_contracts(
             names or self.families or default_families(),
-            lambda name, document: offering(self._apply(name, document), models),
+            lambda name, document: offering(self.applied_to(name, document), models),
         )
 
     def contract(self, name: str) -> Contract:
         """One contract as this provider documents it. Raises DocumentError."""
-        return load_contract(name, self._apply)
+        return load_contract(name, self.applied_to)
 
-    def _apply(self, name: str, document: dict[str, Any]) -> dict[str, Any]:
+    def all_overlays(self) -> dict[str, dict[str, Any]]:
+        """Overlay documents by contract name, each with the actions of the base's before its own."""
+        found = self.base.all_overlays() if self.base is not None else {}
+        for name, overlay in self.overlays.items():
+            before = found.get(name, {}).get("actions", ())
+            found[name] = {**overlay, "actions": [*before, *overlay["actions"]]}
+        return found
+
+    def applied_to(self, name: str, document: dict[str, Any]) -> dict[str, Any]:
+        """A contract's document as this provider has it. Raises DocumentError."""
         overlay = self.overlays.get(name)
+        if self.base is not None:
+            document = self.base.applied_to(name, document)
         return apply_overlay(document, overlay, self.file) if overlay else document
 
 
@@ -72,12 +92,25 @@ def profile_names() -> list[str]:
 
 def load_profile(name: str) -> Profile:
     """A shipped profile by name, or one from a file. Raises UnknownName or DocumentError."""
+    return _load(name, ())
+
+
+def _load(name: str, builders: tuple[str, ...]) -> Profile:
     entry = locate("profile", name, "profiles")
-    return parse_profile(read_text(entry), entry.name)
+    place = str(entry)
+    if place in builders:
+        raise DocumentError(
+            entry.name, "/builds-on", "it builds on itself", "a profile that does not build on this one"
+        )
+    return parse_profile(read_text(entry), entry.name, (*builders, place))
 
 
-def parse_profile(text: str, file: str) -> Profile:
-    """A profile from its text. Raises DocumentError or UnknownName."""
+def parse_profile(text: str, file: str, builders: tuple[str, ...] = ()) -> Profile:
+    """A profile from its text, with the one it builds on.
+
+    `file` is what errors call it, `builders` are the places of those that build on it, its own among them. Raises
+    DocumentError or UnknownName.
+    """
     document = load_yaml(text, file)
     _check_fields(document, file)
     overlays = document.get("overlays", {})
@@ -92,15 +125,34 @@ def parse_profile(text: str, file: str) -> Profile:
             raise DocumentError(
                 file, f"/overlays/{name}", "not an OpenAPI Overlay", "overlay: 1.0.0 and a list of actions"
             )
+    base = _load(document["builds-on"], builders) if "builds-on" in document else None
     return Profile(
         document["profile"],
         document["title"],
         tuple(document.get("sources", ())),
         overlays,
-        drift_uses(document.get("drifts", ())),
+        _with_those_of(base, document.get("drifts", ()), file),
         file,
-        tuple(map(str, document.get("families", ()))),
+        tuple(map(str, document.get("families", base.families if base else ()))),
+        base,
     )
+
+
+def _with_those_of(base: Profile | None, told: Sequence[Any], file: str) -> tuple[DriftUse, ...]:
+    """Drifts with those of the base, but one that is removed, or sets the same switch as one that is told."""
+    inherited = {use.drift.id: use for use in (base.drifts if base else ())}
+    removed = {index: use["id"] for index, use in enumerate(told) if isinstance(use, Mapping) and use.get("remove")}
+    for index, id_ in removed.items():
+        if inherited.pop(id_, None) is None:
+            raise DocumentError(
+                file,
+                f"/drifts/{index}",
+                f"{id_!r} cannot be removed",
+                f"a drift of the profile this one builds on: {', '.join(inherited) or 'there is none'}",
+            )
+    uses = drift_uses(use for index, use in enumerate(told) if index not in removed)
+    switches = {use.drift.switch for use in uses}
+    return (*(use for use in inherited.values() if use.drift.switch not in switches), *uses)
 
 
 def _check_fields(document: Mapping[str, Any], file: str) -> None:
@@ -110,6 +162,8 @@ def _check_fields(document: Mapping[str, Any], file: str) -> None:
     for key in ("profile", "title"):
         if not isinstance(document.get(key), str):
             raise DocumentError(file, f"/{key}", "missing", "a text")
+    if not isinstance(document.get("builds-on", ""), str):
+        raise DocumentError(file, "/builds-on", "not a profile", "the name of one, or its file")
     for key in ("sources", "families", "drifts"):
         if not isinstance(document.get(key, []), list):
             raise DocumentError(file, f"/{key}", "not a list", "a list")
@@ -117,10 +171,12 @@ def _check_fields(document: Mapping[str, Any], file: str) -> None:
         if not isinstance(use, str) and not (
             isinstance(use, Mapping)
             and "id" in use
-            and use.keys() <= {"id", "with", "source"}
+            and use.keys() <= {"id", "with", "source", "remove"}
             and isinstance(use.get("with", {}), Mapping)
         ):
-            raise DocumentError(file, f"/drifts/{index}", "not a drift", "its id, or a mapping of id, with and source")
+            raise DocumentError(
+                file, f"/drifts/{index}", "not a drift", "its id, or a mapping of id, with, source, remove"
+            )
 
 
 def offering(document: dict[str, Any], models: Sequence[str]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from spec.errors import DocumentError
 from spec.followups import check_follow_ups
 from spec.language import (
     EFFECTS,
+    ID_PART,
+    ID_ROLES,
     MAKES,
     PROBLEMS,
     REQUEST_ROLES,
@@ -21,7 +23,7 @@ from spec.language import (
 )
 from spec.tokens import check_usage
 
-_OF_OPERATIONS = ("x-optional", "x-asks", "x-also", "x-effect", "x-makes")
+_OF_OPERATIONS = ("x-optional", "x-asks", "x-also", "x-effect", "x-makes", "x-refuses")
 LOCATIONS = ("path", "query", "header")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -67,8 +69,9 @@ def _content_schemas(message: Mapping[str, Any], pointer: str) -> Iterator[tuple
 def _check_paths(document: Mapping[str, Any], file: str) -> None:
     # What OpenAPI allows here and nobody reads would be a meaning silently lost.
     _check_extensions(
-        file, "", document, {"x-problems", "x-models", "x-usage", "x-default", "x-callback", "x-follow-ups"}
+        file, "", document, {"x-problems", "x-models", "x-usage", "x-default", "x-callback", "x-follow-ups", "x-ids"}
     )
+    _check_ids(file, document.get("x-ids", {}))
     check_follow_ups(file, document.get("x-follow-ups", []))
     _check_callback(file, document.get("x-callback", {}))
     _check_models(file, document.get("x-models", {}))
@@ -84,6 +87,11 @@ def _check_paths(document: Mapping[str, Any], file: str) -> None:
         for method in METHODS:
             _check_extensions(file, f"{where}/{method}", item.get(method, {}), _OF_OPERATIONS)
             _check_operation(file, f"{where}/{method}", item.get(method, {}))
+            problem = item.get(method, {}).get("x-refuses")
+            if problem is not None and problem not in document.get("x-problems", ()):
+                raise DocumentError(
+                    file, f"{where}/{method}/x-refuses", f"unknown problem {problem!r}", "one named in x-problems"
+                )
             for index, parameter in enumerate(item.get(method, {}).get("parameters", ())):
                 _check_extensions(file, f"{where}/{method}/parameters/{index}", parameter, {"x-optional"})
                 if "schema" not in parameter or parameter["in"] not in LOCATIONS:
@@ -115,6 +123,21 @@ def _check_operation(file: str, pointer: str, operation: Mapping[str, Any]) -> N
         if operation.get(key, known[0]) not in known:
             raise DocumentError(
                 file, f"{pointer}/{key}", f"{operation[key]!r} is unknown", f"one of {', '.join(known)}"
+            )
+
+
+def _check_ids(file: str, ids: Any) -> None:
+    """x-ids: what request ids and task ids look like."""
+    if not isinstance(ids, Mapping):
+        raise DocumentError(file, "/x-ids", "x-ids is no mapping", f"a mapping: {' or '.join(ID_ROLES)} -> template")
+    for role, template in ids.items():
+        known = role in ID_ROLES and isinstance(template, str) and ID_PART.search(template)
+        if not known or "{" in ID_PART.sub("", template):
+            raise DocumentError(
+                file,
+                f"/x-ids/{escape(str(role))}",
+                f"{template!r} is not understood",
+                f"{' or '.join(ID_ROLES)} -> a text with {{hex:N}}, {{digits:N}}, {{alnum:N}}, {{uuid}}, {{time}}",
             )
 
 
@@ -186,14 +209,16 @@ def _check_problems(document: Mapping[str, Any], file: str) -> Mapping[str, Any]
         _check_stands_for(file, pointer, entry, given)
         if not isinstance(entry.get("tolerated", ""), str):
             raise DocumentError(file, f"{pointer}/tolerated", "no reason", "a text: why providers may differ here")
-        for key in entry.keys() - {"status", "response", "tolerated", "instead-of", "x-when"}:
+        if not isinstance(entry.get("suffix", ""), str):
+            raise DocumentError(file, f"{pointer}/suffix", "not a text", "what stands behind the message")
+        for key in entry.keys() - {"status", "response", "tolerated", "instead-of", "x-when", "suffix"}:
             if f"error-{key}" not in ROLES:
                 fields = [role.removeprefix("error-") for role in ROLES if role.startswith("error-")]
                 raise DocumentError(
                     file,
                     f"{pointer}/{key}",
                     f"unknown field {key!r}",
-                    f"status, response, tolerated, instead-of, x-when, {', '.join(fields)}",
+                    f"status, response, tolerated, instead-of, x-when, suffix, {', '.join(fields)}",
                 )
     return given
 

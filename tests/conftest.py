@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 pytest_plugins = "pytester"
 
 GENERATIONS = "/v1/images/generations"
+#: profiles unlike each other: what holds for them is taken to hold for all; `make families` looks at every one
+PROFILES = ("azure", "chat-bp", "openai", "openai-compatible", "zhongzhuan")
 CHEAP: dict[str, Any] = {"model": "dall-e-2", "prompt": "A red fox", "size": "256x256"}
 
 

@@ -141,6 +141,7 @@ BY_SWITCH: dict[str, tuple[str, ...]] = {
     "partials-range": ("partials", "stream"), "unknown-fields": ("unknown", "base64"),
     "bad-size": ("bad size", "pixels"), "bad-delivery": ("bad format", "base64"), "missing-key": ("no key", "base64"),
     "wrong-key": ("wrong key", "base64"), "poll-key": ("no key for a task", "no key", "task"),
+    "unknown-model": ("other model", "base64"),
     "unknown-task": ("no task", "task"), "reject-size": ("base64", "pixels"),
     "reject-delivery": ("link", "unsaid", "pixels"), "reject-style": ("style", "base64"),
     "reject-format": ("jpeg", "pixels"), "reject-n": ("two", "base64"), "reject-stream": ("stream", "pixels"),

@@ -35,6 +35,7 @@ _ENDLESS = ("task-state", "task-words")  # switches that keep a task from its en
 #: other values of the parameters that can be learned; each drift that has some is listed
 OTHERWISE: dict[str, dict[str, str]] = {
     "missing-model-503": {"message": "no channel", "type": "one_api_error", "code": "no_channel"},
+    "unknown-model-503": {"message": "no channel", "type": "one_api_error", "code": "no_channel"},
     "progress-over-100": {"percent": "250"},
     "size-not-applied-512": {"fixed": "1024x1024"},
     "vendor-error-type": {"type": "one_hub_error"},

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from conftest import ask
+from conftest import PROFILES, ask
 from drift_cases import cases, cases_for
 
 from contract_tests.budget import Ledger
@@ -26,11 +26,10 @@ from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.drifts import DriftUse, catalogue, drift_use, drift_uses
 from spec.language import TERMINAL_STATES
-from spec.profiles import PLAIN, load_profile, profile_names
+from spec.profiles import PLAIN, load_profile
 
 NOWHERE = "http://127.0.0.1:9"
 EVERYTHING = 1000  # pictures: the cap must leave no case out
-PROFILES = [None, *profile_names()]
 
 
 def first(cases: Iterable[Case], wanted: Callable[[Case], bool]) -> Case:
@@ -163,7 +162,7 @@ def test_a_drift_is_convicted_by_its_clause_and_named(server: MockServer, id_: s
     assert all(finding.count + finding.others.total() > 0 for finding in findings.all)
 
 
-@pytest.mark.parametrize("profile", profile_names())
+@pytest.mark.parametrize("profile", PROFILES)
 def test_the_drifts_of_a_profile_are_recognised(profile: str) -> None:
     whole = load_profile(profile)
     with (
@@ -175,7 +174,7 @@ def test_the_drifts_of_a_profile_are_recognised(profile: str) -> None:
         assert drifts_in(run.findings) == {use.drift.id for use in whole.drifts}
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", [None, *PROFILES])
 def test_several_drifts_at_once_are_told_apart(profile: str | None) -> None:
     together = {
         "n-ignored-single-image",

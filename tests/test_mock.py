@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import CHEAP, GENERATIONS, Answer, ask, delivered, generate, opened
+from conftest import CHEAP, GENERATIONS, PROFILES, Answer, ask, delivered, generate, opened
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ from spec.contract import load_contract
 from spec.drifts import drift_uses
 from spec.language import IMAGE_ROLES
 from spec.messages import Response
-from spec.profiles import load_profile, profile_names
+from spec.profiles import load_profile
 from spec.validation import ResponseCheck
 
 FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -684,7 +684,7 @@ def test_any_labelled_defect_gets_the_answer_it_was_labelled_with(imageproof_moc
 
 
 @pytest.mark.parametrize("drifting", [True, False])
-@pytest.mark.parametrize("profile", profile_names())
+@pytest.mark.parametrize("profile", PROFILES)
 def test_every_profile_serves(profile: str, drifting: bool) -> None:
     played = load_profile(profile)
     with MockServer(Settings(port=0, profile=played if drifting else replace(played, drifts=()))) as server:

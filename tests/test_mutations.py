@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from conftest import PROFILES
 from hypothesis import HealthCheck, Phase, given, settings
 from PIL import Image
 
@@ -19,7 +20,7 @@ from spec.contract import parse_contract
 from spec.documents import SPEC, load_yaml
 from spec.forms import split
 from spec.language import KEYWORD_PROBLEMS, walk
-from spec.profiles import PLAIN, load_profile, profile_names
+from spec.profiles import PLAIN, load_profile
 from spec.units import size_rule_reason
 from spec.validation import request_check
 from spec.violations import quoted_list
@@ -29,7 +30,7 @@ CREATE = IMAGES.operation("createImage")
 TASK = IMAGES.operation("getImageTask")
 BODY = CREATE.body["application/json"]
 PLANNED = refusals(IMAGES, CREATE, 0)
-CONTRACTS = {"contract": IMAGES} | {name: load_profile(name).contract("images") for name in profile_names()}
+CONTRACTS = {"contract": IMAGES} | {name: load_profile(name).contract("images") for name in PROFILES}
 
 
 def defect(case: Case) -> Defect:

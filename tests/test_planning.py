@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import PROFILES
 
 from contract_tests.cases import Case, expected_images
 from contract_tests.planning import collect, coverage, shows
 from contract_tests.strategies import cases, pixels
 from contract_tests.variations import with_variations
 from spec.language import IMAGE_ROLES
-from spec.profiles import PLAIN, load_profile, profile_names
+from spec.profiles import PLAIN, load_profile
 from spec.shapes import shape_of
 from spec.validation import request_check
 
@@ -118,7 +119,7 @@ def test_the_same_seed_plans_the_same_cases_and_another_seed_others() -> None:
     assert [case.key for case in planned(1)] != [case.key for case in PLAN]
 
 
-@pytest.mark.parametrize("name", profile_names())
+@pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_can_be_planned(name: str) -> None:
     contract = load_profile(name).contract("images")
     operation = contract.operation("createImage")

@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from conftest import PROFILES
 
 from spec.contract import Contract, load_contract
 from spec.documents import SPEC, load_yaml
@@ -114,7 +115,7 @@ def test_the_original_has_neither_dall_e_nor_variations_nor_tasks() -> None:
     assert all("application/octet-stream" not in file["properties"]["media"]["enum"] for file in claims)
 
 
-@pytest.mark.parametrize("name", [*profile_names(), None])
+@pytest.mark.parametrize("name", [*PROFILES, None])
 def test_a_model_of_ones_own_is_offered_wherever_models_are_listed(name: str | None) -> None:
     profile = load_profile(name) if name else PLAIN
     [contract] = profile.contracts(["images"], ["house-model"])
@@ -144,6 +145,79 @@ def test_a_profile_may_be_a_file(tmp_path: Any) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("profile: mine\ntitle: Mine\ndrifts: [n-ignored-single-image]\n", "utf-8")
     assert [use.drift.id for use in load_profile(str(file)).drifts] == ["n-ignored-single-image"]
+
+
+# --- profiles that build on each other ----------------------------------------------------------------
+
+BASE = """profile: base
+title: Base
+families: [images]
+drifts: [missing-model-503, n-ignored-single-image]
+overlays:
+  images:
+    overlay: 1.0.0
+    actions:
+      - {target: $.info, update: {title: Base, version: "7"}}
+      - {target: "$.paths['/v1/images/variations']", remove: true}
+"""
+
+
+@pytest.fixture
+def built(tmp_path: Any) -> Any:
+    """A profile that builds on `BASE`, from the rest of its text."""
+    (tmp_path / "base.yaml").write_text(BASE, "utf-8")
+    head = f"profile: mine\ntitle: Mine\nbuilds-on: {tmp_path / 'base.yaml'}\n"
+    return lambda text="": parse_profile(head + text, "mine.yaml")
+
+
+def test_what_the_base_changes_is_changed_first(built: Any) -> None:
+    mine = built("overlays: {images: {overlay: 1.0.0, actions: [{target: $.info, update: {title: Mine}}]}}")
+    [contract] = mine.contracts()
+    assert contract.document["info"]["title"] == "Mine"
+    assert contract.document["info"]["version"] == "7"
+    assert "/v1/images/variations" not in contract.document["paths"]
+    assert (mine.base.name, mine.families) == ("base", ("images",))
+    assert [action["target"] for action in mine.all_overlays()["images"]["actions"]] == [
+        "$.info", "$.paths['/v1/images/variations']", "$.info",
+    ]  # fmt: skip
+    assert len(mine.base.overlays["images"]["actions"]) == 2
+
+
+def test_an_overlay_may_be_the_bases_alone(built: Any) -> None:
+    assert built().contracts()[0].document["info"]["version"] == "7"
+
+
+def test_a_drift_of_ones_own_takes_the_place_of_the_bases_on_the_same_switch(built: Any) -> None:
+    played = built("drifts: [missing-model-defaults-dalle2, chat-shaped-200]").drifts
+    assert [use.drift.id for use in played] == [
+        "n-ignored-single-image", "missing-model-defaults-dalle2", "chat-shaped-200",
+    ]  # fmt: skip
+
+
+def test_a_drift_of_the_base_can_be_removed(built: Any) -> None:
+    assert [use.drift.id for use in built("drifts: [{id: missing-model-503, remove: true}]").drifts] == [
+        "n-ignored-single-image"
+    ]
+
+
+@pytest.mark.parametrize("text", ["drifts: [{id: chat-shaped-200, remove: true}]"])
+def test_removing_what_the_base_does_not_have_is_refused(built: Any, text: str) -> None:
+    with pytest.raises(DocumentError, match="'chat-shaped-200' cannot be removed") as caught:
+        built(text)
+    assert (caught.value.file, caught.value.location) == ("mine.yaml", "/drifts/0")
+
+
+def test_a_profile_cannot_build_on_itself(tmp_path: Any) -> None:
+    for name, base in (("a", "b"), ("b", "a")):
+        text = f"profile: {name}\ntitle: {name}\nbuilds-on: {tmp_path}/{base}.yaml\n"
+        (tmp_path / f"{name}.yaml").write_text(text, "utf-8")
+    with pytest.raises(DocumentError, match="/builds-on: it builds on itself"):
+        load_profile(f"{tmp_path}/a.yaml")
+
+
+def test_an_unknown_base_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="nearest known: one-api"):
+        parse_profile("profile: p\ntitle: t\nbuilds-on: one-apy\n", "p.yaml")
 
 
 # --- overlays, as OpenAPI Overlay 1.0 has them ------------------------------------------------------
@@ -289,6 +363,7 @@ def test_what_cannot_be_changed_is_refused(action: dict[str, Any], problem: str)
     ("text", "location"),
     [
         ("drift: []", "/drift"),
+        ("builds-on: [openai]", "/builds-on"),
         ("sources: a page", "/sources"),
         ("drifts: chat-shaped-200", "/drifts"),
         ("drifts: [5]", "/drifts/0"),

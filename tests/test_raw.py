@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from conftest import PROFILES
 from test_provider import Asked, Told, listening
 
 from contract_tests.cases import KEY, Case, Defect
@@ -12,7 +13,7 @@ from contract_tests.raw import raw
 from contract_tests.run import DUMMY_KEY, Options, Run, open_run
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from spec.profiles import PLAIN, load_profile, profile_names
+from spec.profiles import PLAIN, load_profile
 from spec.validation import request_check
 
 IMAGES = PLAIN.contract("images")
@@ -103,7 +104,7 @@ def test_every_byte_and_header_arrives_as_it_was_meant(opened: Any) -> None:
             assert "content-type" not in asked.headers, case
 
 
-@pytest.mark.parametrize("name", [None, *profile_names()])
+@pytest.mark.parametrize("name", [None, *PROFILES])
 def test_the_mock_refuses_all_of_them_rightly_under_every_profile(name: str | None, opened: Any) -> None:
     profile = load_profile(name) if name else PLAIN
     with MockServer(Settings(port=0, profile=profile)) as server:

@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from conftest import PROFILES
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.statistics import collector
@@ -22,7 +23,7 @@ from contract_tests.wording import PROMPTS
 from spec.contract import Contract, Operation
 from spec.forms import File, split
 from spec.inputs import Input
-from spec.profiles import PLAIN, load_profile, profile_names
+from spec.profiles import PLAIN, load_profile
 from spec.units import size_rule_reason
 from spec.validation import request_check
 
@@ -31,7 +32,7 @@ CREATE = IMAGES.operation("createImage")
 BODY = CREATE.body["application/json"]
 SIZE_RULE = {"multiple": 16, "max-edge": 3840, "max-ratio": 3, "min-pixels": 655360, "max-pixels": 8294400}
 FEW = settings(max_examples=60, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
-PROVIDERS = [IMAGES, *(load_profile(name).contract("images") for name in profile_names())]
+PROVIDERS = [IMAGES, *(load_profile(name).contract("images") for name in PROFILES)]
 OPERATIONS = [
     pytest.param(contract, operation, id=f"{index}-{operation.id}")
     for index, contract in enumerate(PROVIDERS)

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from conftest import PROFILES
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
@@ -22,12 +23,10 @@ from contract_tests.strategies import cases
 from spec.contract import Contract, Operation, parse_contract
 from spec.events import frame, parse
 from spec.messages import Request, Response
-from spec.profiles import PLAIN, load_profile, profile_names
+from spec.profiles import PLAIN, load_profile
 from spec.validation import request_check
 
-CONTRACTS = {name: load_profile(name).contract("images") for name in profile_names()} | {
-    "contract": PLAIN.contract("images")
-}
+CONTRACTS = {name: load_profile(name).contract("images") for name in PROFILES} | {"contract": PLAIN.contract("images")}
 IMAGES = CONTRACTS["contract"]
 CREATE = IMAGES.operation("createImage")
 TASK = IMAGES.operation("getImageTask")

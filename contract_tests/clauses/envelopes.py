@@ -7,14 +7,22 @@ from typing import Any
 
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
+from spec.language import walk
 from spec.roles import Meaning
 
 
 def _told(exchange: Exchange, role: str) -> Meaning | None:
-    """What an error status says in this role; None where it says nothing."""
+    """What an error status says in this role; None where it says nothing, or what the document has for nothing."""
     if exchange.response.status < 400:
         return None
-    return next((m for m in exchange.error_meanings if m.role == role and m.raw is not None), None)
+    told = next((m for m in exchange.error_meanings if m.role == role and m.raw is not None), None)
+    return None if told is None or told.raw in _for_nothing(exchange, role) else told
+
+
+def _for_nothing(exchange: Exchange, role: str) -> list[Any]:
+    answer = exchange.case.operation.answer(exchange.response.status)
+    parts = (part for schema in (answer.content if answer else {}).values() for _, part in walk(schema))
+    return [part["default"] for part in parts if part.get("x-role") == role and "default" in part]
 
 
 @clause("error.message", "SHOULD", "x-role: error-message")

@@ -33,7 +33,7 @@ def record(run: Run) -> dict[str, Any]:
         "imageproof": VERSION,
         "provider": run.provider.redact.text(run.provider.root),
         "profile": run.profile.name,
-        "overlays": dict(run.profile.overlays),
+        "overlays": run.profile.all_overlays(),
         "started": int(run.started),
         "seconds": round(time.time() - run.started, 1),
         "seed": run.options.seed,
