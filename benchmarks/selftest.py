@@ -30,7 +30,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mutants import DROPPED, EACH, Mutant, Unchanged, mutants
+from allowances import allowance
+from mutants import Mutant, Unchanged, mutants
 from rich.console import Console
 from rich.progress import track
 
@@ -49,23 +50,14 @@ from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.contract import Contract, Operation
 from spec.drifts import catalogue, drift_use
-from spec.language import SCHEMA_LISTS, Schema, walk
 from spec.profiles import PLAIN, load_profile, profile_names
 
-NOWHERE = "http://127.0.0.1:9"
 EVERYTHING = 1000  # pictures: the cap must leave no case out
 POLLS = 3
+_SUCCESS = 2  # of hundreds
 _FEW, _MANY = 3, 30  # refusals of one operation
 ANSWER_SECONDS = 10.0
 PATIENCE = 1.5  # seconds a task may take here, where a mutant keeps it from ending
-#: roles whose value nobody outside can know -> why
-UNJUDGED = {
-    "revised-prompt": "the provider's own words",
-    "error-message": "the provider's own words",
-    "task-failure": "the provider's own words",
-    "listed-model-owner": "the provider's own words",
-    "caller-tag": "the caller's own words",
-}
 
 
 @dataclass(frozen=True)
@@ -74,6 +66,7 @@ class Group:
 
     name: str
     cases: tuple[Case, ...]
+    refuses: bool = False
 
 
 def groups(run: Run, refusals: int) -> Iterator[Group]:
@@ -83,7 +76,8 @@ def groups(run: Run, refusals: int) -> Iterator[Group]:
         own = {kind: [case for case in cases if case.operation is operation] for kind, cases in kinds.items()}
         for kind, choose in _CHOOSERS.items():
             if chosen := tuple(choose(own[kind])):
-                yield Group(f"{operation.id} {kind}", chosen[:refusals] if kind == "refusals" else chosen)
+                refuses = kind == "refusals"
+                yield Group(f"{operation.id} {kind}", chosen[:refusals] if refuses else chosen, refuses)
 
 
 def _refused(cases: list[Case]) -> list[Case]:
@@ -151,12 +145,22 @@ def _names_request(header: Mapping[str, Any] | None) -> bool:
     return header is not None and header["schema"].get("x-role") == "request-id"
 
 
+def _changes(reply: Reply, mutant: Mutant) -> bool:
+    try:
+        _mutated(reply, mutant)
+    except Unchanged:
+        return False
+    return True
+
+
 def _mutated(reply: Reply, mutant: Mutant) -> Reply:
     match mutant.where:
         case "header":
             return replace(reply, headers=mutant.headers(reply.headers))
         case "status":
-            return replace(reply, status=mutant.status(reply.status))
+            status = mutant.status(reply.status)
+            bodiless = status in (204, 304)  # HTTP has no body there
+            return Reply(status, reply.headers) if bodiless else replace(reply, status=status)
         case _:
             return replace(reply, value=mutant.body(reply.value))
 
@@ -182,17 +186,21 @@ class Score:
 
 
 @cache
-def _planned(refusals: int) -> tuple[tuple[Contract, ...], list[Group]]:
-    with closing(open_run(Options(NOWHERE, max_images=EVERYTHING))) as run:
+def _planned(refusals: int, families: tuple[str, ...] = ()) -> tuple[tuple[Contract, ...], list[Group]]:
+    """The cases for a family, planned with a faithful server of it, which is asked what it has."""
+    with (
+        MockServer(Settings(port=0, contracts=families)) as server,
+        closing(open_run(Options(server.url, max_images=EVERYTHING, families=families))) as run,
+    ):
         return run.contracts, list(groups(run, refusals))
 
 
 class Court:
     """A server, and the groups of cases that try it; of each operation's refusals at most as many."""
 
-    def __init__(self, server: MockServer, refusals: int) -> None:
+    def __init__(self, server: MockServer, refusals: int, families: tuple[str, ...] = ()) -> None:
         self.server = server
-        self.contracts, self.groups = _planned(refusals)
+        self.contracts, self.groups = _planned(refusals, families)
 
     def tried(self, group: Group) -> tuple[Findings, bool]:
         """What the cases of a group find, and whether an answer broke the contract's shape."""
@@ -213,8 +221,8 @@ class Court:
 class Mutants(Court):
     """A mock whose answers are meddled with."""
 
-    def __init__(self, server: MockServer) -> None:
-        super().__init__(server, _FEW)
+    def __init__(self, server: MockServer, families: tuple[str, ...]) -> None:
+        super().__init__(server, _FEW, families)
         self.meddler = Meddler()
         server.mock.plan = self.meddler
 
@@ -230,8 +238,10 @@ class Mutants(Court):
                 raise SystemExit(f"{group.name}: the mock without drift is convicted: {findings.all[0].broken}")
             known: set[tuple[Any, ...]] = set()
             for kind, reply in self.meddler.heard:
+                if group.refuses and kind[1] == _SUCCESS:
+                    continue  # what may be answered to a defect that is tolerated
                 for mutant in mutants(reply.value, reply.headers, reply.status, reply.streams):
-                    if (kind, mutant) not in known:
+                    if (kind, mutant) not in known and _changes(reply, mutant):
                         known.add((kind, mutant))
                         yield group, kind, reply, mutant
 
@@ -252,53 +262,15 @@ class Mutants(Court):
 
     def _allowed(self, kind: tuple[Any, ...], reply: Reply, mutant: Mutant) -> str:
         """Why the contract allows what a mutant does; empty when it does not say so."""
-        if mutant.where != "body":
-            return ""
-        operation = next(op for contract in self.contracts for op in contract.operations if op.id == kind[0])
-        answer = operation.answer(reply.status)
-        if answer is None:
-            return ""
-        for schema, path in [
-            *((schema, mutant.path) for schema in answer.content.values()),
-            *((schema, mutant.path[1:]) for schema in answer.items.values()),
-        ]:
-            if (found := _schema_at(schema, path)) is not None:
-                holder, inner = found
-                role = inner.get("x-role")
-                if mutant.kind == DROPPED and path[-1] not in holder.get("required", ()):
-                    return "optional: it may be left out"
-                if role in UNJUDGED:
-                    return f"{role}: {UNJUDGED[role]}"
-                if role is None and not _means_something(inner):
-                    return "it keeps the schema, and means nothing that could be judged"
-        return ""
+        contract, operation = next((c, op) for c in self.contracts for op in c.operations if op.id == kind[0])
+        return allowance(contract, operation, reply, mutant)
 
 
-def _means_something(schema: Schema) -> bool:
-    """Whether any part of it has a role."""
-    return any("x-role" in part for _, part in walk(schema))
-
-
-def _schema_at(schema: Schema, path: tuple[str, ...]) -> tuple[Schema, Schema] | None:
-    """The schema around a member, and the member's; of alternatives the first that has it. None: not in this schema."""
-    holder = schema
-    for step in path:
-        alternatives = [schema, *(part for key in SCHEMA_LISTS for part in schema.get(key, ()))]
-        for holder in alternatives:
-            inner = holder.get("items") if step == EACH else holder.get("properties", {}).get(step)
-            if inner is not None:
-                break
-        else:
-            return None
-        schema = inner
-    return holder, schema
-
-
-def try_mutants(console: Console, most: int | None, only: Iterable[str]) -> Score:
-    """Try all mutants, or as many, evenly taken."""
+def try_mutants(console: Console, most: int | None, only: Iterable[str], families: tuple[str, ...] = ()) -> Score:
+    """Try all mutants of a family's answers, or as many, evenly taken."""
     score = Score()
-    with MockServer(Settings(port=0, task_polls=POLLS)) as server:
-        court = Mutants(server)
+    with MockServer(Settings(port=0, task_polls=POLLS, contracts=families)) as server:
+        court = Mutants(server, families)
         found = list(court.accused(only))
         step = max(1, len(found) // most) if most else 1
         for group, kind, reply, mutant in track(found[::step], "mutants", console=console, transient=True):
@@ -357,12 +329,13 @@ def main() -> int:
     parser.add_argument("--mutants", type=int, metavar="N", help="as many mutants, evenly taken")
     parser.add_argument("--only", action="append", default=[], metavar="OPERATION", help="mutants of its answers only")
     parser.add_argument("--allowed", action="store_true", help="list the mutants that the contract allows, too")
+    parser.add_argument("--family", metavar="NAME", help="mutants of this family's answers only")
     told = parser.parse_args()
     os.environ.setdefault(KEY_VARIABLE, DUMMY_KEY)
     console = Console(soft_wrap=True, highlight=False)
     began = time.perf_counter()
-    guilty = [] if told.only else [*try_innocents(console), *try_drifts(console)]
-    score = try_mutants(console, told.mutants, told.only)
+    guilty = [] if told.only or told.family else [*try_innocents(console), *try_drifts(console)]
+    score = try_mutants(console, told.mutants, told.only, (told.family,) if told.family else ())
     if told.allowed:
         for name, reason in score.allowed:
             console.print(f"  allowed   {name}: {reason}", markup=False)

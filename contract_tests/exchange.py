@@ -147,9 +147,14 @@ class Exchange:
                     seen.add((meaning.role, meaning.pointer))
                     yield meaning
 
+    def meaning(self, role: str) -> Meaning | None:
+        """The first meaning of a role in the answer, None when it is not said."""
+        return next((meaning for meaning in self.meanings if meaning.role == role), None)
+
     def said(self, role: str) -> Any:
         """The first value of a role in the answer, None when it is not said."""
-        return next((meaning.value for meaning in self.meanings if meaning.role == role), None)
+        told = self.meaning(role)
+        return told.value if told is not None else None
 
     def error(self, role: str) -> Any:
         """The first value of an error role in the answer."""
@@ -161,7 +166,8 @@ class Exchange:
         operation, value = self.case.operation, self.response.value
         if self.streams:
             return False
-        if any(meaning.role in IMAGE_ROLES or meaning.role.startswith("task-") for meaning in self.meanings):
+        brings = any(meaning.role in IMAGE_ROLES or meaning.role.startswith("task-") for meaning in self.meanings)
+        if brings and self.response.status < 400:
             return False
         check = _check(self.case)
         success = any(not list(check.schema_violations(schema, value)) for schema in operation.success.content.values())

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -277,6 +278,85 @@ def task(*polls: Poll, told: Mapping[str, Any] = CHEAP, gave_up: str = "") -> Ex
     submit.polls = [exchange(question, poll.body, poll.http, parent=submit) for poll in polls]
     submit.gave_up = gave_up
     return submit
+
+
+# --- tasks of another family, which repeat what was asked and link to themselves ---------------------
+
+FLUX = PLAIN.contract("replicate")
+FLUX_POLL = FLUX.operation("getPrediction")
+FLUX_TOLD: dict[str, Any] = {"prompt": "A red fox", "seed": 7, "output_format": "png"}
+FLUX_ID = "gm3qorzdhgbfurvjtvhg6dckhu"
+
+
+def prediction(**more: Any) -> dict[str, Any]:
+    """A task that has ended well; members are replaced."""
+    link = f"https://api.example/v1/predictions/{FLUX_ID}"
+    when = [datetime.fromtimestamp(NOW + at, UTC).isoformat() for at in (0, 1, 3)]
+    return {
+        "id": FLUX_ID,
+        "model": "black-forest-labs/flux-schnell",
+        "input": FLUX_TOLD,
+        "output": [LINK],
+        "error": None,
+        "status": "succeeded",
+        "created_at": when[0],
+        "started_at": when[1],
+        "completed_at": when[2],
+        "metrics": {"predict_time": 2.0},
+        "urls": {"get": link, "cancel": f"{link}/cancel"},
+        **more,
+    }
+
+
+def predicted(**more: Any) -> Exchange:
+    """A submit that was held until its task had ended; members of the answer are replaced."""
+    case = json_case(FLUX, FLUX.operation("createFluxSchnell"), {"input": FLUX_TOLD})
+    assert labelled(case) is None, f"not valid: {case}"
+    return exchange(case, prediction(**more), 201, targets={LINK: Target(drawn(1024, 1024))})
+
+
+def not_predicted(status: int, /, **more: Any) -> Exchange:
+    """A question about a task nobody has, refused."""
+    return exchange(unknown_task(FLUX, FLUX_POLL), {"detail": "There is none.", **more}, status)
+
+
+# --- other families ----------------------------------------------------------------------------------
+
+CHAT = PLAIN.contract("chat")
+MIDJOURNEY = PLAIN.contract("midjourney")
+IDEOGRAM = PLAIN.contract("ideogram")
+
+
+def chatted(*endings: str) -> Exchange:
+    """A picture told by a chat model in pieces, and what is sent behind them."""
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": int(NOW), "model": "gpt-4o-image"}
+    pieces = [{"role": "assistant"}, {"content": "Here: ![fox]("}, {"content": f"{LINK})"}]
+    told = [{**head, "choices": [{"index": 0, "delta": one, "finish_reason": None}]} for one in pieces]
+    body = b"".join(events.frame({"data": data}) for data in (*told, *endings))
+    asked = {"model": "gpt-4o-image", "stream": True, "messages": [{"role": "user", "content": "A red fox"}]}
+    return exchange(json_case(CHAT, CHAT.operation("createChatCompletion"), asked), body, headers=STREAM_HEADERS)
+
+
+def imagined(**more: Any) -> Exchange:
+    """A submit, and a look at its task, which has ended; members of it are replaced."""
+    submit = exchange(
+        json_case(MIDJOURNEY, MIDJOURNEY.operation("submitImagine"), {"prompt": "A red fox"}),
+        {"code": 1, "description": "Submit success", "result": "1730621718151844"},
+    )
+    told = {"id": "1730621718151844", "action": "IMAGINE", "status": "SUCCESS", "progress": "100%", "imageUrl": LINK}
+    question = Case(MIDJOURNEY, MIDJOURNEY.operation("fetchTask"), path_parameters={"id": "1730621718151844"})
+    submit.polls = [exchange(question, {**told, **more}, parent=submit)]
+    return submit
+
+
+def styled(style: str | None, **asked: Any) -> Exchange:
+    """A picture that says which style it has."""
+    told = {"image_request": {"prompt": "A red fox", "model": "V_2", **asked}}
+    picture = {"url": LINK, "prompt": "A red fox", "resolution": "1024x1024", "seed": 7, "style_type": style}
+    body = {"created": datetime.fromtimestamp(NOW, UTC).isoformat(), "data": [picture]}
+    case = json_case(IDEOGRAM, IDEOGRAM.operation("generate"), told)
+    assert labelled(case) is None, f"not valid: {case}"
+    return exchange(case, body, targets={LINK: Target(drawn(1024, 1024))})
 
 
 # --- judging ----------------------------------------------------------------------------------------

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from contract_tests.clauses.images import MEDIA_TYPES, NEARLY_OPAQUE, decoded
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
+from spec.contract import Operation
+from spec.language import escape, walk, words_of
+
+#: what follows a model's name in that of one of its releases
+_RELEASE = re.compile(r"|[-@:._]v?\d[\w.:-]*|[-@:](?:latest|preview|exp\w*)")
 
 
 @clause("echo.size", "SHOULD", "x-role: size")
@@ -12,19 +20,33 @@ def echoed_size(exchange: Exchange) -> Verdict:
     """The size the answer names is the size of its pixels.
 
     Why: clients lay out by what the answer says, before they decode.
-    How: the size named in the answer against the decoded pixels.
+    How: the size named in the answer, if by no word the contract has for sizes, against the decoded pixels.
     Do: name the size that was made, not the one asked for.
     """
-    said = exchange.said("size")
+    told = exchange.meaning("size")
     pictures = decoded(exchange)
-    if not isinstance(said, tuple) or not pictures:
+    if told is None or not pictures or not isinstance(told.raw, str):
         return None
+    said = told.value
+    if not isinstance(said, tuple):
+        known = told.raw in _size_words(exchange.case.operation)
+        return None if known else Broken(f"{pictures[0].width}x{pictures[0].height}", f"{said!r:.60}", told.pointer)
     bad = next((picture for picture in pictures if (picture.width, picture.height) != said), None)
     return (
         Broken(f"{said[0]}x{said[1]}, as the answer says", f"{bad.width}x{bad.height}", bad.pointer)
         if bad
         else CONFORMS
     )
+
+
+def _size_words(operation: Operation) -> set[Any]:
+    """Every text the contract lets a size be asked for or told by, such as auto."""
+    answers = [*operation.success.content.values(), *operation.success.items.values()]
+    parts = [part for schema in (*operation.body.values(), *answers) for _, part in walk(schema)]
+    found = [part for part in parts if part.get("x-role") == "size"]
+    return {
+        word for part in found for word in (*part.get("enum", ()), *words_of(part, "x-resolves"), part.get("const"))
+    }
 
 
 @clause("echo.edges", "SHOULD", "x-role: width, height")
@@ -102,8 +124,95 @@ def echoed_tag(exchange: Exchange) -> Verdict:
     How: the mark in the answer, where there is one, against the one sent.
     Do: send back what came, letter by letter.
     """
-    said = next((meaning for meaning in exchange.meanings if meaning.role == "caller-tag"), None)
+    said = exchange.meaning("caller-tag")
     if "caller-tag" not in exchange.asked or said is None or said.raw is None or not exchange.succeeded:
         return None
     asked = exchange.asked["caller-tag"]
     return CONFORMS if said.value == asked else Broken(f"{asked!r:.60}", f"{said.value!r:.60}", said.pointer)
+
+
+@clause("echo.model", "SHOULD", "x-role: model")
+def echoed_model(exchange: Exchange) -> Verdict:
+    """The model the answer names is the one asked for.
+
+    Why: models differ in price and in what they can; one that is swapped is paid for as the other.
+    How: the name, without a vendor's before it and a date or version behind it, where the contract knows the model.
+    Do: make it with the model asked for, or refuse it; names that stand for others can be told as they were asked.
+    """
+    asked = exchange.asked.get("model")
+    told = exchange.meaning("model")
+    if told is None or not isinstance(asked, str) or told.raw is None or not exchange.succeeded or exchange.own_model:
+        return None
+    if exchange.case.defect is not None or asked.endswith("latest"):
+        return None
+    fits = isinstance(told.value, str) and _is_release(asked, told.value)
+    return CONFORMS if fits else Broken(f"{asked!r:.60}", f"{told.value!r:.60}", told.pointer)
+
+
+def _is_release(asked: str, said: str) -> bool:
+    """Whether one of two names is the other, or a dated or numbered release of it."""
+    shorter, longer = sorted((name.rpartition("/")[2].lower() for name in (asked, said)), key=len)
+    return bool(shorter) and longer.startswith(shorter) and bool(_RELEASE.fullmatch(longer, len(shorter)))
+
+
+@clause("echo.input", "SHOULD", "x-role: asked-input")
+def echoed_input(exchange: Exchange) -> Verdict:
+    """What was asked of the model comes back as it was asked, where it comes back.
+
+    Why: it is the record of what was made and paid for; another one belongs to another request.
+    How: texts that are no links, numbers and flags of the request against those of the same names in the answer.
+    Do: keep the input with the task, and add to it what was chosen.
+    """
+    asked = exchange.asked.get("asked-input")
+    told = exchange.meaning("asked-input")
+    if told is None or not isinstance(asked, dict) or not isinstance(told.value, dict) or not told.value:
+        return None
+    if not exchange.succeeded or exchange.case.defect is not None:
+        return None
+    if not asked.keys() & told.value.keys():
+        return Broken(f"{', '.join(asked)}", f"{', '.join(told.value)}", told.pointer)
+    for name, value in asked.items():
+        if name in told.value and _is_plain(value) and told.value[name] != value:
+            return Broken(f"{name} {value!r:.60}", f"{told.value[name]!r:.60}", f"{told.pointer}/{escape(name)}")
+    return CONFORMS
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value can only come back as it is: a link may be another one, a file a link."""
+    return isinstance(value, bool | int | float | str) and not str(value).startswith(("http:", "https:", "data:"))
+
+
+@clause("echo.prompt", "SHOULD", "x-role: prompt")
+def echoed_prompt(exchange: Exchange) -> Verdict:
+    """The prompt the answer names holds the one that was given.
+
+    Why: lists of what was made are searched by it, and it ties a picture to whoever asked for it.
+    How: the first prompt told, which may be longer, against the one given, whatever the blanks between words.
+    Do: keep the prompt with the task; what was made of it has a place of its own.
+    """
+    asked = exchange.asked.get("prompt")
+    told = exchange.meaning("prompt")
+    if told is None or told.raw is None or not isinstance(asked, str) or not asked.strip():
+        return None
+    if not exchange.succeeded or exchange.case.defect is not None:
+        return None
+    fits = " ".join(asked.split()) in " ".join(str(told.value).split())
+    return CONFORMS if fits else Broken(f"{asked!r:.60}", f"{told.value!r:.60}", told.pointer)
+
+
+@clause("echo.style", "SHOULD", "x-role: style")
+def echoed_style(exchange: Exchange) -> Verdict:
+    """The style the answer names is the one asked for.
+
+    Why: a style that is swapped is another picture than the one paid for.
+    How: the style named, where one was asked for by name and not left to the provider, whatever its letters' case.
+    Do: make the style asked for, or refuse it.
+    """
+    asked = exchange.asked.get("style")
+    told = exchange.meaning("style")
+    if told is None or told.raw is None or not isinstance(asked, str) or asked.lower() == "auto":
+        return None
+    if not exchange.owes_pictures or "style" not in exchange.named:
+        return None
+    fits = str(told.value).lower() == asked.lower()
+    return CONFORMS if fits else Broken(f"{asked!r:.60}", f"{told.value!r:.60}", told.pointer)

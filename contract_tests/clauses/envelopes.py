@@ -133,3 +133,18 @@ def consistent(exchange: Exchange) -> Verdict:
         return CONFORMS
     wanted = " or ".join(map(str, sorted(statuses)))
     return Broken(f"{wanted} with code {told.raw!r}", str(exchange.response.status), told.pointer)
+
+
+@clause("error.repeats-status", "SHOULD", "x-role: error-status")
+def repeats_status(exchange: Exchange) -> Verdict:
+    """The status an error repeats in its body is the one it was sent with.
+
+    Why: one client reads the line, another one the body, and they do different things.
+    How: the status told in the body, where there is one, against the answer's.
+    Do: write both from one value.
+    """
+    told = _told(exchange, "error-status")
+    if told is None:
+        return None
+    fits = told.value == exchange.response.status
+    return CONFORMS if fits else Broken(str(exchange.response.status), f"{told.value!r:.60}", told.pointer)

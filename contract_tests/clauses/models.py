@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from spec.roles import Meaning
@@ -81,3 +83,40 @@ def created(exchange: Exchange) -> Verdict:
         if meaning.value > exchange.at + PLAUSIBLE_SECONDS:
             return Broken(f"at most {exchange.at:.0f} (Unix seconds)", f"{meaning.value:.15g}", meaning.pointer)
     return CONFORMS
+
+
+@clause("models.names", "SHOULD", "x-role: listed-model")
+def names(exchange: Exchange) -> Verdict:
+    """A model's name is a text that can be sent back as it is.
+
+    Why: clients copy it from the list into a request or a path.
+    How: every name listed has no blanks at its ends, and no line breaks.
+    Do: list the names that requests are accepted with.
+    """
+    listed = [meaning for meaning in _listed(exchange) if isinstance(meaning.value, str)]
+    if not listed:
+        return None
+    bad = next((one for one in listed if one.value != one.value.strip() or not one.value.isprintable()), None)
+    return Broken(repr(bad.value.strip()), f"{bad.value!r:.60}", bad.pointer) if bad else CONFORMS
+
+
+@clause("models.shutdown", "SHOULD", "x-role: listed-model-shutdown")
+def shutdown(exchange: Exchange) -> Verdict:
+    """The day a model ends is a day.
+
+    Why: programs warn before it, and choose another model behind it.
+    How: every day told is a date of ISO 8601, a time behind it or not; null and an empty text say nothing.
+    Do: send YYYY-MM-DD, or leave it out.
+    """
+    told = [meaning for meaning in _listed(exchange, "listed-model-shutdown") if meaning.raw not in (None, "")]
+    if not told:
+        return None
+    bad = next((one for one in told if not _is_day(one.raw)), None)
+    return Broken("a date, such as 2026-12-01", f"{bad.raw!r:.60}", bad.pointer) if bad else CONFORMS
+
+
+def _is_day(text: object) -> bool:
+    try:
+        return isinstance(text, str) and bool(datetime.fromisoformat(text))
+    except ValueError:
+        return False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import quote
 
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from spec.language import TERMINAL_STATES
 
+_CLOCK_SECONDS = 60.0
 _UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@!$&'()*+,;=")
 
 
@@ -72,7 +75,7 @@ def finished_time(exchange: Exchange) -> Verdict:
     How: nothing, null or 0 while the task goes on; above 0 in a task that has ended, where the member is there.
     Do: set it with the state.
     """
-    told = next((meaning for meaning in exchange.meanings if meaning.role == "task-finished"), None)
+    told = exchange.meaning("task-finished")
     if told is None or exchange.parent is None or exchange.state is None or not exchange.succeeded:
         return None
     if told.raw is None or type(told.value) not in (int, float):
@@ -100,3 +103,58 @@ def no_result(exchange: Exchange) -> Verdict:
         return None
     found = next((meaning for meaning in exchange.image_meanings if meaning.raw), None)
     return CONFORMS if found is None else Broken("no pictures", f"{exchange.pictures_delivered}", found.pointer)
+
+
+@clause("task.links", "SHOULD", "x-role: task-url, cancel-url")
+def task_links(exchange: Exchange) -> Verdict:
+    """The links to a task are links, and lead to that task.
+
+    Why: clients follow them instead of building addresses, and poll or cancel what they name.
+    How: an http(s) link that holds the id told beside it.
+    Do: build them from the public address and the task's id.
+    """
+    id_ = exchange.said("task-id")
+    told = [one for one in exchange.meanings if one.role in ("task-url", "cancel-url") and one.raw is not None]
+    if not told or id_ in (None, "") or not exchange.succeeded:
+        return None
+    for one in told:
+        link = str(one.raw)
+        if not link.lower().startswith(("http://", "https://")) or not {str(id_), quote(str(id_), "")} & _parts(link):
+            return Broken(f"a link to {str(id_)[:60]}", f"{one.raw!r:.100}", one.pointer)
+    return CONFORMS
+
+
+def _parts(link: str) -> set[str]:
+    return set(re.split(r"[/?=&#]", link))
+
+
+@clause("task.seconds", "SHOULD", "x-role: task-seconds")
+def task_seconds(exchange: Exchange) -> Verdict:
+    """The work took no longer than the caller waited.
+
+    Why: it is what work is billed by, by the second.
+    How: 0 or more, and at most the time since the request, a minute more for clocks.
+    Do: measure the work in the documented unit.
+    """
+    told = exchange.meaning("task-seconds")
+    if told is None or type(told.value) not in (int, float) or not exchange.succeeded:
+        return None
+    begun = exchange.parent.at if exchange.parent else exchange.at
+    most = exchange.at + exchange.seconds - begun + _CLOCK_SECONDS
+    fits = 0 <= told.value <= most
+    return CONFORMS if fits else Broken(f"0 to {most:.0f} seconds", f"{told.value:.15g}", told.pointer)
+
+
+@clause("task.kind", "SHOULD", "x-role: task-kind")
+def task_kind(exchange: Exchange) -> Verdict:
+    """A task says what kind of work it is, and it is the kind that was asked for.
+
+    Why: clients choose what they show, and what may follow, by it.
+    How: the word told, where it is there and not empty, against the one the operation stands for.
+    Do: write it down at the submit.
+    """
+    asked = exchange.asked.get("task-kind")
+    told = exchange.meaning("task-kind")
+    if told is None or told.raw in (None, "") or not isinstance(asked, str) or not exchange.succeeded:
+        return None
+    return CONFORMS if told.value == asked else Broken(f"{asked!r}", f"{told.value!r:.60}", told.pointer)

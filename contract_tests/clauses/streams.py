@@ -240,3 +240,21 @@ def unfinished(exchange: Exchange) -> Verdict:
     if not found or not whole or not exchange.streams:
         return None
     return Broken("another state of it", "the finished picture") if set(found) <= whole else CONFORMS
+
+
+@clause("stream.ending", "SHOULD", "x-ends-with")
+def ending(exchange: Exchange) -> Verdict:
+    """A stream ends with the text the contract ends it with, once.
+
+    Why: clients that wait for it hang until the connection is closed, and take what comes early for the end.
+    How: where the contract has such a text, it is the last event and no other.
+    Do: send it behind the last event, and nothing behind it.
+    """
+    answer = exchange.case.operation.success
+    if not answer.ends_with or not exchange.streams or exchange.failed_midway:
+        return None
+    told = [is_end(event, answer) for event in parse(exchange.response.body).events]
+    if told and told[-1] and told.count(True) == 1:
+        return CONFORMS
+    found = f"{told.count(True)} of them in {len(told)} events" if any(told) else "none"
+    return Broken(f"{answer.ends_with!r} as the last event", found)

@@ -41,7 +41,7 @@ def states(exchange: Exchange) -> Verdict:
     How: every status word against the documented ones, letter by letter.
     Do: use the documented words.
     """
-    status = next((m for m in exchange.meanings if m.role == "task-status"), None)
+    status = exchange.meaning("task-status")
     if status is None or not exchange.succeeded:
         return None
     known = status_words(exchange.case.operation)
@@ -101,7 +101,7 @@ def same(exchange: Exchange) -> Verdict:
     Do: use one id from submit to end.
     """
     submitted = exchange.parent.said("task-id") if exchange.parent else None
-    told = next((meaning for meaning in exchange.meanings if meaning.role == "task-id"), None)
+    told = exchange.meaning("task-id")
     if submitted is None or told is None or not exchange.succeeded:
         return None
     return CONFORMS if told.value == submitted else Broken(f"{submitted!r}", f"{told.value!r}", told.pointer)
@@ -196,7 +196,11 @@ def times(exchange: Exchange) -> Verdict:
     """
     names = ("task-submitted", "task-started", "task-finished")
     told = [(name, exchange.said(name)) for name in names]
-    reached = [(name, value) for name, value in told if type(value) in (int, float) and value > 0]
+    reached = [
+        (name, value)
+        for name, value in told
+        if type(value) in (int, float) and (value > 0 or not _may_be_unknown(exchange.case.operation, name))
+    ]
     if not reached or not exchange.succeeded:
         return None
     values = [value for _, value in reached]
@@ -204,9 +208,16 @@ def times(exchange: Exchange) -> Verdict:
         said = ", ".join(f"{name} {value:.15g}" for name, value in reached)
         return Broken(" <= ".join(name for name, _ in reached), said)
     first, value = reached[0]
-    if exchange.parent is not None and abs(value - exchange.at) > PLAUSIBLE_SECONDS:
+    if (exchange.parent is not None or exchange.wants_task) and abs(value - exchange.at) > PLAUSIBLE_SECONDS:
         return Broken(f"{first} within a day of {exchange.at:.0f} (Unix seconds)", f"{value:.15g}")
     return CONFORMS
+
+
+def _may_be_unknown(operation: Operation, role: str) -> bool:
+    """Whether the contract has a value of this role for what is not known: null, or the nought of a default."""
+    parts = [part for schema in operation.success.content.values() for _, part in walk(schema)]
+    found = [part for part in parts if part.get("x-role") == role]
+    return any("default" in part or "null" in part.get("type", ()) for part in found)
 
 
 @clause("task.private", "MUST", "x-problems.unknown-task")

@@ -120,24 +120,27 @@ def headers(exchange: Exchange) -> Verdict:
     """A documented header that is sent has the documented form.
 
     Why: clients compute with them: how long to wait, how much is left.
-    How: the header's schema, but for constants; where a wait in seconds belongs an HTTP date will do.
-    Do: send numbers where numbers are documented, or leave the header out.
+    How: the header's schema, letters of either case; where a wait in seconds belongs an HTTP date will do.
+    Do: send numbers where numbers are documented, and constants as they are, or leave the header out.
     """
     answer = exchange.case.operation.answer(exchange.response.status)
     told = exchange.response.headers
-    if answer is None or not any(name.lower() in told and _says_form(one) for name, one in answer.headers.items()):
+    schemas = {name: one["schema"] for name, one in (answer.headers if answer else {}).items()}
+    if not any(name.lower() in told and one.get("x-role") != "request-id" for name, one in schemas.items()):
         return None
     for found in exchange.violations:
-        if found.location == "header" and found.problem == "header" and found.keyword != "const":
-            text = told[found.param.lower()]
-            role = answer.headers[found.param]["schema"].get("x-role")
-            if role != "request-id" and not (role == "retry-after" and _is_http_date(text)):
+        if found.location == "header" and found.problem == "header":
+            text, schema = told[found.param.lower()], schemas[found.param]
+            if schema.get("x-role") != "request-id" and not _will_do(text, schema):
                 return Broken(f"a header {found.param} of the documented form", f"{text!r:.60}: {found.reason:.120}")
     return CONFORMS
 
 
-def _says_form(header: Any) -> bool:
-    return "const" not in header["schema"] and header["schema"].get("x-role") != "request-id"
+def _will_do(text: str, schema: Any) -> bool:
+    """Whether a text that is not as documented means the same."""
+    if schema.get("x-role") == "retry-after":
+        return _is_http_date(text)
+    return str(schema.get("const", "")).casefold() == text.strip().casefold() != ""
 
 
 def _is_http_date(text: str) -> bool:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from faulty import CHEAP, GPT, asking, drawn, exchange, pictures
+from faulty import (
+    CHEAP,
+    FLUX_TOLD,
+    GPT,
+    asking,
+    drawn,
+    exchange,
+    finished,
+    imagined,
+    partial,
+    pictures,
+    predicted,
+    stream,
+    styled,
+)
 
 from contract_tests.exchange import Exchange
 from exhibits import ECHOED, WIDE, breaks, faithful, silent
@@ -49,3 +63,83 @@ def all_that_was_asked_for_named() -> Exchange:
 @faithful
 def nothing_named() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn()))
+
+
+@breaks("echo.size", "'imageproof'")
+def a_size_that_is_no_size() -> Exchange:
+    return stream(partial(0, size="imageproof"), finished(size="imageproof"))
+
+
+@breaks("echo.size", "''")
+def an_empty_size() -> Exchange:
+    return stream(partial(0, size=""), finished(size=""))
+
+
+@breaks("echo.model", "'black-forest-labs/flux-dev'")
+def another_model_named() -> Exchange:
+    return predicted(model="black-forest-labs/flux-dev")
+
+
+@breaks("echo.input", "'A blue fox'")
+def another_prompt_handed_back() -> Exchange:
+    return predicted(input={**FLUX_TOLD, "prompt": "A blue fox"})
+
+
+@breaks("echo.input", "data")
+def the_input_wrapped_up() -> Exchange:
+    return predicted(input={"data": FLUX_TOLD})
+
+
+@silent("echo.size")
+@faithful
+def a_size_left_open_by_a_word() -> Exchange:
+    return stream(partial(0, size="auto"), finished(size="auto"))
+
+
+@faithful
+def a_release_of_the_model_and_more_input_than_was_given() -> Exchange:
+    return predicted(model="flux-schnell:2026-11-01", input={**FLUX_TOLD, "seed": 7.0, "num_outputs": 1})
+
+
+@silent("echo.model", "echo.input")
+@faithful
+def neither_model_nor_input_handed_back() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()))
+
+
+@silent("echo.input")
+@faithful
+def the_input_taken_out_of_the_record() -> Exchange:
+    return predicted(input={})
+
+
+@breaks("echo.prompt", "'A blue fox'")
+def another_prompt_in_the_task() -> Exchange:
+    return imagined(prompt="A blue fox")
+
+
+@faithful
+def a_prompt_with_flags_behind_it_and_its_translation() -> Exchange:
+    return imagined(prompt="A  red fox --v 6.1", promptEn="One red fox")
+
+
+@silent("echo.prompt")
+@faithful
+def a_task_that_tells_no_prompt() -> Exchange:
+    return imagined(prompt=None)
+
+
+@breaks("echo.style", "'ANIME'")
+def another_style_named() -> Exchange:
+    return styled("ANIME", style_type="DESIGN")
+
+
+@faithful
+def a_style_named_in_small_letters() -> Exchange:
+    return styled("design", style_type="DESIGN")
+
+
+@silent("echo.style")
+@faithful
+def a_style_left_to_the_provider() -> Exchange:
+    return styled("ANIME", style_type="AUTO")

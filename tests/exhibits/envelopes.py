@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from faulty import CHEAP, asking, asking_wrongly, drawn, error, exchange, pictures, refusal
+from faulty import CHEAP, asking, asking_wrongly, drawn, error, exchange, not_predicted, pictures, refusal
 
 from contract_tests.exchange import Exchange
 from exhibits import TOO_MANY, breaks, faithful, refused, silent
@@ -88,3 +88,19 @@ def a_rate_limit_of_its_own_words() -> Exchange:
 @faithful
 def a_success_that_speaks_of_an_error() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn(), error=None, message=""))
+
+
+@breaks("error.repeats-status", "500")
+def another_status_in_the_body() -> Exchange:
+    return not_predicted(404, status=500)
+
+
+@faithful
+def the_status_repeated() -> Exchange:
+    return not_predicted(404, status=404)
+
+
+@silent("error.repeats-status")
+@faithful
+def the_status_said_once() -> Exchange:
+    return not_predicted(404)

@@ -53,3 +53,24 @@ def a_dated_release_of_the_model_asked_about() -> Exchange:
 @faithful
 def pictures_of_a_model() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn()))
+
+
+@breaks("models.names", "' gpt-image-2'")
+def a_name_with_a_blank() -> Exchange:
+    return _list(_one(" gpt-image-2"), _one("dall-e-3"))
+
+
+@breaks("models.shutdown", "'soon'")
+def an_end_in_words() -> Exchange:
+    return _list(_one("dall-e-3", shutdown_date="soon"))
+
+
+@faithful
+def ends_told_and_not_told() -> Exchange:
+    return _list(_one("dall-e-3", shutdown_date="2026-05-12"), _one("flux", shutdown_date=""), _one("x"))
+
+
+@silent("models.names", "models.shutdown")
+@faithful
+def a_picture_and_no_list() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()))

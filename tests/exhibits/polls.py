@@ -7,6 +7,7 @@ from dataclasses import replace
 from faulty import (
     CHEAP,
     FAILED,
+    FLUX_ID,
     LINKED,
     NOW,
     QUEUED,
@@ -15,8 +16,10 @@ from faulty import (
     done,
     drawn,
     exchange,
+    imagined,
     links,
     pictures,
+    predicted,
     task,
 )
 
@@ -81,3 +84,53 @@ def a_task_without_times() -> Exchange:
 @faithful
 def pictures_at_once() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn()))
+
+
+@breaks("task.links", "/predictions/another")
+def a_link_to_another_task() -> Exchange:
+    return predicted(urls={"get": "https://api.example/v1/predictions/another"})
+
+
+@breaks("task.links", f"'/v1/predictions/{FLUX_ID}/cancel'", also=("wire.schema",))
+def a_link_without_a_host() -> Exchange:
+    get = f"https://api.example/v1/predictions/{FLUX_ID}"
+    return predicted(urls={"get": get, "cancel": f"/v1/predictions/{FLUX_ID}/cancel"})
+
+
+@breaks("task.seconds", "2000")
+def work_in_milliseconds() -> Exchange:
+    return predicted(metrics={"predict_time": 2000})
+
+
+@faithful
+def links_at_the_upstream_with_more_in_them() -> Exchange:
+    get = f"https://upstream.example/eu/predictions/{FLUX_ID}?key=none"
+    return predicted(urls={"get": get, "web": "https://upstream.example/p/1"}, metrics={"predict_time": 2.25})
+
+
+@silent("task.links", "task.seconds")
+@faithful
+def a_task_without_links_or_seconds() -> Exchange:
+    return task(RUNNING, done())
+
+
+@silent("task.seconds")
+@faithful
+def a_prediction_that_tells_no_seconds() -> Exchange:
+    return predicted(metrics={})
+
+
+@breaks("task.kind", "'BLEND'")
+def a_task_of_another_kind() -> Exchange:
+    return imagined(action="BLEND")
+
+
+@faithful
+def a_task_of_its_kind() -> Exchange:
+    return imagined()
+
+
+@silent("task.kind")
+@faithful
+def a_task_that_does_not_say_what_it_is() -> Exchange:
+    return imagined(action=None)

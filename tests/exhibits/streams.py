@@ -12,6 +12,7 @@ from faulty import (
     TOKENS,
     asking,
     blank,
+    chatted,
     drawn,
     error,
     event,
@@ -239,3 +240,24 @@ def a_last_unfinished_picture_that_is_nearly_done() -> Exchange:
 @faithful
 def a_stream_of_the_finished_picture_alone() -> Exchange:
     return replace(stream(finished(), asked={**STREAMED, "partial_images": 0}), seconds=60.0, first_byte=59.9)
+
+
+@breaks("stream.ending", "none")
+def a_stream_that_is_just_closed() -> Exchange:
+    return chatted()
+
+
+@breaks("stream.ending", "2 of them")
+def two_ends() -> Exchange:
+    return chatted("[DONE]", "[DONE]")
+
+
+@faithful
+def a_stream_that_ends_as_documented() -> Exchange:
+    return chatted("[DONE]")
+
+
+@silent("stream.ending")
+@faithful
+def a_stream_that_has_no_such_text() -> Exchange:
+    return stream(partial(0), finished())

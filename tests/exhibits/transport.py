@@ -72,6 +72,21 @@ def a_wait_in_words() -> Exchange:
     return exchange(asking(CHEAP), error("rate_limit_exceeded", None), 429, {**HEADERS, "retry-after": "soon"})
 
 
+@breaks("wire.headers", "'sniff'")
+def another_constant() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()), headers={**HEADERS, "x-content-type-options": "sniff"})
+
+
+@breaks("wire.headers", "''")
+def a_version_that_is_empty() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()), headers={**HEADERS, "openai-version": ""})
+
+
+@faithful
+def a_constant_in_capitals() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()), headers={**HEADERS, "x-content-type-options": "NoSniff"})
+
+
 @breaks("wire.fresh", "3600 s old")
 def a_picture_out_of_a_cache() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn()), headers={**HEADERS, "age": "3600"})
