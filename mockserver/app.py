@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from itertools import count, product
+from typing import Any
 
 from aiohttp import web
 
@@ -25,7 +26,7 @@ from mockserver.faults import Faults, check_faults
 from mockserver.files import file_answer
 from mockserver.guard import Guard
 from mockserver.ids import written
-from mockserver.journal import Entry
+from mockserver.journal import Entry, address
 from mockserver.links import FILES
 from mockserver.pictures import Pictures
 from mockserver.preferences import Wishes
@@ -144,6 +145,18 @@ class Mock:
         poll = contract.poll_of(contract.operation(task.order.operation))
         return None if poll is None else self._endpoints[contract.name, poll.id]
 
+    def endpoint_of(self, entry: Entry) -> Endpoint | None:
+        """The operation that answered a request of the journal; None for what belongs to none."""
+        return next((found for found in self._endpoints.values() if found.operation.id == entry.operation), None)
+
+    def asked_by(self, entry: Entry) -> Mapping[str, Any]:
+        """What a request of the journal asks, as far as it can be read: roles in our units."""
+        endpoint = self.endpoint_of(entry)
+        if endpoint is None:
+            return {}
+        _, parameters, _ = self._routes.find(entry.method, entry.path.partition("?")[0])
+        return endpoint.asked_by(entry, parameters)
+
     def knows(self, key: str) -> bool:
         """Whether a key is valid: the one that was set, or any but those made to be tried as wrong."""
         wanted = self.settings.api_key
@@ -188,7 +201,7 @@ class Mock:
                 request_id,
                 self.clock(),
                 http.method,
-                http.raw_path,
+                address(http.raw_path),
                 "",
                 reply.status,
                 0.0,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from aiohttp import web
 
+from mockserver.calls import Call, Calls, Wrong, as_json, body_of, error_answer, number
 from mockserver.configuration import FIELDS, Unreadable, changed, seconds, shown
 from mockserver.faults import catalogue, described
 from mockserver.guard import Denied
+from mockserver.inspection import Inspection
+from mockserver.inspector import page_calls
+from mockserver.journal import without_keys
 from mockserver.tasks import Ending, Snapshot, Task
 from spec.errors import SpecError
 from spec.language import STATES, TERMINAL_STATES
@@ -20,21 +24,11 @@ if TYPE_CHECKING:
     from mockserver.app import Mock
 
 ROOT = "/_imageproof"
-_JOURNAL_LIMIT = 100
-_MAX_BODY = 1024 * 1024
 _PROMPT_SHOWN = 200
 _END = '{"state": "failed", "reason": "out of memory"}; state is failed or canceled, reason a text, optional'
 _BY = '{"by": 30} in seconds, or a duration such as {"by": "2m"}'
+_FIELDS = f"an object with any of {', '.join(FIELDS)}"
 Handler = Callable[[web.BaseRequest, Mapping[str, str]], Awaitable[web.StreamResponse]]
-Call = Callable[["Control", web.BaseRequest], Awaitable[Any]]
-
-
-class Wrong(Exception):
-    """A call that cannot be met: what was wrong, where, what was expected."""
-
-    def __init__(self, message: str, where: str, expected: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.message, self.where, self.expected, self.status = message, where, expected, status
 
 
 class Control:
@@ -45,25 +39,30 @@ class Control:
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Method, path and handler of every call, health among them."""
-        return [(method, ROOT + path, self._handler(call, open_)) for method, path, call, open_ in _CALLS]
+        own: Calls = [(method, path, partial(call, self), open_) for method, path, call, open_ in _CALLS]
+        return [
+            (method, ROOT + path, self._handler(call, open_))
+            for method, path, call, open_ in [*own, *Inspection(self._mock).calls(), *page_calls()]
+        ]
 
     def _handler(self, call: Call, open_: bool) -> Handler:
         async def handle(http: web.BaseRequest, _: Mapping[str, str]) -> web.StreamResponse:
             try:
                 if not open_:
                     self._mock.guard.check(http)
-                answer = _json(await call(self, http))
+                found = await call(http)
+                answer = found if isinstance(found, web.Response) else as_json(found)
             except Denied as error:
-                answer = _error(error.status, error.message, error.header, error.expected)
+                answer = error_answer(error.status, error.message, error.header, error.expected)
                 if error.status == 401:
                     answer.headers["WWW-Authenticate"] = 'Bearer realm="imageproof"'
             except Wrong as error:
-                answer = _error(error.status, error.message, error.where, error.expected)
+                answer = error_answer(error.status, error.message, error.where, error.expected)
             except Unreadable as error:
-                answer = _error(400, error.problem, f"/{error.where}", error.expected)
+                answer = error_answer(400, error.problem, f"/{error.where}", error.expected)
             except SpecError as error:
                 message, _newline, expected = str(error).partition("\n")
-                answer = _error(400, message, "body", expected.strip())
+                answer = error_answer(400, message, "body", expected.strip())
             answer.headers["x-request-id"] = self._mock.control_id()
             return answer
 
@@ -80,6 +79,7 @@ class Control:
         admission = mock.admission
         return {
             "profile": mock.settings.profile.name,
+            "workers": mock.settings.workers,
             "contracts": [contract.name for contract in mock.contracts],
             "settings": shown(mock.settings),
             "faults": mock.faults.counts() if mock.faults else [],
@@ -95,14 +95,14 @@ class Control:
     async def patch(self, http: web.BaseRequest) -> Any:
         """Change some fields; the others stay."""
         self._steers_all()
-        changes = await _body(http)
+        changes = await body_of(http, _FIELDS)
         self._mock.configure(changed(self._mock.settings, changes), changes)
         return shown(self._mock.settings)
 
     async def put(self, http: web.BaseRequest) -> Any:
         """Change some fields; the others are as they were when the mock started."""
         self._steers_all()
-        self._mock.configure(changed(self._mock.started_with, await _body(http)))
+        self._mock.configure(changed(self._mock.started_with, await body_of(http, _FIELDS)))
         return shown(self._mock.settings)
 
     async def reset(self, _: web.BaseRequest) -> Any:
@@ -111,39 +111,26 @@ class Control:
         await self._mock.state.settle()
         return shown(self._mock.settings)
 
-    async def journal(self, http: web.BaseRequest) -> Any:
-        """The newest entries, oldest first: `operation`, `status`, `since` (Unix seconds), `limit`."""
-        wanted = dict(http.query)
-        if unknown := wanted.keys() - {"operation", "status", "since", "limit"}:
-            raise Wrong(f"unknown filter {min(unknown)!r}", "query", "operation, status, since or limit")
-        status = _number(wanted, "status", int)
-        since = _number(wanted, "since", float)
-        limit = _number(wanted, "limit", int)
-        limit = _JOURNAL_LIMIT if limit is None else int(limit)
-        found = [
-            asdict(entry)
-            for entry in await self._mock.journal.entries()
-            if (status is None or entry.status == status)
-            and (since is None or entry.at >= since)
-            and wanted.get("operation", entry.operation) == entry.operation
-        ]
-        return {"found": len(found), "entries": found[-limit:] if limit else []}
-
     async def faults(self, _: web.BaseRequest) -> Any:
         """The faults there are, with their parameters."""
         return {known.name: {"title": known.title, "written": described(known)} for known in catalogue().values()}
 
-    async def tasks(self, _: web.BaseRequest) -> Any:
-        """Every task that is kept, the oldest first; looking at them here moves none of them on."""
+    async def tasks(self, http: web.BaseRequest) -> Any:
+        """The tasks that are kept, the oldest first, `limit` of the newest; looking at them here moves none on."""
+        if unknown := set(http.query) - {"limit"}:
+            raise Wrong(f"unknown filter {min(unknown)!r}", "query", "limit")
+        limit = number(http.query, "limit", int)
         store = self._mock.state.tasks
-        found = [seen for id_ in await store.ids() if (seen := await store.peek(id_)) is not None]
+        ids = await store.ids()
+        kept = ids if limit is None else ids[-int(limit) :] if limit else []
+        found = [seen for id_ in kept if (seen := await store.peek(id_)) is not None]
         found.sort(key=lambda seen: seen[0].submitted)
-        return {"found": len(found), "tasks": [_task(*seen) for seen in found]}
+        return {"found": len(ids), "tasks": [_task(*seen) for seen in found]}
 
     async def end_task(self, http: web.BaseRequest) -> Any:
         """End a task that runs: `state` failed or canceled, `reason` a text."""
         id_ = http.path.removeprefix(f"{ROOT}/tasks/")
-        given = await _body(http, _END)
+        given = await body_of(http, _END)
         state, reason = given.get("state"), given.get("reason", "")
         if not set(given) <= {"state", "reason"} or state not in ("failed", "canceled") or not isinstance(reason, str):
             raise Wrong("this is no way to end a task", "body", _END)
@@ -174,7 +161,7 @@ class Control:
     async def advance(self, http: web.BaseRequest) -> Any:
         """Move the clock on `by` seconds or a duration."""
         self._steers_all()
-        given = await _body(http)
+        given = await body_of(http, _BY)
         if set(given) != {"by"}:
             raise Wrong("one field moves the clock on", "body", _BY)
         try:
@@ -195,14 +182,13 @@ class Control:
 
 
 #: method, path, call, and whether anybody may call it
-_CALLS: list[tuple[str, str, Call, bool]] = [
+_CALLS: list[tuple[str, str, Callable[[Control, web.BaseRequest], Awaitable[Any]], bool]] = [
     ("GET", "/health", Control.health, True),
     ("GET", "/state", Control.state, False),
     ("GET", "/settings", Control.settings, False),
     ("PATCH", "/settings", Control.patch, False),
     ("PUT", "/settings", Control.put, False),
     ("POST", "/reset", Control.reset, False),
-    ("GET", "/journal", Control.journal, False),
     ("GET", "/faults", Control.faults, False),
     ("GET", "/tasks", Control.tasks, False),
     ("POST", "/tasks/{id}", Control.end_task, False),
@@ -224,50 +210,5 @@ def _task(task: Task, snapshot: Snapshot) -> dict[str, Any]:
         "started": task.started,
         "finished": task.finished,
         "polls": task.polls,
-        "prompt": str(task.order.asked.get("prompt", ""))[:_PROMPT_SHOWN],
+        "prompt": without_keys(str(task.order.asked.get("prompt", "")))[:_PROMPT_SHOWN],
     }
-
-
-async def _body(http: web.BaseRequest, expected: str = "") -> dict[str, Any]:
-    """The JSON object of a call. Raises Wrong."""
-    data = b""
-    try:
-        async for part in http.content.iter_any():
-            data += part
-            if len(data) > _MAX_BODY:
-                raise Wrong("the body is too large", "body", f"at most {_MAX_BODY} bytes", 413)
-    except (web.RequestPayloadError, ConnectionError):
-        reason = "the body broke off, or it is not encoded as Content-Encoding says"
-        raise Wrong(reason, "body", "a whole body, encoded as it says") from None
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise Wrong(f"the body is not JSON: {error.msg}", f"line {error.lineno}", expected or _fields()) from None
-    if not isinstance(value, dict):
-        raise Wrong(f"a {type(value).__name__} where an object belongs", "body", expected or _fields())
-    return value
-
-
-def _fields() -> str:
-    return f"an object with any of {', '.join(FIELDS)}"
-
-
-def _number(wanted: Mapping[str, str], name: str, kind: Callable[[str], float]) -> float | None:
-    if name not in wanted:
-        return None
-    try:
-        value = kind(wanted[name])
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise Wrong(f"{name}={wanted[name]!r} is no number", f"query {name}", "a number from 0 up")
-    return value
-
-
-def _json(value: Any, status: int = 200) -> web.Response:
-    body = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    return web.Response(status=status, body=body, content_type="application/json")
-
-
-def _error(status: int, message: str, where: str, expected: str) -> web.Response:
-    return _json({"error": {"message": message, "where": where, "expected": expected}}, status)

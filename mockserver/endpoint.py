@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
@@ -19,7 +20,7 @@ from mockserver.desk import Desk, Refused
 from mockserver.forced import Forcible
 from mockserver.given import Unusable, open_all
 from mockserver.intake import Asked, Intake
-from mockserver.journal import Entry
+from mockserver.journal import Entry, address, kept
 from mockserver.outcomes import Outcome, finished, listed, partials, resolve
 from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
@@ -32,6 +33,7 @@ from spec.contract import Contract, Operation
 from spec.language import IMAGE_ROLES, LINK_ROLES, MAKING_PROBLEMS
 from spec.messages import Request
 from spec.roles import Source, Values
+from spec.units import size_text
 from spec.violations import Violation
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Endpoint:
         began = time.perf_counter()
         mock, operation, era = self._mock, self._operation, self._mock.era
         request_id = mock.request_id(self._request_ids)
+        request: Request | None = None
         violation: Violation | None = None
         wishes = mock.wishes(http, operation) if mock.faults is not None or "prefer" in http.headers else None
         try:
@@ -107,7 +110,7 @@ class Endpoint:
                     request_id,
                     mock.clock(),
                     http.method,
-                    http.raw_path,
+                    address(http.raw_path),
                     operation.id,
                     status if fault is None else fault.status(status),
                     time.perf_counter() - began,
@@ -115,11 +118,23 @@ class Endpoint:
                     detail,
                     mock.plan.ids,
                     wishes.cause if wishes is not None else "",
+                    "" if request is None else request.media,
+                    0 if request is None else len(request.body),
+                    b"" if request is None or not request.body else kept(request),
+                    mock.pictures.kept(reply.pictures, mock.clock) if reply.pictures else (),
                 )
             )
         if answer is not None:
             return answer
         return respond(reply, request_id, http) if fault is None else await fault.play(http, whole(reply, request_id))
+
+    def asked_by(self, entry: Entry, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+        """What a request of the journal asks, refused ones as far as they can be read: roles in our units."""
+        query = dict(parse_qsl(urlsplit(entry.path).query, keep_blank_values=True))
+        headers = {"content-type": entry.media}
+        request = Request(entry.method, entry.path, parameters, query, headers, value=entry.value)
+        said = self._intake.said(request)
+        return {role: size_text(value) if isinstance(value, tuple) else value for role, value in said.items()}
 
     async def _reply(
         self, request: Request, http: web.BaseRequest, request_id: str, wishes: Wishes | None
@@ -202,6 +217,7 @@ class Endpoint:
         if self._embeds and outcome.embeds:
             await self._mock.pictures.draw(outcome.pictures)
         reply = self._scribe.success(self._operation, outcome, asked.roles, request_id)
+        reply.pictures = outcome.pictures
         if self._mock.state.unsettled:
             await self._mock.state.settle()
         return reply
@@ -221,7 +237,9 @@ class Endpoint:
             failure = Refusal("internal", facts={"reason": "it was asked for with Prefer"})
             outcomes = [*unfinished[: wishes.stream_error], self._scribe.failure(failure, request_id)]
         await self._mock.pictures.draw([picture for one in [*unfinished, outcome] for picture in one.pictures])
-        return self._scribe.stream(self._operation, outcomes, asked.roles, request_id)
+        reply = self._scribe.stream(self._operation, outcomes, asked.roles, request_id)
+        reply.pictures = outcome.pictures
+        return reply
 
     def _turned_away(self, token: str | None) -> Refusal | None:
         """How a request is refused before anybody looks what it asks."""

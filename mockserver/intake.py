@@ -90,6 +90,14 @@ class Intake:
             roles.update(self.check.asked_by_parameters(request))
         return Asked({**self._asks, **roles} if self._asks else roles, words)
 
+    def said(self, request: Request) -> Mapping[str, Any]:
+        """What any request asks, as far as it can be read."""
+        body = self._readers.get(request.media)
+        roles = dict(self._asks)
+        if body is not None and isinstance(request.value, dict):
+            roles.update(body.asked(request.value)[0])
+        return {**roles, **self.check.asked_by_parameters(request)}
+
     def inputs(self, request: Request) -> list[Input]:
         """The pictures an accepted request gives."""
         return self._inputs[request.media](request.value) if isinstance(request.value, dict) else []

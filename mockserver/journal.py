@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from sys import getsizeof
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mockserver.packing import pack
+from spec.forms import MEDIA_TYPE as FORM
+from spec.messages import Request, is_json
+
+if TYPE_CHECKING:
+    from mockserver.artist import Picture
+
+SHORT = 16 * 1024  # bytes of a body that is kept as it came
+_TEXT = 1000  # characters of each text in one that is longer
+_KEY = r"\bsk-[A-Za-z0-9_-]{16,}"
+_KEY_IN_TEXT, _KEY_IN_BODY = re.compile(_KEY), re.compile(_KEY.encode())
+_QUERY_KEY = re.compile(r"(?i)([?&][^=&]*(?:key|token|secret|password|signature)[^=&]*=)[^&]*")
+_DEEP, _MANY = 5, 100  # levels of such a one, and members of each part of it
+_ENTRY_BYTES, _PICTURE_BYTES = 350, 300
 
 
 @dataclass(slots=True)
 class Entry:
     """One request and its answer; `seconds` is how long it took, `problem` the contract's word for a refusal.
 
-    `status` is what the caller saw: 0 where a fault let nothing through, or the caller did not wait for it.
+    `status` is what the caller saw: 0 where a fault let nothing through, or the caller did not wait for it. Keys are
+    left out of `path`. `body` is what `kept` makes of the one that came, which had `size` bytes. `made` are the
+    answer's pictures: how each is drawn, or its link where it starts from uploads, which are large.
     """
 
     request_id: str
@@ -26,11 +48,71 @@ class Entry:
     detail: str = ""
     drifts: tuple[str, ...] = ()
     fault: str = ""
+    media: str = ""
+    size: int = 0
+    body: bytes = b""
+    made: Sequence[Picture | str] = ()
 
     @property
     def weight(self) -> int:
-        """About how many bytes the entry holds."""
-        return 300 + getsizeof(self.path) + getsizeof(self.detail)
+        """About how many bytes the entry holds; the pictures of one request share their prompt."""
+        weight = _ENTRY_BYTES + getsizeof(self.path) + len(self.body)
+        if self.detail:
+            weight += getsizeof(self.detail)
+        if made := self.made:
+            first = made[0]
+            weight += getsizeof(first) * len(made) if isinstance(first, str) else getsizeof(first.prompt)
+            weight += _PICTURE_BYTES * len(made)
+        return weight
+
+    @property
+    def cut(self) -> bool:
+        """Whether there was more in the body than `body` says, files of forms aside."""
+        return self.size > SHORT and self.media != FORM
+
+    @property
+    def value(self) -> Any:
+        """The body as JSON, forms included; None where there is none, or it cannot be read."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+
+def without_keys(text: str) -> str:
+    """A text as it may be shown."""
+    return _KEY_IN_TEXT.sub("sk-***", text)
+
+
+def address(raw_path: str) -> str:
+    """A path and its query as the journal keeps them: without the keys that may stand there."""
+    return _QUERY_KEY.sub(r"\1***", raw_path) if "?" in raw_path else raw_path
+
+
+def kept(request: Request) -> bytes:
+    """A body as the journal keeps it: short JSON as it came, anything else as JSON that says what was in it.
+
+    A file in a form is its name, media type and number of bytes; the long texts of a long body are cut.
+    """
+    body = request.body
+    if b"sk-" in body:
+        body = _KEY_IN_BODY.sub(b"sk-***", body)
+    if len(body) <= SHORT and is_json(request.media):
+        return body
+    brief = pack(_brief(request.value), {}) if isinstance(request.value, dict | list) else body
+    return brief if len(brief) <= 2 * SHORT else body[:SHORT]
+
+
+def _brief(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, dict | list) and depth > _DEEP:
+        return "…"
+    if isinstance(value, dict):
+        return {str(key)[:_TEXT]: _brief(held, depth + 1) for key, held in islice(value.items(), _MANY)}
+    if isinstance(value, list):
+        return [_brief(held, depth + 1) for held in value[:_MANY]]
+    if isinstance(value, str) and len(value) > _TEXT:
+        return f"{value[:_TEXT]}… ({len(value)} characters)"
+    return value if isinstance(value, str | int | float | bool | None) else repr(value)[:_TEXT]
 
 
 class Journal:
@@ -39,16 +121,20 @@ class Journal:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._entries: deque[Entry] = deque()
+        self._weights: deque[int] = deque()
         self._weight = 0
         self.total = 0
 
     def add(self, entry: Entry) -> None:
         """Write one entry; the oldest make room."""
+        weight = entry.weight
         self._entries.append(entry)
-        self._weight += entry.weight
+        self._weights.append(weight)
+        self._weight += weight
         self.total += 1
         while self._weight > self._limit:
-            self._weight -= self._entries.popleft().weight
+            self._entries.popleft()
+            self._weight -= self._weights.popleft()
 
     async def entries(self) -> list[Entry]:
         """What is kept, oldest first."""
@@ -63,4 +149,5 @@ class Journal:
     def clear(self) -> None:
         """Forget everything, the count included."""
         self._entries.clear()
+        self._weights.clear()
         self._weight = self.total = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -57,6 +57,12 @@ class Pictures:
         if blobs:
             self._blobs.keep(blobs)
         return path
+
+    def kept(self, pictures: Sequence[Picture], clock: Callable[[], float]) -> Sequence[Picture | str]:
+        """Pictures as the journal keeps them: those that start from uploads by their link, the others as they are."""
+        if pictures[0].base is None:
+            return pictures
+        return [self.promise(picture, clock()) for picture in pictures]
 
     async def find(self, name: str, query: Mapping[str, str], now: float) -> File:
         """The picture a link leads to."""

@@ -23,6 +23,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import RedisError
 
+from mockserver.artist import Picture
 from mockserver.journal import Entry
 from mockserver.packing import blobs_of, pack, unpack
 from mockserver.settings import Settings
@@ -267,7 +268,21 @@ def _ending(parts: list[Any] | None) -> Ending | None:
     return None if parts is None else Ending(*parts)
 
 
-_told = attrgetter(*(field.name for field in fields(Entry)))
+_told = attrgetter(*(field.name for field in fields(Entry) if field.name not in ("body", "made")))
+_drawn = attrgetter(*(field.name for field in fields(Picture)))
+
+
+def _parts_of(entry: Entry) -> list[Any]:
+    made = [one if isinstance(one, str) else list(_drawn(one)) for one in entry.made]
+    return [*_told(entry), entry.body.decode("utf-8", "replace"), made]
+
+
+def _entry(parts: list[Any]) -> Entry:
+    *told, body, made = parts
+    pictures = [one if isinstance(one, str) else Picture(*one) for one in made]
+    entry = Entry(*told)
+    entry.body, entry.made = body.encode(), pictures
+    return entry
 
 
 class JournalInRedis:
@@ -282,7 +297,7 @@ class JournalInRedis:
 
     def add(self, entry: Entry) -> None:
         """Write one entry; the oldest make room."""
-        packed = pack(list(_told(entry)), {})
+        packed = pack(_parts_of(entry), {})
         self._weight += len(packed)
         if self._weight < self._limit:
             self._waiting.append(packed)
@@ -314,7 +329,7 @@ class JournalInRedis:
         await self.write()
         with it.reaching():
             found = await cast("Awaitable[list[bytes]]", it.redis.lrange(it.key("journal"), 0, -1))
-        return sorted((Entry(*unpack(packed, {})) for packed in found), key=lambda entry: entry.at)
+        return sorted((_entry(unpack(packed, {})) for packed in found), key=lambda entry: entry.at)
 
     async def close(self) -> None:
         """Write the rest."""

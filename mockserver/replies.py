@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -16,6 +16,9 @@ from spec.contract import Answer, Contract, Operation, Problem
 from spec.roles import Source, Unfillable, Values, Writer
 from spec.validation import ResponseCheck
 from spec.violations import Violation
+
+if TYPE_CHECKING:
+    from mockserver.artist import Picture
 
 log = logging.getLogger("imageproof.mock")
 
@@ -27,6 +30,7 @@ class Reply:
 
     Of an event stream `value` is the list of its events, `frames` their bytes where a drift has written them. `timed`
     are the headers that say, once it is known, how long it took. `identified`: a documented header names the exchange.
+    `pictures` are those that it delivers.
     """
 
     status: int
@@ -37,6 +41,7 @@ class Reply:
     timed: Sequence[str] = ()
     frames: list[bytes] | None = None
     identified: bool = False
+    pictures: Sequence[Picture] = ()
 
     def framed(self) -> list[bytes]:
         """The events of a stream as bytes."""

@@ -20,8 +20,10 @@ from aiohttp import web
 from mockserver.app import Mock
 from mockserver.configuration import changed
 from mockserver.connection import Server
+from mockserver.inspection import Inspection
 from mockserver.journal import Entry
 from mockserver.settings import Settings
+from mockserver.verification import NotSo, Times, pattern_of
 
 DRAIN_SECONDS = 10.0
 ANSWER_SECONDS = 5.0
@@ -156,6 +158,39 @@ class MockServer:
         """What was asked since the last reset, oldest first."""
         return self._result_of(self.mock.state.journal.entries())
 
+    def requests(self, **wanted: Any) -> list[Entry]:
+        """What was asked and fits, oldest first.
+
+        >>> server.requests(operation="createImage", status=200, model="gpt-image-2", prompt=re.compile("fox"))
+
+        `method`, `path` (stars stand for anything), `operation`, `status`, `problem`, `fault`, `drift` and `request_id`
+        are about the request, every other name about its body; `body`, `query` and `asked` take dictionaries, `asked`
+        by role. A value is meant as it is; patterns are searched for; `{"contains": ...}` and other words are told in
+        docs/inspector.md. Raises SpecError for what cannot be understood.
+        """
+        pattern = pattern_of(wanted, self.mock.asked_by)
+        return [entry for entry in self.journal if not pattern.misses(entry)]
+
+    def verify(
+        self,
+        *,
+        times: int | None = None,
+        at_least: int | None = None,
+        at_most: int | None = None,
+        within: float = 0.0,
+        **wanted: Any,
+    ) -> list[Entry]:
+        """The requests that fit, as `requests` takes it; at least one, unless another number is given.
+
+        Looks again for `within` seconds. Raises NotSo, an AssertionError that tells which request came nearest.
+        """
+        pattern, expected = pattern_of(wanted, self.mock.asked_by), Times.of(times, at_least, at_most)
+        inspection = Inspection(self.mock)
+        verdict = self._result_of(inspection.verdict(pattern, expected, within), within)
+        if not verdict.held:
+            raise NotSo(verdict.explain())
+        return list(verdict.found)
+
     def start(self) -> Self:
         """Start the thread and wait until it listens; nothing new when it already does. Raises CannotListen."""
         if self._loop is not None:
@@ -208,14 +243,14 @@ class MockServer:
 
         self._result_of(advance())
 
-    def _result_of(self, work: Coroutine[Any, Any, T]) -> T:
+    def _result_of(self, work: Coroutine[Any, Any, T], takes: float = 0.0) -> T:
         """What comes of some work in the server's thread; without one, here."""
         if self._loop is None:
             return asyncio.run(work)
         try:
-            return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_SECONDS)
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result(takes + ANSWER_SECONDS)
         except TimeoutError as error:
-            raise TimeoutError(f"the mock's thread did not answer within {ANSWER_SECONDS:g} s") from error
+            raise TimeoutError(f"the mock's thread did not answer within {takes + ANSWER_SECONDS:g} s") from error
 
     def _run(self) -> None:
         async def run() -> None:

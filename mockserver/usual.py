@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.http import RawRequestMessage
 
 from mockserver.intake import Intake
-from mockserver.journal import Entry
+from mockserver.journal import Entry, kept
 from mockserver.outcomes import Outcome, resolve
 from mockserver.replies import Scribe
 from mockserver.response import ready
@@ -88,6 +88,10 @@ class Usual:
                     reply.status,
                     time.perf_counter() - began,
                     reply.problem,
+                    media=request.media,
+                    size=len(body),
+                    body=kept(request),
+                    made=mock.pictures.kept(outcome.pictures, mock.clock) if outcome.pictures else (),
                 )
             )
         return answer

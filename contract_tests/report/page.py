@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from contract_tests.report.baseline import new_findings
@@ -34,7 +34,7 @@ def comparison_page(data: Mapping[str, Any]) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("contract_tests.report", "."),
+        loader=ChoiceLoader([PackageLoader("contract_tests.report", "."), PackageLoader("spec", ".")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

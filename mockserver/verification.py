@@ -1,0 +1,326 @@
+"""Was a request made, and how often; and if not, which one came nearest and what about it was different."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+from mockserver.configuration import Unreadable
+from mockserver.journal import Entry
+from spec.messages import part_at
+
+#: what a request asks by role, in our units; empty where it cannot be read
+Asked = Callable[[Entry], Mapping[str, Any]]
+_LOOKED_AT = 1000  # of the newest requests, when the nearest is sought
+_COMPARED = 20  # of those that miss least, word by word
+_NEAREST = 3
+_SHOWN = 200
+_VALUE = 'a value, or one of {"equals": V}, {"not": V}, {"contains": "text"}, {"matches": "regex"}, {"present": false}'
+_TIMES = 'a number, or {"at_least": 1, "at_most": 3}, either of them'
+
+
+class NotSo(AssertionError):
+    """Requests were not made as often as a test expects; the text says what was made instead."""
+
+
+class Absent:
+    """What a request does not say."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+ABSENT = Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What one value must be: a word of `_HOLDS`, and what it is held against."""
+
+    word: str
+    value: Any
+
+    def holds(self, received: Any) -> bool:
+        """Whether a value, ABSENT included, is so."""
+        return _HOLDS[self.word](self.value, received)
+
+    def __str__(self) -> str:
+        if self.word == "present":
+            return "anything" if self.value else "nothing"
+        told = self.value.pattern if isinstance(self.value, re.Pattern) else self.value
+        return f"{_WORDS[self.word]}{shown(told)}"
+
+    @staticmethod
+    def read(value: Any, where: str) -> Expected:
+        """A value that is meant as it is, a compiled pattern, or an object of one word. Raises Unreadable."""
+        if isinstance(value, re.Pattern):
+            return Expected("matches", value)
+        if not isinstance(value, Mapping):
+            return Expected("equals", list(value) if isinstance(value, tuple) else value)
+        word, told = next(iter(value.items()), ("", None))
+        if len(value) != 1 or word not in _HOLDS:
+            raise Unreadable(where, f"{value!r} is not understood", _VALUE)
+        if word == "present" and not isinstance(told, bool):
+            raise Unreadable(f"{where}/present", f"{told!r} is neither true nor false", "true or false")
+        if word == "matches":
+            try:
+                told = re.compile(told)
+            except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
+                raise Unreadable(
+                    f"{where}/matches", f"{told!r} is no pattern: {error}", "a regular expression"
+                ) from None
+        return Expected(word, told)
+
+
+def _equal(expected: Any, received: Any) -> bool:
+    return isinstance(expected, bool) == isinstance(received, bool) and bool(expected == received)
+
+
+def _contains(expected: Any, received: Any) -> bool:
+    if isinstance(received, str):
+        return isinstance(expected, str) and expected in received
+    return isinstance(received, list | dict) and expected in received
+
+
+_HOLDS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "equals": _equal,
+    "not": lambda expected, received: not _equal(expected, received),
+    "contains": _contains,
+    "matches": lambda expected, received: received is not ABSENT and bool(expected.search(_text(received))),
+    "present": lambda expected, received: (received is not ABSENT) == expected,
+}
+_WORDS = {"equals": "", "not": "not ", "contains": "containing ", "matches": "matching "}
+
+
+class Condition(NamedTuple):
+    """One thing about a request: where it is said, how it is read, and what it must be."""
+
+    where: str
+    read: Callable[[Entry], Any]
+    expected: Expected
+
+
+class Miss(NamedTuple):
+    """A condition that does not hold, and what was there instead."""
+
+    where: str
+    expected: str
+    received: str
+
+
+class Pattern:
+    """Requests that are looked for: by facts of the request, fields of its `body` and `query`, and what is `asked`.
+
+    `body` takes names, or JSON pointers below the top (`/input/prompt`); `asked` takes roles of the contract language,
+    so it means the same with every family. `path` may have stars and is compared without the query.
+    """
+
+    def __init__(self, given: Mapping[str, Any], asked: Asked) -> None:
+        """Raises Unreadable."""
+        self.conditions: list[Condition] = []
+        for name, value in given.items():
+            if name in _PARTS:
+                if not isinstance(value, Mapping):
+                    raise Unreadable(name, f"{value!r} is no object", f"an object of names and values; each {_VALUE}")
+                self.conditions += [
+                    Condition(f"{name} {key}", _reader(name, str(key), asked), _of_part(name, held, f"{name}/{key}"))
+                    for key, held in value.items()
+                ]
+            elif name in _FACTS:
+                self.conditions.append(Condition(name, _FACTS[name], Expected.read(value, name)))
+            else:
+                raise Unreadable(name, "it is not known", f"one of {', '.join([*_FACTS, *_PARTS])}")
+
+    def misses(self, entry: Entry) -> list[Miss]:
+        """What about a request is different; nothing where it is one of those looked for."""
+        return [
+            Miss(where, str(expected), shown(received))
+            for where, read, expected in self.conditions
+            if not _holds(where, expected, received := read(entry))
+        ]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{where} {expected}" for where, _, expected in self.conditions) or "any request"
+
+
+def _holds(where: str, expected: Expected, received: Any) -> bool:
+    if where == "path" and expected.word == "equals":
+        return isinstance(expected.value, str) and fnmatchcase(received, expected.value)
+    if where == "method" and expected.word == "equals":
+        return isinstance(expected.value, str) and received == expected.value.upper()
+    if where == "drift" and expected.word == "equals":
+        return expected.value in received
+    return expected.holds(received)
+
+
+_FACTS: Mapping[str, Callable[[Entry], Any]] = {
+    "method": lambda entry: entry.method,
+    "path": lambda entry: urlsplit(entry.path).path,
+    "operation": lambda entry: entry.operation,
+    "status": lambda entry: entry.status,
+    "problem": lambda entry: entry.problem or ABSENT,
+    "fault": lambda entry: entry.fault or ABSENT,
+    "drift": lambda entry: list(entry.drifts) or ABSENT,
+    "request_id": lambda entry: entry.request_id,
+}
+_PARTS = ("body", "query", "asked")
+
+
+def _of_part(part: str, value: Any, where: str) -> Expected:
+    """A query's values are texts, whatever kind they are meant as."""
+    if part == "query" and not isinstance(value, str | Mapping | re.Pattern):
+        value = _text(value)
+    return Expected.read(value, where)
+
+
+def _reader(part: str, key: str, asked: Asked) -> Callable[[Entry], Any]:
+    if part == "query":
+        return lambda entry: dict(parse_qsl(urlsplit(entry.path).query, keep_blank_values=True)).get(key, ABSENT)
+    if part == "asked":
+        return lambda entry: asked(entry).get(key, ABSENT)
+
+    def read(entry: Entry) -> Any:
+        value = entry.value
+        if key.startswith("/"):
+            found = part_at(value, key)
+            return ABSENT if found is None else found
+        return value.get(key, ABSENT) if isinstance(value, dict) else ABSENT
+
+    return read
+
+
+def pattern_of(wanted: Mapping[str, Any], asked: Asked) -> Pattern:
+    """A pattern as keyword arguments say it: names that are about no request are about its body. Raises Unreadable."""
+    given = {name: value for name, value in wanted.items() if name in _FACTS or name in _PARTS}
+    fields = {name: value for name, value in wanted.items() if name not in given}
+    if fields:
+        given["body"] = {**given.get("body", {}), **fields}
+    return Pattern(given, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How often: at least, and at most where that is limited."""
+
+    least: int = 1
+    most: int | None = None
+
+    def __str__(self) -> str:
+        if self.most is None:
+            return f"at least {_times(self.least)}"
+        if self.least == self.most:
+            return "never" if self.most == 0 else f"exactly {_times(self.most)}"
+        return f"at most {_times(self.most)}" if self.least == 0 else f"{self.least} to {_times(self.most)}"
+
+    @staticmethod
+    def of(times: int | None, at_least: int | None, at_most: int | None) -> Times:
+        """As keyword arguments say it; none of them: at least once. Raises Unreadable."""
+        limits = {name: n for name, n in (("at_least", at_least), ("at_most", at_most)) if n is not None}
+        if times is not None and limits:
+            raise Unreadable("times", f"it is {times} and {limits}, too", "times, or at_least and at_most")
+        return Times() if times is None and not limits else Times.read(limits if times is None else times)
+
+    @staticmethod
+    def read(value: Any) -> Times:
+        """A number, or an object with `at_least`, `at_most` or both. Raises Unreadable."""
+        if _counts(value):
+            return Times(value, value)
+        if not isinstance(value, Mapping) or not value or not set(value) <= {"at_least", "at_most"}:
+            raise Unreadable("times", f"{value!r} is not understood", _TIMES)
+        least, most = value.get("at_least", 0), value.get("at_most")
+        if not _counts(least) or not (most is None or (_counts(most) and most >= least)):
+            raise Unreadable("times", f"{value!r} is no range", _TIMES)
+        return Times(least, most)
+
+
+def _counts(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A request that came near, and what about it was different."""
+
+    entry: Entry
+    misses: Sequence[Miss]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a pattern was met as often as it should be.
+
+    `kept` are the requests that could be looked at, `forgotten` counts older ones that made room: with them no upper
+    limit can be vouched for.
+    """
+
+    pattern: Pattern
+    times: Times
+    found: Sequence[Entry]
+    kept: int
+    forgotten: int = 0
+    nearest: Sequence[Near] = field(default_factory=tuple)
+
+    @property
+    def held(self) -> bool:
+        """Whether it was so."""
+        enough = len(self.found) >= self.times.least
+        return enough and (self.times.most is None or (len(self.found) <= self.times.most and not self.forgotten))
+
+    def explain(self) -> str:
+        """What was expected, what was found, and the nearest misses, for a person."""
+        lines = [f"expected {self.times}: {self.pattern}", f"found {_times(len(self.found))} in {self.kept} requests"]
+        if self.forgotten:
+            lines.append(f"{self.forgotten} older requests made room in the journal: what they were, nobody can say")
+        lines += [f"  {_line(entry)}" for entry in self.found[-_NEAREST:]]
+        for near in self.nearest[:1]:
+            lines.append(f"nearest: {_line(near.entry)}")
+            lines += [f"  {miss.where}: expected {miss.expected}, received {miss.received}" for miss in near.misses]
+        return "\n".join(lines)
+
+
+def judge(pattern: Pattern, times: Times, entries: Sequence[Entry], forgotten: int = 0) -> Verdict:
+    """Look through the journal."""
+    found = [entry for entry in entries if not pattern.misses(entry)]
+    verdict = Verdict(pattern, times, found, len(entries), forgotten)
+    if verdict.held or len(found) >= times.least:
+        return verdict
+    met = {id(entry) for entry in found}
+    others = [entry for entry in entries if id(entry) not in met]
+    return Verdict(pattern, times, found, len(entries), forgotten, _nearest(pattern, others[-_LOOKED_AT:]))
+
+
+def _nearest(pattern: Pattern, entries: Iterable[Entry]) -> list[Near]:
+    near = [Near(entry, pattern.misses(entry)) for entry in entries]
+    near.reverse()
+    near.sort(key=lambda one: len(one.misses))
+    few = sorted(near[:_COMPARED], key=lambda one: (len(one.misses), -sum(map(_likeness, one.misses))))
+    return few[:_NEAREST]
+
+
+def _likeness(miss: Miss) -> float:
+    return SequenceMatcher(None, miss.expected, miss.received).ratio()
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut where it is long; nothing where there is none."""
+    text = repr(value) if value is ABSENT else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _line(entry: Entry) -> str:
+    told = f"{entry.method} {urlsplit(entry.path).path} -> {entry.status or 'no answer'}"
+    return f"{told}{f' {entry.problem}' if entry.problem else ''} ({entry.request_id})"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,0 +1,215 @@
+"""Was a request made, how often, and which came nearest: over HTTP and from Python."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+from conftest import CHEAP, GENERATIONS, Answer, ask, generate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mockserver.journal import SHORT, Entry
+from mockserver.runner import MockServer
+from mockserver.settings import Settings
+from mockserver.verification import NotSo, Pattern, Times, judge, pattern_of
+from spec.errors import SpecError
+
+
+def verify(server: MockServer, **told: Any) -> Answer:
+    return ask(f"{server.url}/_imageproof/verify", told, key=None)
+
+
+def asked(server: MockServer) -> None:
+    generate(server, **CHEAP)
+    generate(server, **CHEAP, n=2)
+    generate(server, **{**CHEAP, "prompt": "A blue whale", "n": 2})
+    generate(server, "?async=true", **CHEAP)
+    generate(server, **CHEAP, n=11)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        ({}, 5),
+        ({"method": "post"}, 5),
+        ({"method": "GET"}, 0),
+        ({"path": GENERATIONS}, 5),
+        ({"path": "*/generations"}, 5),
+        ({"path": "/v1/images/edits"}, 0),
+        ({"operation": "createImage", "status": 200}, 4),
+        ({"status": {"not": 200}}, 1),
+        ({"problem": "above-maximum"}, 1),
+        ({"problem": {"present": False}}, 4),
+        ({"body": {"n": 2}}, 2),
+        ({"body": {"n": True}}, 0),
+        ({"body": {"n": {"present": False}}}, 2),
+        ({"body": {"n": 2, "prompt": {"contains": "whale"}}}, 1),
+        ({"body": {"prompt": {"matches": "^A (red|green) fox$"}}}, 4),
+        ({"body": {"/prompt": "A blue whale"}}, 1),
+        ({"query": {"async": True}}, 1),
+        ({"query": {"async": {"present": False}}}, 4),
+        ({"asked": {"count": 1}}, 2),
+        ({"asked": {"size": "256x256", "model": "dall-e-2"}}, 5),
+        ({"asked": {"size": "512x512"}}, 0),
+    ],
+)
+def test_requests_are_found_by_what_they_were_and_what_they_asked(
+    mock: MockServer, wanted: dict[str, Any], count: int
+) -> None:
+    asked(mock)
+    answer = verify(mock, **wanted, times=count)
+    assert (answer.status, answer.json["found"], len(answer.json["entries"])) == (200, count, count)
+    assert verify(mock, **wanted, times=count + 1).status == 406
+    assert len(mock.requests(**wanted)) == count
+
+
+def test_without_a_number_once_is_enough_and_a_range_has_two_ends(mock: MockServer) -> None:
+    asked(mock)
+    assert verify(mock).status == 200
+    assert verify(mock, path="/elsewhere").status == 406
+    for times, status in (({"at_least": 5}, 200), ({"at_least": 6}, 406), ({"at_most": 4}, 406), ({"at_most": 5}, 200)):
+        assert verify(mock, times=times).status == status
+
+
+def test_the_nearest_miss_is_named_with_all_that_is_different(mock: MockServer) -> None:
+    asked(mock)
+    with pytest.raises(NotSo) as caught:
+        mock.verify(path=GENERATIONS, status=200, prompt="A blue wale", n=2, times=1)
+    assert str(caught.value).splitlines() == [
+        'expected exactly once: path "/v1/images/generations", status 200, body prompt "A blue wale", body n 2',
+        "found 0 times in 5 requests",
+        f"nearest: POST {GENERATIONS} -> 200 (req_00000000000000000000000000000003)",
+        '  body prompt: expected "A blue wale", received "A blue whale"',
+    ]
+    [near, *_] = verify(mock, body={"prompt": "A blue wale", "n": 3, "size": {"present": False}}).json["nearest"]
+    assert near["differs"] == [
+        {"where": "body prompt", "expected": '"A blue wale"', "received": '"A blue whale"'},
+        {"where": "body n", "expected": "3", "received": "2"},
+        {"where": "body size", "expected": "nothing", "received": '"256x256"'},
+    ]
+
+
+def test_python_says_fields_as_names_and_patterns_as_patterns(mock: MockServer) -> None:
+    asked(mock)
+    assert [entry.value["prompt"] for entry in mock.requests(prompt=re.compile("whale$"))] == ["A blue whale"]
+    assert len(mock.verify(n=2, at_least=1, at_most=2)) == 2
+    with pytest.raises(NotSo, match=r"expected never: body n 2\nfound 2 times in 5 requests"):
+        mock.verify(n=2, times=0)
+    with pytest.raises(SpecError, match="times, or at_least and at_most"):
+        mock.verify(n=2, times=1, at_least=1)
+
+
+def test_it_can_wait_for_what_is_still_to_come(mock: MockServer) -> None:
+    generate(mock, "?async=true", **CHEAP)
+    assert ask(f"{mock.url}/_imageproof/verify", {"within": "20ms", "times": 2}, key=None).status == 406
+    assert len(mock.verify(within=5, path=GENERATIONS)) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "where"),
+    [
+        ({"pth": "/v1"}, "/pth"),
+        ({"body": 3}, "/body"),
+        ({"body": {"n": {"more": 2}}}, "/body/n"),
+        ({"body": {"n": {"equals": 2, "not": 3}}}, "/body/n"),
+        ({"body": {"prompt": {"matches": "("}}}, "/body/prompt/matches"),
+        ({"body": {"prompt": {"matches": 3}}}, "/body/prompt/matches"),
+        ({"body": {"n": {"present": 1}}}, "/body/n/present"),
+        ({"times": -1}, "/times"),
+        ({"times": True}, "/times"),
+        ({"times": {}}, "/times"),
+        ({"times": {"at_least": 3, "at_most": 2}}, "/times"),
+        ({"times": {"least": 3}}, "/times"),
+        ({"within": "soon"}, "/within"),
+    ],
+)
+def test_what_is_not_understood_is_told_with_its_place(mock: MockServer, told: dict[str, Any], where: str) -> None:
+    answer = verify(mock, **told)
+    assert (answer.status, answer.error["where"]) == (400, where)
+    assert answer.error["message"]
+    assert answer.error["expected"]
+
+
+def test_files_of_a_form_are_known_by_name_kind_and_size(mock: MockServer) -> None:
+    parts = [("prompt", None, b"A cave"), ("model", None, b"gpt-image-2"), ("image", "room.png", b"x" * 40_000)]
+    lines = [
+        f'--b\r\nContent-Disposition: form-data; name="{name}"'.encode()
+        + (f'; filename="{file}"\r\nContent-Type: image/png'.encode() if file else b"")
+        + b"\r\n\r\n"
+        + data
+        for name, file, data in parts
+    ]
+    body = b"\r\n".join(lines) + b"\r\n--b--\r\n"
+    ask(f"{mock.url}/v1/images/edits", body, headers={"content-type": "multipart/form-data; boundary=b"})
+    file = {"media": "image/png", "bytes": 40_000, "filename": "room.png"}
+    [entry] = mock.verify(path="*/edits", prompt="A cave", image={"contains": file})
+    assert (entry.size, entry.cut) == (len(body), False)
+    told = ask(f"{mock.url}/_imageproof/journal/{entry.request_id}", key=None).json
+    assert "-F 'image=@\"room.png\";type=image/png'" in told["curl"]
+    assert "--form-string 'prompt=A cave'" in told["curl"]
+
+
+def test_a_long_body_is_cut_and_says_so(mock: MockServer) -> None:
+    generate(mock, **{**CHEAP, "prompt": "x" * 30_000})
+    [entry] = mock.requests(model="dall-e-2", prompt={"matches": r"^x{1000}… \(30000 characters\)$"})
+    assert entry.cut
+    assert len(entry.body) < SHORT < entry.size
+
+
+def test_no_key_is_kept_wherever_it_was_sent(mock: MockServer) -> None:
+    key = "sk-" + "0123456789abcdef" * 2
+    generate(mock, f"?api_key={key}&async=true", key=key, **{**CHEAP, "prompt": f"A fox and {key}", "user": key})
+    ask(f"{mock.url}/v1/nothing?access_token={key}", key=key)
+    for path in ("/journal", "/journal/req_00000000000000000000000000000001", "/tasks"):
+        answer = ask(f"{mock.url}/_imageproof{path}", key=None)
+        assert answer.status == 200
+        assert b"456789abcdef" not in answer.body
+    assert mock.journal[0].path == f"{GENERATIONS}?api_key=***&async=true"
+
+
+def test_more_than_the_journal_holds_cannot_be_vouched_for() -> None:
+    entries = [Entry(f"req_{n}", float(n), "GET", "/v1/models", "listModels", 200, 0.0) for n in range(3)]
+    pattern = Pattern({"path": "/v1/models"}, lambda _: {})
+    assert judge(pattern, Times(3), entries, forgotten=5).held
+    for times in (Times(3, 3), Times(0, 9), Times(4)):
+        verdict = judge(pattern, times, entries, forgotten=5)
+        assert not verdict.held
+        assert "5 older requests made room" in verdict.explain()
+
+
+VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab\\*[?", max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from("nmp"), VALUES, max_size=3), max_size=6), st.data())
+def test_found_and_missed_together_are_everything_and_each_miss_is_one(bodies: list[dict[str, Any]], data: Any) -> None:
+    entries = [
+        Entry(str(n), 0.0, "POST", "/x", "x", 200, 0.0, media="application/json", body=orjson.dumps(body))
+        for n, body in enumerate(bodies)
+    ]
+    wanted = data.draw(st.dictionaries(st.sampled_from("nmp"), VALUES, max_size=3))
+    verdict = judge(pattern_of(wanted, lambda _: {}), Times(0, 0), entries)
+
+    def kinds(value: Any) -> tuple[type, Any]:
+        return type(value), value
+
+    fits = [body for body in bodies if all(n in body and kinds(body[n]) == kinds(wanted[n]) for n in wanted)]
+    assert [entry.value for entry in verdict.found] == fits
+    assert verdict.held == (not fits)
+    for near in judge(pattern_of(wanted, lambda _: {}), Times(99), entries).nearest:
+        names = {miss.where.removeprefix("body ") for miss in near.misses}
+        assert names
+        assert names == {
+            n for n in wanted if n not in near.entry.value or kinds(near.entry.value[n]) != kinds(wanted[n])
+        }
+
+
+def test_of_a_guarded_server_nobody_verifies_without_the_token() -> None:
+    with MockServer(Settings(port=0, control_token="let-me-in")) as server:
+        for path, body in (("/verify", {}), ("/drifts", None), ("/journal/req_1", None)):
+            assert ask(f"{server.url}/_imageproof{path}", body, key=None).status == 401
+            assert ask(f"{server.url}/_imageproof{path}", body, key="let-me-in").status in (200, 404, 406)
+        assert ask(f"{server.url}/_imageproof/", key=None).status == 200
