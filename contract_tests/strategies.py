@@ -339,6 +339,8 @@ def _draw_object(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[
         if said is not None and "as" in said:
             drawn[name] = said["as"]
             continue
+        if said is not None and "never" in said:
+            continue
         strategy = plan.strategy(drawn, name)
         wanted = said is not None or name in shape.required | required
         if strategy is not None and (wanted or (not least and draw(st.booleans()))):

@@ -64,7 +64,7 @@ class Desk:
         """The task a request names, as it is once the request has done to it what it does. Raises Refused."""
         tasks, effect = self._mock.state.tasks, self._operation.effect
         found = await tasks.look(id_, owner)
-        if found is None:
+        if found is None or not self._speaks_of(found[0]):
             raise Refused("unknown-task")
         task, snapshot = found
         if effect == "resume":
@@ -85,7 +85,13 @@ class Desk:
         """Those of the tasks that are there for this key."""
         looks = [await self._mock.state.tasks.look(id_, owner) for id_ in ids]
         self._mock.callbacks.wake()
-        return Outcome({}, {}, lists={"tasks": [self.told(*found)[0] for found in looks if found is not None]})
+        there = [found for found in looks if found is not None and self._speaks_of(found[0])]
+        return Outcome({}, {}, lists={"tasks": [self.told(*found)[0] for found in there]})
+
+    def _speaks_of(self, task: Task) -> bool:
+        """Whether a question asked here can be about this task: one of this family and, where told, of this kind."""
+        kind, order = self._operation.asks.get("task-kind"), task.order
+        return order.family == self._contract.name and kind in (None, order.asked.get("task-kind"))
 
     async def awaited(self, task: Task, seconds: float, http: web.BaseRequest) -> Seen:
         """The task at its end, or as it is when so many seconds have passed or nobody waits any more."""

@@ -321,6 +321,7 @@ def check_schema(
     _check_problem(file, pointer, schema, problems)
     _check_size_rule(file, pointer, schema)
     _check_picture_rule(file, pointer, schema)
+    _check_said(file, pointer, schema)
     for where, inner in applied(schema, pointer):
         check_schema(file, where, inner, problems, own)
         if "x-role" in inner and not where.removeprefix(pointer).startswith(("/anyOf/", "/oneOf/")):
@@ -332,6 +333,8 @@ def check_schema(
 
 
 def _check_role(file: str, pointer: str, schema: Schema, types: frozenset[str]) -> None:
+    if "x-late" in schema and schema.get("x-role") != "task-status":
+        raise DocumentError(file, f"{pointer}/x-late", "x-late where no state is", "x-late beside x-role: task-status")
     if "x-role" not in schema:
         return
     role = schema["x-role"]
@@ -345,8 +348,6 @@ def _check_role(file: str, pointer: str, schema: Schema, types: frozenset[str]) 
             f"role {role!r} on the wrong type ({', '.join(sorted(types))})",
             f"a schema of type {' or '.join(sorted(allowed))}",
         )
-    if "x-late" in schema and role != "task-status":
-        raise DocumentError(file, f"{pointer}/x-late", "x-late where no state is", "x-late beside x-role: task-status")
     if role == "task-status" and "x-states" not in schema:
         raise DocumentError(
             file, pointer, "role 'task-status' without x-states", "x-states mapping the provider's words to states"
@@ -428,6 +429,14 @@ def _check_picture_rule(file: str, pointer: str, schema: Schema) -> None:
             f"{pointer}/x-picture",
             "x-picture is not understood",
             f"a mapping of {', '.join(PICTURE_RULE_FIELDS)}; like names {' or '.join(sorted(INPUT_ROLES))}",
+        )
+
+
+def _check_said(file: str, pointer: str, schema: Schema) -> None:
+    said = schema.get("x-said", {})
+    if not isinstance(said, Mapping) or len(said) > 1 or not said.keys() <= {"as", "never"}:
+        raise DocumentError(
+            file, f"{pointer}/x-said", "x-said is not understood", "a mapping: empty, as (the value), or never (why)"
         )
 
 

@@ -498,6 +498,14 @@ BROKEN: dict[str, tuple[list[Edit], str, str, str]] = {
         [put(f"{REQUEST}/x-order", ["modle"])], f"{IN_REQUEST}/x-order", "x-order is not understood", "model",
     ),
     "order-is-a-text": ([put(f"{REQUEST}/x-order", "model")], f"{IN_REQUEST}/x-order", "not understood", "a list"),
+    "said-and-never-said": (
+        [put(f"{ASKED}/seed", {"type": "integer", "x-said": {"as": 1, "never": "why"}})],
+        f"{IN_REQUEST}/properties/seed/x-said", "not understood", "never",
+    ),
+    "late-without-a-state": (
+        [put(f"{ASKED}/seed", {"type": "integer", "x-late": True})],
+        f"{IN_REQUEST}/properties/seed/x-late", "where no state is", "task-status",
+    ),
     "size-rule-of-nothing": (
         [put(f"{ASKED}/size/x-size-rule", {})], f"{IN_REQUEST}/properties/size/x-size-rule", "not understood",
         "max-edge",

@@ -1,4 +1,4 @@
-"""Kling's images: an envelope around a task, pictures at the end, the vendor's codes."""
+"""Kling: an envelope around a task, pictures or a video at the end, the vendor's codes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+import av
 import pytest
 from conftest import Answer, ask, opened
 from PIL import Image
@@ -83,3 +84,24 @@ def test_a_callback_carries_the_data_and_not_the_envelope(server: MockServer) ->
         last = seen(server, task)[-1]
         soon(lambda: any(body["task_status"] == "succeed" for body in receiver.bodies))
     assert receiver.bodies[-1] == last["data"]
+
+
+VIDEOS = "/kling/v1/videos/text2video"
+
+
+def test_a_video_lasts_as_long_as_was_asked_for_and_is_known_under_its_own_path_only(server: MockServer) -> None:
+    task = ask(server.url + VIDEOS, {"prompt": "A red fox", "duration": "10", "aspect_ratio": "1:1"}).json["data"]
+    told = [ask(f"{server.url}{VIDEOS}/{task['task_id']}").json["data"] for _ in range(3)][-1]
+    [video] = told["task_result"]["videos"]
+    assert video["duration"] == "10"
+    with av.open(io.BytesIO(ask(video["url"], key=None).body), "r") as film:
+        assert (film.duration, film.streams.video[0].width) == (10 * av.time_base, 1024)
+    other = ask(f"{server.url}{PATH}/{task['task_id']}")
+    assert (other.status, other.json["code"]) == (404, 1203)
+    assert task["task_id"] not in [one["task_id"] for one in ask(server.url + PATH).json["data"]]
+
+
+def test_a_video_from_pictures_needs_one_of_its_ends(server: MockServer) -> None:
+    path = "/kling/v1/videos/image2video"
+    assert ask(server.url + path, {"prompt": "It runs"}).json["code"] == 1201
+    assert ask(server.url + path, {"image_tail": given(300)}).json["code"] == 0

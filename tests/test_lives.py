@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from faulty import CHEAP, asking
+from faulty import CHEAP, asking, broken, exchange
 from PIL import Image
 from test_provider import Asked, Listener, Told, listening
 
 from contract_tests.budget import Ledger
+from contract_tests.cases import Case, json_case
 from contract_tests.findings import Findings
+from contract_tests.lives import Watch
 from contract_tests.provider import Provider
 from contract_tests.run import DUMMY_KEY, Options, Run
 from spec.profiles import PLAIN
@@ -146,3 +148,17 @@ def test_a_task_that_never_ends_is_one_finding_and_later_ones_are_hardly_waited_
             run.follow(submit)
         [finding] = run.findings.all
     assert (finding.clause.id, finding.count) == ("task.ends", 2)
+
+
+def test_pictures_that_may_come_after_the_state_are_looked_for_until_they_are_there() -> None:
+    luma = PLAIN.contract("luma")
+    told = {"id": "a", "prompt": "A red fox", "state": "completed", "created_at": None}
+    done = {**told, "video": {"url": "https://cdn.example/fox.mp4"}}
+    question = Case(luma, luma.operation("getVideo"), path_parameters={"task_id": "a"})
+    submit = exchange(json_case(luma, luma.operation("createVideo"), {"user_prompt": "A red fox"}), told)
+    answers = iter([{**told, "video": None}, {**told, "video": None}, done, done])
+    Watch(lambda case, parent: exchange(case, next(answers), parent=parent), lambda _: None, 5).follow(
+        [(submit, question)]
+    )
+    assert [poll.pictures_delivered for poll in submit.polls] == [0, 0, 1, 1]
+    assert broken(submit) == {}

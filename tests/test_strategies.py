@@ -392,6 +392,23 @@ def test_a_body_that_is_neither_json_nor_a_form_is_refused_by_name() -> None:
         cases(IMAGES, other)
 
 
+def test_what_is_never_to_be_said_is_said_only_where_it_is_fixed() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "kind": {"type": "string", "enum": ["a"], "x-said": {}},
+            "odd": {"type": "integer", "x-said": {"never": "why"}},
+        },
+    }
+
+    @FEW
+    @given(objects(schema), objects(schema, fixed={"odd": 1}))
+    def draw(value: Any, other: Any) -> None:
+        assert (value, other) == ({"kind": "a"}, {"kind": "a", "odd": 1})
+
+    draw()
+
+
 def test_objects_have_what_is_fixed_and_what_is_required() -> None:
     @FEW
     @given(objects(SCHEMAS["conditional"], least=True, fixed={"kind": "n"}))

@@ -68,6 +68,11 @@ def a_video_of_two_seconds_for_five() -> Exchange:
     return _asked_for(_made(_film(4)), 5)
 
 
+@breaks("images.aspect", "108x192")
+def a_tall_video_for_a_wide_one() -> Exchange:
+    return _made(_film(4, size=(108, 192)))
+
+
 @breaks("echo.edges", "108")
 def a_height_that_was_asked_for_and_not_made() -> Exchange:
     return _made(_film(4), width=192, height=128)
