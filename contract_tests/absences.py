@@ -78,7 +78,9 @@ def model_names(case: Case) -> list[str]:
 
 def _named_models(case: Case) -> dict[str, str]:
     told: Mapping[str, Any] = case.request.value if isinstance(case.request.value, dict) else {}
-    return {name: str(told[name]) for name in model_names(case) if isinstance(told.get(name), str)}
+    in_path = {p.name: case.path_parameters.get(p.name) for p in case.operation.parameters if p.role == "model"}
+    named = {name: told.get(name) for name in model_names(case)}
+    return {name: one for name, one in {**named, **in_path}.items() if isinstance(one, str)}
 
 
 def _parts(case: Case) -> Iterator[tuple[str, str]]:

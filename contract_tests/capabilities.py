@@ -94,7 +94,7 @@ class Capabilities:
         if self.wanted or not known:
             return Models(self.wanted, True)
         try:
-            listed = self._listed()
+            listed = self.listed
             if have := tuple(name for name in known if name in listed):
                 left = [name for name in known if name not in listed]
                 return Models(have, True, f"this provider does not list {_some(left)}" if left else "")
@@ -102,8 +102,9 @@ class Capabilities:
         except (CouldNotLook, BudgetSpent):
             return Models((), True)
 
-    def _listed(self) -> dict[str, None]:
-        """The names in the provider's list of models, in its order; none where it has no list."""
+    @cached_property
+    def listed(self) -> Mapping[str, None]:
+        """The names in the provider's list of models, in its order; none where it has no list. Sends requests."""
         found: dict[str, None] = {}
         for contract in self.contracts:
             for operation in contract.operations:

@@ -18,6 +18,8 @@ from spec.drifts import Drift
 from spec.drifts import catalogue as drifts
 
 _DEEPEST = ("meta.constant", "task.apart")
+#: what is broken once for each parameter that is not looked at, and from how many on that is one cause
+_CHECKS, _A_FEW = "refusal.refused", 5
 _REMEMBERED_BYTES = 512 * 1024 * 1024
 
 
@@ -251,10 +253,12 @@ def _drift_behind(clause: Clause, shown: Iterable[Drift]) -> Drift | None:
 
 
 def _symptom(clause: Clause, exchange: Exchange) -> str:
-    """What tells two causes of one broken clause apart: where the schema is broken, and how."""
+    """What tells two causes of one broken clause apart: where the schema is broken, and how; what was not refused."""
+    if clause.id == _CHECKS:
+        return exchange.case.defect.param if exchange.case.defect else ""
     if clause.id != "wire.schema":
         return ""
-    found = next((one for one in exchange.violations if one.location == "body"), None)
+    found = next((one for one in exchange.violations if one.location == "body" and not one.is_null), None)
     if found is None:
         return ""
     leaf = next((part for part in reversed(found.pointer.split("/")) if part and not part.isdecimal()), "")
@@ -271,6 +275,9 @@ def _root(finding: Finding, found: Iterable[Finding]) -> Finding:
 
 
 def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
+    alike = [one for one in found if one.clause is effect.clause and one.family == effect.family and not one.drift]
+    if effect.clause.id == _CHECKS and not effect.drift and len(alike) > _A_FEW:  # nothing at all is checked
+        return alike[0] if alike[0] is not effect else None
     for cause in found:
         if cause.family != effect.family or cause is effect:
             continue
@@ -282,9 +289,13 @@ def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
 
 def _with(finding: Finding, effect: Finding) -> Finding:
     """A finding with all that another one, which it explains, has seen."""
-    others = finding.others + effect.others + Counter({effect.clause.id: effect.count})
+    others, count = finding.others + effect.others, finding.count
+    if effect.clause is finding.clause:
+        count, finding = count + effect.count, replace(finding, symptom="")
+    else:
+        others = others + Counter({effect.clause.id: effect.count})
     operations = list(dict.fromkeys([*finding.operations, *effect.operations]))
-    return replace(finding, others=others, operations=operations, cases=finding.cases + effect.cases)
+    return replace(finding, count=count, others=others, operations=operations, cases=finding.cases + effect.cases)
 
 
 def _weight(exchange: Exchange) -> int:

@@ -247,6 +247,14 @@ class Run:
             self.findings.not_tested["models"] = found.reason
         return found.names
 
+    def models_to_look_up(self, contract: Contract) -> tuple[str, ...]:
+        """The models of a family that are there, those no contract knows, too; empty where nobody told of any."""
+        known = self.models_of(contract)
+        try:
+            return known or tuple(self.capabilities_of(contract).listed)
+        except (CouldNotLook, BudgetSpent):
+            return ()
+
     def offers(self, contract: Contract, operation: Operation) -> bool:
         """Whether cases of an operation are worth planning; one that is absent is noted."""
         if self.capabilities_of(contract).has(contract, operation):

@@ -220,6 +220,7 @@ class ObjectPlan:
 
     def __init__(self, schema: Schema, compiled: Callable[[Schema], Any] = _compiled) -> None:
         _refuse_unknown(schema, ["object"])
+        self.schema = schema
         self.shapes: ShapeIndex[tuple[Shape, dict[str, st.SearchStrategy[Any]]]] = ShapeIndex(
             schema, lambda shape: (shape, {})
         )
@@ -429,10 +430,23 @@ def _draw_case(
         return Case(contract, operation, path_parameters=path, query=query)
     kind = draw(st.sampled_from(list(plans))) if len(plans) > 1 else next(iter(plans))
     value = matched(operation, kind, _draw_object(draw, plans[kind], least, fixed))
+    path |= _model_in_path(operation, plans[kind].schema, value)
     return case_of(contract, operation, kind, value, path_parameters=path, query=query)
 
 
 _cases = st.composite(_draw_case)  # made once: Hypothesis reads the source of what it decorates
+
+
+def _model_in_path(operation: Operation, schema: Schema, value: Mapping[str, Any]) -> dict[str, str]:
+    """The model where the path names one, too: the body's, else one that it might have."""
+    named = [name for name, inner in schema.get("properties", {}).items() if inner.get("x-role") == "model"]
+    listed = [model for name in named for model in (value.get(name), *pinned_values(schema, name))]
+    found = {}
+    for parameter in operation.parameters:
+        fitting = [model for model in listed if model in parameter.schema.get("enum", ())]
+        if parameter.location == "path" and parameter.role == "model" and fitting:
+            found[parameter.name] = str(fitting[0])
+    return found
 
 
 def matched(operation: Operation, media: str, value: dict[str, Any]) -> dict[str, Any]:

@@ -115,12 +115,12 @@ def _lookups(run: Run) -> list[Case]:
         if looks_up(operation) and not operation.body:
             found.append(unknown_task(contract, operation))
         if tells_models(operation):
-            found.append(_known_model(contract, operation, run.models_of(contract)))
+            found.append(_known_model(contract, operation, run.models_to_look_up(contract)))
     return found
 
 
 def _known_model(contract: Contract, operation: Operation, models: tuple[str, ...]) -> Case:
-    """A question for the models, or for one that is likely to be there: asked for, or not about to be shut down."""
+    """A question for the models, or for one that is likely to be there: listed, or not about to be shut down."""
     lasting = [model.name for model in contract.models if model.shutdown is None]
     named = [*models, *lasting, *(model.name for model in contract.models)][0]
     path = {p.name: named for p in operation.parameters if p.location == "path" and p.role == "listed-model"}

@@ -32,7 +32,7 @@ from spec.language import Schema, types_of
 from spec.messages import Request, Response, Undecodable, decode, is_json
 from spec.shapes import Shape, ShapeIndex, is_object
 from spec.units import FORMAT_PATTERNS, inward
-from spec.violations import Violation, from_schema_error, quoted_list
+from spec.violations import NULL, Violation, from_schema_error, quoted_list
 
 
 def cast(parameter: Parameter, text: str) -> Any:
@@ -46,6 +46,20 @@ def cast(parameter: Parameter, text: str) -> Any:
         return int(text) if "integer" in types else float(text)
     except ValueError:
         return text
+
+
+def _without_null(value: Any, pointer: str) -> Any:
+    """The same value without the null member at a pointer, the rest shared; None where there is none."""
+    first, *rest = pointer.split("/")[1:] or [""]
+    if isinstance(value, list) and rest and first.isdecimal() and int(first) < len(value):
+        inner = _without_null(value[int(first)], "/" + "/".join(rest))
+        return None if inner is None else [*value[: int(first)], inner, *value[int(first) + 1 :]]
+    if not isinstance(value, Mapping) or first not in value:
+        return None
+    if rest:
+        inner = _without_null(value[first], "/" + "/".join(rest))
+        return None if inner is None else {**value, first: inner}
+    return None if value[first] is not None else {name: one for name, one in value.items() if name != first}
 
 
 def verdict(operation: Operation, schema: Schema) -> Callable[[Any], bool]:
@@ -431,7 +445,22 @@ class ResponseCheck:
     def schema_violations(
         self, schema: Mapping[str, Any], value: Any, expected: frozenset[str] = frozenset()
     ) -> Iterator[Violation]:
-        """In what a decoded body breaks its schema; where alternatives stand, in what it breaks the nearest one."""
+        """In what a decoded body breaks its schema; where alternatives stand, in what it breaks the nearest one.
+
+        What null breaks in the place of a member that may be left out is one violation of its own (`is_null`).
+        """
+        found = list(self._broken(schema, value, expected))
+        nulls: list[Violation] = []
+        for one in list(found):
+            if one not in found or one.is_null or (less := _without_null(value, one.pointer)) is None:
+                continue
+            left = list(self._broken(schema, less, expected))
+            if all(other in found for other in left):  # leaving it out mends something and breaks nothing
+                nulls.append(replace(one, keyword=NULL, reason="null where it may be left out"))
+                found, value = left, less
+        yield from (*found, *nulls)
+
+    def _broken(self, schema: Mapping[str, Any], value: Any, expected: frozenset[str]) -> Iterator[Violation]:
         for error in self._validator(schema).iter_errors(value):
             path, schema_path = list(error.instance_path), list(error.schema_path)
             keyword = str(schema_path[-1])

@@ -38,11 +38,18 @@ class Violation:
     pointer: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
+    @property
+    def is_null(self) -> bool:
+        """Whether all that is wrong is null where the member might as well be left out."""
+        return self.keyword == NULL
+
     def __str__(self) -> str:
         place = f"{self.location} {self.param or self.pointer}".strip()
         return f"{place}: {self.reason}"
 
 
+#: the keyword of a violation that is there because null stands for a member that may be left out
+NULL = "null"
 _OF_A_FILE = ("media", "bytes")
 
 

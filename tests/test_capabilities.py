@@ -121,6 +121,7 @@ def test_a_list_of_names_nobody_knows_asks_for_one_to_be_named() -> None:
         assert run.models_of(run.contracts[0]) == ()
         assert "house-brand" in run.findings.not_tested["models"]
         assert "--model" in run.findings.not_tested["models"]
+        assert run.models_to_look_up(run.contracts[0]) == ("house-brand",)
         assert not run.capabilities_of(run.contracts[0]).models.certain
         run.close()
 

@@ -434,3 +434,20 @@ def test_judging_tells_what_an_exchange_added_to() -> None:
     first: list[Finding] = findings.judge(chat())
     assert findings.judge(CORRECT["pictures"]()) == []
     assert findings.judge(chat()) == first == findings.all
+
+
+def accepted_in_spite_of(told: dict[str, Any]) -> Exchange:
+    return exchange(asking_wrongly({**GPT, **told}), pictures(drawn(1024, 640)))
+
+
+def test_each_parameter_that_is_not_checked_is_a_finding_until_nothing_is_checked_at_all() -> None:
+    wrong: list[dict[str, Any]] = [{"quality": "best"}, {"background": "red"}, {"moderation": "none"}]
+    few = judged(*map(accepted_in_spite_of, [*wrong, {"quality": "worst"}]))
+    assert {finding.cause: finding.count for finding in few.all} == {
+        "refusal.refused (quality)": 2,
+        "refusal.refused (background)": 1,
+        "refusal.refused (moderation)": 1,
+    }
+    more: list[dict[str, Any]] = [{"output_compression": 101}, {"user": 17.5}, {"output_format": "gif"}]
+    [all_] = judged(*map(accepted_in_spite_of, [*wrong, *more])).all
+    assert (all_.cause, all_.count, all_.others.total()) == ("refusal.refused", 6, 0)

@@ -417,3 +417,11 @@ def test_objects_have_what_is_fixed_and_what_is_required() -> None:
         assert keeps(SCHEMAS["conditional"], value)
 
     draw()
+
+
+def test_a_path_names_the_model_that_is_asked_for() -> None:
+    azure = load_profile("azure").contract("images")
+    operation = azure.operation("createImageByDeployment")
+    for fixed in ({}, {"model": "gpt-image-1"}):
+        [case] = collect([cases(azure, operation, fixed, True, (("model", ("gpt-image-1",)),))], 1, 0)
+        assert case.path_parameters == {"deployment": "gpt-image-1"}

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
-from contract_tests.cases import CREDENTIALS
+from contract_tests.cases import CREDENTIALS, with_value, without
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
+from spec.messages import is_json
+from spec.validation import request_check
 
+_NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
+_FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 _NOT_LET_IN = (401, 403)
 _STACK = re.compile(
     r"Traceback \(most recent call last\)|\bat [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \["
@@ -62,9 +68,53 @@ def refused(exchange: Exchange) -> Verdict:
         return None
     if not exchange.succeeded or (defect.tolerated and not _made_something(exchange)):
         return CONFORMS
+    if _says_the_same(exchange):  # refusal.coerced speaks of that
+        return None
     return Broken(
         f"{defect.status} for {defect.label} ({defect.reason})", f"{exchange.response.status}, as if nothing were wrong"
     )
+
+
+@clause("refusal.coerced", "SHOULD", "x-problems")
+def coerced(exchange: Exchange) -> Verdict:
+    """A value of another type is refused, even where it says the same: "2" for 2, null for nothing.
+
+    Why: what one provider reads with a smile the next one refuses.
+    How: a request that keeps the contract once "2" is read as 2, or null is left out, is not answered 2xx.
+    Do: check types before values.
+    """
+    defect = exchange.case.defect
+    if defect is None or not _says_the_same(exchange):
+        return None
+    if not exchange.succeeded:
+        return CONFORMS
+    return Broken(
+        f"{defect.status} for {defect.label} ({defect.reason})", f"{exchange.response.status}: read as it was meant"
+    )
+
+
+def _says_the_same(exchange: Exchange) -> bool:
+    """Whether a JSON body keeps the contract once what is wrong in it is read kindly: left out, or as another type."""
+    case, defect = exchange.case, exchange.case.defect
+    value = case.request.value
+    if defect is None or not is_json(case.request.media) or not isinstance(value, dict) or defect.param not in value:
+        return False
+    told, check = value[defect.param], request_check(case.contract, case.operation)
+    if told is None:
+        return check.accepts(without(case, defect.param).request)
+    return any(check.accepts(with_value(case, {**value, defect.param: other}).request) for other in _read_kindly(told))
+
+
+def _read_kindly(told: Any) -> Iterator[Any]:
+    """What a value of one type says in another: "2" is 2, "true" is true, 2 is "2", 2.0 is 2."""
+    if isinstance(told, str) and _NUMBER.fullmatch(told):
+        yield int(told)
+    elif isinstance(told, str) and told.lower() in _FLAGS:
+        yield _FLAGS[told.lower()]
+    elif isinstance(told, float) and told.is_integer():
+        yield int(told)
+    elif type(told) is int:
+        yield str(told)
 
 
 @clause("refusal.unknown-parameter", "SHOULD", "x-problems.unknown-parameter")
@@ -193,7 +243,7 @@ def envelope(exchange: Exchange) -> Verdict:
     answer = exchange.case.operation.answer(response.status)
     if response.status < 400 or answer is None or not answer.content:
         return None
-    found = [v for v in exchange.violations if v.location in ("body", "media-type")]
+    found = [v for v in exchange.violations if v.location in ("body", "media-type") and not v.is_null]
     if not found:
         return CONFORMS
     return Broken("the documented error envelope", f"{found[0]} (starts with {response.body[:60]!r})", found[0].pointer)

@@ -73,12 +73,13 @@ def schema(exchange: Exchange) -> Verdict:
     """The body of a success keeps the documented schema.
 
     Why: a field that is missing or of another type breaks typed clients at the first access.
-    How: a 2xx body is validated against the JSON Schema of its status; unknown members are allowed.
+    How: a 2xx body is validated against the JSON Schema of its status; unknown members are allowed, and null for one
+        that may be left out is wire.null's.
     Do: send every required member in its documented type.
     """
     if not exchange.succeeded or exchange.case.operation.answer(exchange.response.status) is None:
         return None
-    found = [v for v in exchange.violations if v.location == "body"]
+    found = [v for v in exchange.violations if v.location == "body" and not v.is_null]
     if not found:
         return CONFORMS
     return Broken(
@@ -86,6 +87,23 @@ def schema(exchange: Exchange) -> Verdict:
         f"{_described(exchange)}: {'; '.join(dict.fromkeys(map(str, found[:3])))}",
         found[0].pointer,
     )
+
+
+@clause("wire.null", "SHOULD", "responses.*.content.*.schema")
+def null(exchange: Exchange) -> Verdict:
+    """What is not there is left out, where the contract has no null for it.
+
+    Why: official clients take null for a member that is not there; strict typed ones, and `in`, do not.
+    How: a null the schema does not allow, where the same body without that member keeps the schema.
+    Do: leave the member out.
+    """
+    if exchange.response.value is None or exchange.case.operation.answer(exchange.response.status) is None:
+        return None
+    found = [v for v in exchange.violations if v.is_null]
+    if not found:
+        return CONFORMS if exchange.succeeded else None
+    names = ", ".join(dict.fromkeys(one.param or one.pointer for one in found[:5]))
+    return Broken("no member, or one of its documented type", f"null for {names}", found[0].pointer)
 
 
 def _described(exchange: Exchange) -> str:

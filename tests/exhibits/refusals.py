@@ -238,3 +238,25 @@ def another_missing_parameter_blamed_first() -> Exchange:
     # That the provider demands a size is a drift, but not one of this refusal's words: wire.accepted finds it.
     told = {"model": "gpt-image-2", "prompt": "A red fox", "n": 99}
     return refused(asking_wrongly(told), error("missing_required_parameter", "size"))
+
+
+@breaks("refusal.coerced", "200: read as it was meant")
+def a_number_in_words_taken_for_one() -> Exchange:
+    return exchange(asking_wrongly({**CHEAP, "n": "1"}), pictures(drawn()))
+
+
+@silent("refusal.refused")
+@breaks("refusal.coerced", "200")
+def null_taken_for_nothing() -> Exchange:
+    return exchange(asking_wrongly({**CHEAP, "response_format": "b64_json", "user": None}), pictures(drawn()))
+
+
+@silent("refusal.coerced")
+@breaks("refusal.refused", "200")
+def null_for_what_must_be_said() -> Exchange:
+    return exchange(asking_wrongly({**CHEAP, "prompt": None}), pictures(drawn()))
+
+
+@faithful
+def a_number_in_words_refused() -> Exchange:
+    return refused(asking_wrongly({**CHEAP, "n": "1"}))

@@ -254,3 +254,21 @@ def a_model_of_the_providers_own_that_takes_nothing() -> Exchange:
 @faithful
 def base64_from_a_model_of_the_providers_own_that_was_not_asked_how() -> Exchange:
     return exchange(own(size="256x256"), pictures(drawn()))
+
+
+@breaks("wire.null", "data[0].url")
+def null_for_the_link_nobody_asked_for() -> Exchange:
+    value = pictures(drawn(), usage=None, size=None)
+    value["data"][0] |= {"url": None, "revised_prompt": None}
+    return exchange(asking(CHEAP), value)
+
+
+@breaks("wire.schema", "created", also=("wire.null",))
+def null_for_what_must_be_there_and_for_what_need_not() -> Exchange:
+    return exchange(asking(CHEAP), {**pictures(drawn()), "created": None, "usage": None})
+
+
+@silent("wire.null")
+@breaks("wire.json", "do not parse", also=("wire.schema", "images.count"))
+def half_an_answer() -> Exchange:
+    return exchange(asking(CHEAP), orjson.dumps(pictures(drawn()))[:100])
