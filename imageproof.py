@@ -18,6 +18,7 @@ from contract_tests.command import check
 from contract_tests.documents.command import lint
 from contract_tests.report.commands import compare, learn, report
 from mockserver.command import serve
+from mockserver.proxy.command import proxy
 from spec.errors import SpecError
 from spec.terminal import USAGE, fail, terminal
 
@@ -31,7 +32,7 @@ def main() -> None:
     """Mock server and contract tests for image-generation HTTP APIs."""
 
 
-for command in (serve, check, report, compare, learn, lint):
+for command in (serve, proxy, check, report, compare, learn, lint):
     main.add_command(command)
 
 

@@ -15,10 +15,8 @@ from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -27,13 +25,14 @@ from contract_tests.budget import Ledger, Pace, price_of
 from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, most_images
 from contract_tests.exchange import Exchange
 from contract_tests.lives import Watch, strangers
-from contract_tests.recording import Recording
-from contract_tests.secrets import Redactor
 from contract_tests.seen import Seen, decode_base64, look, unreachable
 from spec import events
+from spec.addresses import root_of
 from spec.contract import Contract, Operation
 from spec.language import LINK_ROLES
 from spec.messages import Response, Undecodable, decode, is_json, media_type
+from spec.recordings.secrets import Redactor
+from spec.recordings.writing import Recording
 from spec.roles import Meaning
 
 T = TypeVar("T")
@@ -56,38 +55,6 @@ class CouldNotLook(Exception):
     def __init__(self, reason: str, arrived: bool = False) -> None:
         super().__init__(reason)
         self.arrived = arrived
-
-
-def root_of(url: str) -> str:
-    """The root of a provider from what people have in OPENAI_BASE_URL, with or without `/v1`.
-
-    Without a scheme it is https, on this machine http. Raises ValueError when it is no http URL; the text never repeats
-    it, a key may be in it.
-    """
-    text = url.strip()
-    try:
-        if "://" not in text:
-            text = f"{'http' if is_loopback(f'//{text}') else 'https'}://{text}"
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a bad port, a bad IPv6 address
-        usable = False
-    if not usable or any(letter.isspace() for letter in text):
-        raise ValueError("this is no http or https URL; expected something like https://api.example.com/v1")
-    if parts.query or parts.fragment:
-        raise ValueError("a URL with ? or # is no base URL; expected something like https://api.example.com/v1")
-    if "@" in parts.netloc:
-        raise ValueError("a URL with a user or password is not used; the key belongs in a variable of its own")
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}".rstrip("/")
-
-
-def is_loopback(root: str) -> bool:
-    """Whether the provider is on this machine."""
-    host = urlsplit(root).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:  # a name
-        return host == "localhost"
 
 
 class Provider:

@@ -17,9 +17,10 @@ from contract_tests.cases import Case, expected_images, makes_pictures
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
 from contract_tests.plan import Plan
-from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
+from contract_tests.provider import CouldNotLook, Provider
 from contract_tests.report.saved import NoReport, load
 from contract_tests.wanted import Wanted
+from spec.addresses import is_loopback, root_of
 from spec.contract import Contract, Operation
 from spec.documents import default_families
 from spec.language import IMAGE_ROLES

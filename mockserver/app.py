@@ -49,6 +49,8 @@ _NO_PARAMETERS: Mapping[str, str] = {}
 class Mock:
     """One mock provider: its contracts, its state, and the handler that serves them."""
 
+    server_options: Mapping[str, Any] = {}
+
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings = self.started_with = settings
         self.clock = Clock(clock)

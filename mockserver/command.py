@@ -153,7 +153,7 @@ def serve(
     redis_url: str | None,
 ) -> None:
     """Serve the mock until Ctrl-C."""
-    from mockserver.runner import CannotListen
+    from mockserver.serving import CannotListen
     from mockserver.settings import NO_LATENCY, Settings
     from mockserver.stores import StateLost, Unusable
     from spec.documents import shipped

@@ -49,7 +49,7 @@ class Intake:
         body = b""
         if self._takes_body:
             if "expect" in http.headers:
-                await _invite_body(http, max_body)
+                await invite_body(http, max_body)
             content = http.content
             # A short body has come with the head; http.read() would look for more of it twice.
             body = content.read_nowait() if content.is_eof() else await http.read()
@@ -103,7 +103,7 @@ class Intake:
         return self._inputs[request.media](request.value) if isinstance(request.value, dict) else []
 
 
-async def _invite_body(http: web.BaseRequest, max_body: int) -> None:
+async def invite_body(http: web.BaseRequest, max_body: int) -> None:
     """Answer `Expect: 100-continue`, as curl sends it with large bodies; without, it waits a second.
 
     Raises web.HTTPRequestEntityTooLarge before anything is uploaded.

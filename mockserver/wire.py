@@ -27,7 +27,7 @@ class _Nothing(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002 - aiohttp's signature
         """Say so in the way aiohttp knows."""
-        raise ConnectionResetError("a fault closed the connection")
+        raise ConnectionResetError("the connection was closed on purpose")
 
 
 @fault("reset", silent=True, at=share(0.0))
@@ -49,14 +49,14 @@ async def reset(http: web.BaseRequest, answer: web.StreamResponse, told: Mapping
 @fault("empty", silent=True)
 async def empty(http: web.BaseRequest, _: web.StreamResponse, __: Mapping[str, Any]) -> web.StreamResponse:
     """The connection is closed without an answer."""
-    return _close(http)
+    return cut_off(http)
 
 
 @fault("hang", silent=True, time=time(60.0))
 async def hang(http: web.BaseRequest, _: web.StreamResponse, told: Mapping[str, Any]) -> web.StreamResponse:
     """Nothing comes for a time, then the connection is closed."""
     await waits(http, told["time"])
-    return _close(http)
+    return cut_off(http)
 
 
 @fault("truncated", at=share(0.5), framing=one_of("length", "chunked"))
@@ -66,7 +66,7 @@ async def truncated(http: web.BaseRequest, answer: web.StreamResponse, told: Map
     head, body = _message(http, answer, chunked=chunked)
     part = body[: int(len(body) * told["at"])]
     _send(http, head + (b"%x\r\n%b\r\n" % (len(part), part) if chunked and part else part))
-    return _close(http)
+    return cut_off(http)
 
 
 @fault("cut-body", at=share(0.5))
@@ -94,7 +94,7 @@ async def dribble(http: web.BaseRequest, answer: web.StreamResponse, told: Mappi
         part = body[start : start + step]
         _send(http, part)
         await asyncio.sleep(len(part) / told["speed"])
-    return _close(http)
+    return cut_off(http)
 
 
 @fault("slow-headers", pause=time(0.5))
@@ -109,7 +109,7 @@ async def slow_headers(
         await asyncio.sleep(told["pause"])
         _send(http, line)
     _send(http, body)
-    return _close(http)
+    return cut_off(http)
 
 
 @fault("html", status=number(502, least=200, most=599), by=one_of("auto", "nginx", "cloudflare", "text"))
@@ -158,7 +158,7 @@ def _send(http: web.BaseRequest, data: bytes) -> None:
         http.transport.write(data)
 
 
-def _close(http: web.BaseRequest) -> web.StreamResponse:
+def cut_off(http: web.BaseRequest) -> web.StreamResponse:
     """Everything sent so far still arrives, then the connection ends."""
     if http.transport is not None:
         http.transport.close()

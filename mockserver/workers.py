@@ -16,7 +16,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.base import Worker
 
 from mockserver.app import Mock
-from mockserver.runner import DRAIN_SECONDS, CannotListen, http_runner, keep_for_good, new_loop, url_of
+from mockserver.serving import DRAIN_SECONDS, CannotListen, http_runner, keep_for_good, new_loop, url_of
 from mockserver.settings import Settings
 from mockserver.stores import StateLost
 

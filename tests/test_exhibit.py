@@ -20,10 +20,10 @@ from test_provider import IMAGES, Asked, Listener, Told, asking, create, links, 
 from contract_tests.budget import Ledger
 from contract_tests.cases import Case, case_of
 from contract_tests.provider import CouldNotLook, Provider
-from contract_tests.recording import Recording
 from contract_tests.report import exhibit
-from contract_tests.secrets import Redactor
 from spec.forms import File
+from spec.recordings.secrets import Redactor
+from spec.recordings.writing import Recording
 
 EDIT = IMAGES.operation("editImage")
 KEY = "sk-test-0123456789"

@@ -22,11 +22,12 @@ from PIL import Image
 
 from contract_tests.budget import BudgetSpent, Ledger
 from contract_tests.cases import Case, json_case, most_images
-from contract_tests.provider import CouldNotLook, Provider, is_loopback, root_of
+from contract_tests.provider import CouldNotLook, Provider
 from contract_tests.report.record import write
 from contract_tests.run import Options, open_run
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
+from spec.addresses import is_loopback, root_of
 from spec.profiles import PLAIN, load_profile
 
 IMAGES = PLAIN.contract("images")

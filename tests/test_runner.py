@@ -22,7 +22,8 @@ from conftest import CHEAP, GENERATIONS, Answer, ask, delivered, generate
 import imageproof
 from mockserver.faults import catalogue
 from mockserver.latency import latency
-from mockserver.runner import CannotListen, MockServer
+from mockserver.runner import MockServer
+from mockserver.serving import CannotListen
 from mockserver.settings import Latency, Settings
 
 SERVE = [sys.executable, "-m", "imageproof", "serve"]

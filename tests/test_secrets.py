@@ -26,7 +26,7 @@ from test_provider import CREATE, IMAGES, Asked, Listener, Told, asking, create,
 from contract_tests.cases import json_case
 from contract_tests.provider import CouldNotLook
 from contract_tests.report.evidence import curl
-from contract_tests.secrets import MASK, Redactor
+from spec.recordings.secrets import MASK, Redactor
 
 # Every form it takes in a URL, in JSON and on a page differs from the others.
 KEY = 'sk-Planted/9+8="7"&6é'

@@ -13,12 +13,12 @@ from test_provider import Told, asking, listening
 from contract_tests.cases import KEY, WRONG_KEY, json_case
 from contract_tests.mutations import labelled, mutants
 from contract_tests.report.evidence import curl
-from contract_tests.secrets import MASK, Redactor
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.contract import Contract
 from spec.errors import DocumentError
 from spec.profiles import Profile, parse_profile
+from spec.recordings.secrets import MASK, Redactor
 from spec.security import Scheme
 from spec.validation import request_check
 

@@ -9,8 +9,8 @@ from typing import Any
 from contract_tests.cases import WRONG_KEY
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
-from contract_tests.secrets import MASK
 from spec.language import IMAGE_ROLES
+from spec.recordings.secrets import MASK
 
 _PATH = re.compile(r"(?:file://|/(?:home|usr|app|root|tmp|var|opt|mnt|srv|workspace)/|[A-Z]:\\)[^\s\"'<>]{3,}")
 _UPSTREAM = re.compile(

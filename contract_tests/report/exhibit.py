@@ -18,10 +18,10 @@ from typing import Any
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding
 from contract_tests.report.evidence import command, visible
-from contract_tests.secrets import Redactor
 from contract_tests.seen import Seen
 from spec import forms
 from spec.messages import Undecodable
+from spec.recordings.secrets import Redactor
 
 FOLDER = "findings"
 _MOST_POLLS = 30

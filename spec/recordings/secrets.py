@@ -3,21 +3,50 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from itertools import product
 from typing import Any, AnyStr
+from urllib.parse import unquote
 
 MASK = "<key>"
 #: headers that carry a secret whatever it is called: `Authorization`, `Set-Cookie`, `X-Api-Key`, `X-Goog-Api-Key` ...
-_SENSITIVE = re.compile(r"(.*[-_])?(authorization|cookie|api-?key|key|token|secret)", re.IGNORECASE)
+_SENSITIVE = re.compile(r"(.*[-_])?(authorization|cookie|api-?key|key|token|secret|password)", re.IGNORECASE)
+_PARAMETER = re.compile(r"(([^?&=#]+)=)([^&#]*)")
+_MOST_LEARNED = 256
 _SHORTEST = 6  # a shorter "key" would be found everywhere
 _RUN = r"[A-Za-z0-9+/=_-]*%s[A-Za-z0-9+/=_-]*"
 _SHORTEST_PICTURE = 256  # letters of base64
 _SHORTEST_BASE64 = 8  # letters; fewer stand somewhere in every large picture by chance
 _TELLING = 12  # a longer one is nowhere by chance
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether a header or parameter of this name carries a secret."""
+    return _SENSITIVE.fullmatch(name) is not None
+
+
+def secrets_of(headers: Iterable[tuple[str, str]], query: Iterable[tuple[str, str]] = ()) -> Iterator[str]:
+    """The secrets that the headers and the query of a message carry: keys, tokens, cookies, passwords.
+
+    `Authorization: Bearer KEY` gives KEY, `Basic` also the password inside.
+    """
+    for name, value in (*headers, *query):
+        if not is_sensitive(name):
+            continue
+        if name.lower().endswith("cookie"):
+            pairs = value.split(";") if name.lower() == "cookie" else [value.partition(";")[0]]
+            yield from (pair.partition("=")[2].strip() for pair in pairs)
+            continue
+        word, _, rest = value.strip().partition(" ")
+        yield rest.strip() or word
+        if word.lower() == "basic":
+            with contextlib.suppress(ValueError):
+                told = base64.b64decode(rest, validate=True).decode("utf-8", "replace")
+                yield from (told, told.partition(":")[2])
 
 
 class Redactor:
@@ -27,8 +56,20 @@ class Redactor:
     goes through `text`, `data` or `value` before it is shown or written.
     """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST}, key=len, reverse=True)
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._given = frozenset(secret for secret in secrets if len(secret) >= _SHORTEST)
+        self._learned: list[str] = []
+        self._know()
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Replace these, too, from now on; of those learned, the last few hundred."""
+        new = [secret for secret in secrets if len(secret) >= _SHORTEST and secret not in self._learned]
+        if new:
+            self._learned = [*self._learned, *dict.fromkeys(new)][-_MOST_LEARNED:]
+            self._know()
+
+    def _know(self) -> None:
+        known = sorted({*self._given, *self._learned}, key=len, reverse=True)
         self._patterns = [re.compile(_written(secret)) for secret in known]
         self._data_patterns = [re.compile(_written(secret).encode()) for secret in known]
         self._telling = [re.compile(_written(secret).encode()) for secret in known if len(secret) >= _TELLING]
@@ -43,6 +84,12 @@ class Redactor:
         for form in self._encoded:
             data = data.replace(form.encode(), MASK.encode())
         return self.judged_data(data)
+
+    def url(self, url: str) -> str:
+        """A URL without secrets: a parameter that is called like one loses its value, too."""
+        return _PARAMETER.sub(
+            lambda found: found[1] + (MASK if is_sensitive(unquote(found[2])) else found[3]), self.text(url)
+        )
 
     def told(self, *texts: bytes) -> bool:
         """Whether one of the texts holds a secret, and not a word that somebody uses for a key."""

@@ -1,0 +1,38 @@
+"""Where a provider is: the root of its address, from what people write."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+
+def root_of(url: str) -> str:
+    """The root of a provider from what people have in OPENAI_BASE_URL, with or without `/v1`.
+
+    Without a scheme it is https, on this machine http. Raises ValueError when it is no http URL; the text never repeats
+    it, a key may be in it.
+    """
+    text = url.strip()
+    try:
+        if "://" not in text:
+            text = f"{'http' if is_loopback(f'//{text}') else 'https'}://{text}"
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a bad port, a bad IPv6 address
+        usable = False
+    if not usable or any(letter.isspace() for letter in text):
+        raise ValueError("this is no http or https URL; expected something like https://api.example.com/v1")
+    if parts.query or parts.fragment:
+        raise ValueError("a URL with ? or # is no base URL; expected something like https://api.example.com/v1")
+    if "@" in parts.netloc:
+        raise ValueError("a URL with a user or password is not used; the key belongs in a variable of its own")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}".rstrip("/")
+
+
+def is_loopback(root: str) -> bool:
+    """Whether the provider is on this machine."""
+    host = urlsplit(root).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
