@@ -12,7 +12,7 @@ from urllib.parse import quote
 import orjson
 
 from spec import forms
-from spec.contract import Contract, Operation
+from spec.contract import Contract, Operation, roles_in
 from spec.inputs import Inputs
 from spec.language import IMAGE_ROLES, ISSUED_ROLES
 from spec.messages import Request, Undecodable, is_json
@@ -213,7 +213,7 @@ def makes_pictures(operation: Operation) -> bool:
 def needs_issued(operation: Operation) -> bool:
     """Whether every request to the operation names what only the provider can name, such as the task it follows."""
     return any(p.required and p.role in ISSUED_ROLES for p in operation.parameters) or any(
-        schema.get("properties", {}).get(name, {}).get("x-role") in ISSUED_ROLES
+        roles_in([schema.get("properties", {}).get(name, {})]) & ISSUED_ROLES
         for schema in operation.body.values()
         for name in schema.get("required", ())
     )

@@ -48,7 +48,8 @@ class Desk:
     def __init__(self, mock: Mock, contract: Contract, operation: Operation, finish: Finish) -> None:
         self._mock, self._contract, self._operation, self._finish = mock, contract, operation, finish
         self.asks_about_tasks = "task-id" in operation.request_roles or _lists_tasks(operation)
-        self.follows_up = {"parent-task", "action"} <= operation.request_roles | operation.asks.keys()
+        told = operation.request_roles | operation.asks.keys()
+        self.follows_up = "parent-task" in told and bool(told & {"action", "task-kind"})
 
     async def answer(self, asked: Asked, owner: str) -> tuple[Outcome, Asked]:
         """What a question about tasks brings: of one, of those named, of all of this key. Raises Refused."""
@@ -113,10 +114,9 @@ class Desk:
         parent, snapshot = found
         if snapshot.state != "succeeded":
             raise Refused("parent-not-done", "parent-task")
-        wanted = order.asked.get("action")
-        offer = next((one for one in self._offers(parent) if one.action == wanted), None)
+        offer = next((one for one in self._offers(parent) if _is_meant(one, order.asked)), None)
         if offer is None:
-            raise Refused("unknown-action", "action")
+            raise Refused("unknown-action", "action" if "action" in order.asked else "task-kind")
         asked = {**_inherited(parent.order.asked), **order.asked, "task-kind": offer.kind}
         resolved = {
             **_inherited(parent.order.resolved),
@@ -156,6 +156,13 @@ class Desk:
             if target is not None and names:
                 links[role] = order.base_url + target.path.replace(f"{{{names[0]}}}", quote(task.id, safe=""))
         return links
+
+
+def _is_meant(offer: Offer, asked: Mapping[str, Any]) -> bool:
+    """Whether a request means this follow-up: by its word, or by what kind of task it makes of which part."""
+    if "action" in asked:
+        return bool(offer.action == asked["action"])
+    return bool(offer.kind == asked.get("task-kind") and offer.part in (0, asked.get("part")))
 
 
 def _told(offer: Offer) -> Values:

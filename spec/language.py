@@ -61,6 +61,7 @@ REQUEST_ROLES: dict[str, frozenset[str]] = {
     "task-kind": _TEXT,
     "action": _TEXT,
     "parent-task": _TEXT,
+    "part": _INT,
 }
 RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "created": _TIME,
@@ -221,6 +222,7 @@ EXTENSIONS = frozenset(
         "x-said",
         "x-joined",
         "x-late",
+        "x-parts",
         "x-optional",
     }
 )
@@ -258,6 +260,8 @@ def nested(schema: Schema, pointer: str) -> Iterator[tuple[str, Schema]]:
     for key in ("items", "additionalProperties", "contentSchema"):
         if key in schema and not (key == "additionalProperties" and isinstance(schema[key], bool)):
             yield f"{pointer}/{key}", schema[key]
+    for index, inner in enumerate(schema.get("x-parts", ())):
+        yield f"{pointer}/x-parts/{index}", inner
 
 
 def walk(schema: Schema, pointer: str = "") -> Iterator[tuple[str, Schema]]:
@@ -322,6 +326,7 @@ def check_schema(
     _check_size_rule(file, pointer, schema)
     _check_picture_rule(file, pointer, schema)
     _check_said(file, pointer, schema)
+    _check_parts(file, pointer, schema)
     for where, inner in applied(schema, pointer):
         check_schema(file, where, inner, problems, own)
         if "x-role" in inner and not where.removeprefix(pointer).startswith(("/anyOf/", "/oneOf/")):
@@ -438,6 +443,19 @@ def _check_said(file: str, pointer: str, schema: Schema) -> None:
         raise DocumentError(
             file, f"{pointer}/x-said", "x-said is not understood", "a mapping: empty, as (the value), or never (why)"
         )
+
+
+def _check_parts(file: str, pointer: str, schema: Schema) -> None:
+    parts = schema.get("x-parts", [])
+    if isinstance(parts, list) and all(isinstance(part, Mapping) and "x-role" in part for part in parts):
+        try:
+            if all(re.compile(part.get("pattern", "")).groups == 1 for part in parts):
+                return
+        except (re.error, TypeError):
+            pass
+    raise DocumentError(
+        file, f"{pointer}/x-parts", "x-parts is not understood", "a list: x-role, and a pattern with one group each"
+    )
 
 
 def _check_order(file: str, pointer: str, schema: Schema) -> None:

@@ -9,6 +9,7 @@ Rules: `spec/README.md`.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -65,12 +66,8 @@ class Reader:
             below, words = inner.asked(part if isinstance(part, dict) else {})
             roles.update(below)
             resolves = (*resolves, *words)
-        for name, inner in plan.lists:
-            if isinstance(value.get(name), list):
-                for meaning in inner.read(value[name]):
-                    roles.setdefault(meaning.role, []).append(meaning.value)
-                if isinstance(texts := roles.get("prompt"), list):  # said in parts, it is one all the same
-                    roles["prompt"] = "\n".join(map(str, texts))
+        if plan.texts or plan.lists:
+            _add_parts(roles, plan, value)
         return roles, resolves
 
     def read(self, value: Any, pointer: str = "") -> Iterator[Meaning]:
@@ -82,11 +79,28 @@ class Reader:
                 yield meaning
 
 
+def _add_parts(roles: dict[str, Any], plan: _Plan, value: Mapping[str, Any]) -> None:
+    """Add what texts say besides themselves, and what is said in lists: that is a list, too."""
+    for name, schema in plan.texts:
+        if isinstance(text := value.get(name), str):
+            roles.update({m.role: m.value for m in _read(schema, text, "") if m.role != schema.get("x-role")})
+    for name, inner in plan.lists:
+        if isinstance(value.get(name), list):
+            for meaning in inner.read(value[name]):
+                roles.setdefault(meaning.role, []).append(meaning.value)
+            if isinstance(texts := roles.get("prompt"), list):  # said in parts, it is one all the same
+                roles["prompt"] = "\n".join(map(str, texts))
+
+
 def _read(schema: Schema, value: Any, pointer: str) -> Iterator[Meaning]:
     role = schema.get("x-role")
     if role is not None and value is not None:
         convert = inward(role, schema)
         yield Meaning(role, pointer, value if convert is None else convert(value), value)
+    if isinstance(value, str) and "x-parts" in schema:
+        for inner, part in _said_in(value, schema):
+            told = inward(inner["x-role"], inner)
+            yield Meaning(inner["x-role"], pointer, part if told is None else told(part), part)
     if isinstance(value, dict):
         yield from _read_object(schema, value, pointer)
     elif isinstance(value, list) and "items" in schema:
@@ -95,6 +109,13 @@ def _read(schema: Schema, value: Any, pointer: str) -> Iterator[Meaning]:
     for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
         if could_be(branch, value):
             yield from _read(branch, value, pointer)
+
+
+def _said_in(text: str, schema: Schema) -> Iterator[tuple[Schema, str]]:
+    """What a text says besides itself: the parts of its schema that are found in it, with what they find."""
+    for part in schema["x-parts"]:
+        if match := re.search(part["pattern"], text):
+            yield part, match[1]
 
 
 def _read_object(schema: Schema, value: dict[str, Any], pointer: str) -> Iterator[Meaning]:
@@ -121,7 +142,8 @@ def could_be(schema: Schema, value: Any) -> bool:
 class _Plan:
     """A shape, flattened for speed: defaults in our units; property -> (role, conversion); words and what they mean.
 
-    `nested` are the objects with roles inside, `lists` the arrays: what is said there is said several times.
+    `nested` are the objects with roles inside, `lists` the arrays: what is said there is said several times; `texts`
+    say more than themselves.
     """
 
     defaults: dict[str, Any]
@@ -129,6 +151,7 @@ class _Plan:
     resolves: tuple[tuple[str, Mapping[Any, Any]], ...]
     nested: tuple[tuple[str, Reader], ...]
     lists: tuple[tuple[str, Reader], ...]
+    texts: tuple[tuple[str, Schema], ...]
 
 
 def _plan(shape: Shape) -> _Plan:
@@ -151,7 +174,8 @@ def _plan(shape: Shape) -> _Plan:
                 nested.append((name, Reader(schema)))
             elif "items" in schema:
                 lists.append((name, Reader(schema)))
-    return _Plan(defaults, fields, tuple(resolves), tuple(nested), tuple(lists))
+    texts = tuple((name, schema) for name, schema in shape.properties.items() if "x-parts" in schema)
+    return _Plan(defaults, fields, tuple(resolves), tuple(nested), tuple(lists), texts)
 
 
 def _listed(value: Any) -> list[Any]:

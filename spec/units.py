@@ -192,7 +192,7 @@ _INWARD: dict[str, Callable[[Any, Schema], Any]] = {
     "aspect-ratio": _ratio,
     "duration": _seconds,
     **dict.fromkeys(_TIMES, _moment),
-    **dict.fromkeys(("count", "width", "height", "pixels", "compression", "partial-count", "seed"), _integer),
+    **dict.fromkeys(("count", "width", "height", "pixels", "compression", "partial-count", "seed", "part"), _integer),
     **dict.fromkeys(("stream", "async", "should-retry"), _flag),
     **dict.fromkeys(_WAITS, _wait),
 }

@@ -103,6 +103,42 @@ def test_an_upscale_is_that_one_of_the_four(server: MockServer, grid: Task, numb
     assert apart.index(min(apart)) == number - 1
 
 
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [("change", {"taskId": "{id}", "action": "UPSCALE", "index": 2}), ("simple-change", {"content": "{id} u2"})],
+)
+def test_what_came_before_buttons_makes_the_same(
+    server: MockServer, grid: Task, path: str, asked: dict[str, Any]
+) -> None:
+    told = {name: value.format(id=grid["id"]) if isinstance(value, str) else value for name, value in asked.items()}
+    by_button = finished(server, "submit/action", {"taskId": grid["id"], "customId": grid["buttons"][1]["customId"]})
+    task = finished(server, f"submit/{path}", told)
+    assert (task["action"], task["imageUrl"].split("&o=")[1]) == ("UPSCALE", by_button["imageUrl"].split("&o=")[1])
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "told"),
+    [
+        ("change", {"taskId": "17", "action": "UPSCALE"}, "index_is_required"),
+        ("change", {"taskId": "17", "action": "REROLL"}, "task_no_found"),
+        ("simple-change", {"content": "17 U5"}, "content_parse_failed"),
+        ("simple-change", {"content": "17 V4"}, "task_no_found"),
+    ],
+)
+def test_what_came_before_buttons_is_refused_in_its_own_words(
+    server: MockServer, path: str, asked: dict[str, Any], told: str
+) -> None:
+    answer = post(server, f"submit/{path}", asked)
+    assert (answer.status, answer.json["description"].strip()) == (400, told)
+
+
+def test_a_prompt_says_its_ratio_behind_its_words(server: MockServer) -> None:
+    task = finished(server, "submit/imagine", {"prompt": "A red fox --ar 3:2 --seed 7"})
+    width, height = opened(ask(task["imageUrl"], key=None).body).size
+    assert (round(width / height, 1), task["prompt"]) == (1.5, "A red fox --ar 3:2 --seed 7")
+    assert ask(f"{server.url}/mj/task/{task['id']}/image-seed").json["result"] == "7"
+
+
 def test_variations_and_rerolls_are_other_grids(server: MockServer, grid: Task) -> None:
     others = []
     for label in ("V2", "🔄"):
