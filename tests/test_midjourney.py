@@ -15,6 +15,7 @@ from test_callbacks import Receiver, soon
 
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
+from spec.profiles import load_profile
 
 FAMILY = ("midjourney",)
 Task = dict[str, Any]
@@ -274,3 +275,14 @@ def test_callbacks_carry_the_task_itself(server: MockServer) -> None:
             last = fetch(server, id_).json
         soon(lambda: "SUCCESS" in receiver.states)
     assert receiver.bodies[-1] == last
+
+
+def test_a_proxy_without_a_gateway_tells_of_its_queue_and_refuses_with_200() -> None:
+    with MockServer(Settings(port=0, contracts=FAMILY, profile=load_profile("midjourney-proxy"))) as server:
+        told = ask(f"{server.url}/mj/submit/imagine", {"prompt": "A red fox"}, key=None, headers={"mj-api-secret": "s"})
+        wrong = ask(f"{server.url}/mj/submit/imagine", {}, key=None, headers={"mj-api-secret": "s"})
+        bearer = ask(f"{server.url}/mj/submit/imagine", {"prompt": "A red fox"})
+    assert (told.json["code"], told.json["properties"], wrong.status, wrong.json["code"]) == (
+        22, {"numberOfQueues": 1}, 200, 4,
+    )  # fmt: skip
+    assert bearer.status == 401
