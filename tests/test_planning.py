@@ -30,9 +30,6 @@ def planned(seed: int = 0) -> list[Case]:
     return coverage(IMAGES, CREATE, seed, unavailable=STREAMS)
 
 
-PLAN = planned()
-
-
 def asked(cases_: list[Case], role: str) -> set[object]:
     return {case.asked.get(role) for case in cases_}
 
@@ -51,35 +48,35 @@ def test_the_first_dozen_cases_show_what_matters_most(seed: int) -> None:
 
 
 def test_the_first_case_is_the_cheapest_with_count_and_size_said() -> None:
-    first = PLAN[0]
+    first = planned()[0]
     assert expected_images(first) == 1
     assert set(first.request.value) == {"model", "prompt", "n", "size", "quality"}
-    assert pixels(first) == min(pixels(case) for case in PLAN if case.asked.get("output-format") != "gif")
+    assert pixels(first) == min(pixels(case) for case in planned() if case.asked.get("output-format") != "gif")
 
 
 def test_the_second_case_says_only_what_must_be_said() -> None:
-    assert set(PLAN[1].request.value) == {"model", "prompt"}
+    assert set(planned()[1].request.value) == {"model", "prompt"}
 
 
 def test_every_case_of_a_plan_is_valid_and_none_is_planned_twice() -> None:
     check = request_check(IMAGES, CREATE)
-    assert all(check.accepts(case.request) for case in PLAN)
-    assert len({case.key for case in PLAN}) == len(PLAN)
+    assert all(check.accepts(case.request) for case in planned())
+    assert len({case.key for case in planned()}) == len(planned())
 
 
 def test_every_case_shows_something_no_earlier_one_did() -> None:
-    seen = [set().union(*(shows(case) for case in PLAN[: index + 1])) for index in range(len(PLAN))]
+    seen = [set().union(*(shows(case) for case in planned()[: index + 1])) for index in range(len(planned()))]
     assert all(before < after for before, after in pairwise(seen))
     half = len(seen) // 2
     assert len(seen[half]) > 0.6 * len(seen[-1]), "most is shown early"
 
 
 def test_a_whole_plan_shows_every_model_and_every_listed_value() -> None:
-    assert asked(PLAN, "model") == set(MODELS)
-    assert asked(PLAN, "quality") >= {"low", "medium", "high", "auto", "xhigh", "max", "standard", "hd"}
-    assert asked(PLAN, "style") >= {"vivid", "natural"}
-    assert asked(PLAN, "background") >= {"transparent", "opaque", "auto"}
-    assert asked(PLAN, "size") >= {
+    assert asked(planned(), "model") == set(MODELS)
+    assert asked(planned(), "quality") >= {"low", "medium", "high", "auto", "xhigh", "max", "standard", "hd"}
+    assert asked(planned(), "style") >= {"vivid", "natural"}
+    assert asked(planned(), "background") >= {"transparent", "opaque", "auto"}
+    assert asked(planned(), "size") >= {
         "auto",
         (256, 256),
         (512, 512),
@@ -91,7 +88,7 @@ def test_a_whole_plan_shows_every_model_and_every_listed_value() -> None:
 
 
 def test_a_plan_pairs_models_with_what_else_is_asked() -> None:
-    pairs = {pair for case in PLAN for pair in shows(case) if len(pair) == 2}
+    pairs = {pair for case in planned() for pair in shows(case) if len(pair) == 2}
     drawn = collect([cases(IMAGES, CREATE)] * 50, 6, 99)
     roles = ("output-format", "background", "delivery", "quality")
     possible = {pair for case in drawn for pair in shows(case) if len(pair) == 2 and pair[0][0] == "model"
@@ -109,14 +106,14 @@ def test_only_the_models_asked_for_are_planned() -> None:
 
 
 def test_what_has_no_documented_answer_is_not_asked() -> None:
-    assert asked(PLAN, "stream") <= {False, None}
+    assert asked(planned(), "stream") <= {False, None}
     assert asked(coverage(IMAGES, CREATE, 0), "stream") >= {True, False}
 
 
 def test_the_same_seed_plans_the_same_cases_and_another_seed_others() -> None:
     again = coverage(IMAGES, CREATE, 0, unavailable=STREAMS)
-    assert [case.key for case in again] == [case.key for case in PLAN]
-    assert [case.key for case in planned(1)] != [case.key for case in PLAN]
+    assert [case.key for case in again] == [case.key for case in planned()]
+    assert [case.key for case in planned(1)] != [case.key for case in planned()]
 
 
 @pytest.mark.parametrize("name", PROFILES)
