@@ -152,7 +152,11 @@ def test_the_command_writes_what_serve_reads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "target", "said"),
-    [("report.json", "mine", "ends with .yaml"), ("no.json", "mine.yaml", "is no report"), ("-", "mine.yaml", "read")],
+    [
+        ("report.json", "mine", "ends with .yaml"),
+        ("no.json", "mine.yaml", "or a report.json that"),
+        ("-", "mine.yaml", "read"),
+    ],
 )
 def test_it_says_what_is_wrong(tmp_path: Path, source: str, target: str, said: str) -> None:
     (tmp_path / "report.json").write_text(json.dumps(clean()), "utf-8")

@@ -130,15 +130,20 @@ def rule_ids() -> list[str]:
 
 def find_defects(document: Document, contracts: Sequence[Contract]) -> list[Defect]:
     """Every defect of a document, the worst first, then in the order of the document."""
-    subjects = [
-        Subject(document, documented, *known)
-        for documented in document.operations
-        if (known := known_operation(documented, contracts))
-    ]
+    subjects = subjects_of(document, contracts)
     found = [defect for rule in catalogue().values() for defect in rule.defects(document, subjects)]
     return sorted(
         dict.fromkeys(found), key=lambda defect: (LEVELS.index(defect.level), defect.where.line, defect.where.column)
     )
+
+
+def subjects_of(document: Document, contracts: Sequence[Contract]) -> list[Subject]:
+    """The documented operations that a contract knows, each beside that contract's."""
+    return [
+        Subject(document, documented, *known)
+        for documented in document.operations
+        if (known := known_operation(documented, contracts))
+    ]
 
 
 def known_operation(

@@ -128,12 +128,18 @@ class _Source:
             if target != where:
                 if target in trail or len(trail) > _LONGEST_TRAIL or len(places) > _MOST_PARTS:
                     return {}
-                trail = (*trail, target)
+                below = visit_children(target, inside, (*trail, target))
+                beside = visit_children(where, inside, trail)
+                return {**below, **beside} if isinstance(below, dict) and isinstance(beside, dict) else below
+            return visit_children(target, inside, trail)
+
+        def visit_children(target: str, inside: str, trail: tuple[str, ...]) -> Any:
             found = value_at(self._part.value, target)
             if isinstance(found, Mapping):
                 return {
                     str(key): visit(f"{target}/{escape(str(key))}", f"{inside}/{escape(str(key))}", trail)
                     for key in found
+                    if key != "$ref"
                 }
             if isinstance(found, list):
                 return [visit(f"{target}/{index}", f"{inside}/{index}", trail) for index in range(len(found))]

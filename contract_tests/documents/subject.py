@@ -26,6 +26,9 @@ from spec.shapes import Shape, shape_of
 
 _PICTURE_LINK = re.compile(r"(https?://\S+\.(png|jpe?g|webp|gif|bmp)(\?\S*)?|data:image/\S+)", re.IGNORECASE)
 
+#: what an answer is there for: pictures, or the task that makes them
+PURPOSES = IMAGE_ROLES | {"task-id", "task-result"}
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -189,7 +192,7 @@ class Subject:
     @cached_property
     def purpose(self) -> frozenset[str]:
         """The roles an answer of this operation is there for: pictures, or the task that makes them."""
-        return self.operation.response_roles & (IMAGE_ROLES | {"task-id", "task-result"})
+        return self.operation.response_roles & PURPOSES
 
     def meanings(self, value: Any) -> frozenset[str]:
         """The roles that can be read out of a successful answer."""

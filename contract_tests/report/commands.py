@@ -77,7 +77,7 @@ def compare(files: tuple[Path, ...], report_dir: Path, badge_file: Path | None) 
 
 
 @click.command("profile")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.JSON")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.JSON|DOCUMENT")
 @click.option(
     "-o",
     "--output",
@@ -87,18 +87,27 @@ def compare(files: tuple[Path, ...], report_dir: Path, badge_file: Path | None) 
     help="Where to write.",
 )
 def learn(file: Path, output: Path) -> None:
-    """Turn a report into a profile, so that the mock behaves like the provider the report is of.
+    """Turn a report, or a vendor's document, into a profile, so that the mock behaves as was seen, or as is promised.
 
-    `imageproof serve --profile FILE.YAML` plays it. Findings that have no name in the catalogue stand in comments.
+    `imageproof serve --profile FILE.YAML` plays it. Each line says what it rests on; what cannot be played stands in
+    comments. A document is anything `imageproof lint` reads.
     """
+    from contract_tests.documents.document import DocumentUnreadable
+    from contract_tests.documents.draft import NothingKnown, draft_profile
+    from contract_tests.documents.reading import read_document
     from contract_tests.report.learned import learned_profile
-    from contract_tests.report.saved import NoReport, load
+    from contract_tests.report.saved import NoReport, is_report, load
 
     if output.suffix not in (".yaml", ".yml"):
         fail(f"-o {output}: a profile's name ends with .yaml, or `serve --profile` takes it for a shipped one", USAGE)
     try:
-        text = learned_profile(load(file), output.stem)
-    except (NoReport, SpecError) as error:
+        if is_report(file):
+            text = learned_profile(load(file), output.stem)
+        else:
+            text = draft_profile(read_document(file), output.stem)
+    except DocumentUnreadable as error:
+        fail(f"{error}\n    or a report.json that `imageproof check` wrote", USAGE)
+    except (NoReport, NothingKnown, SpecError) as error:
         fail(error, USAGE)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8", newline="\n")

@@ -6,23 +6,18 @@ exclude each other, stands in comments: nothing is lost silently.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-import yaml
-from jsonpath_rfc9535 import find
-
+from contract_tests.profile_text import checked, comment, removing, section, yaml_lines
 from contract_tests.report.evidence import visible
 from contract_tests.report.score import percent
-from spec.contract import Contract, load_contract
 from spec.documents import default_families
 from spec.drifts import Drift, catalogue
 from spec.errors import SpecError
 from spec.profiles import parse_profile
 
-_LONGEST = 200
 _Finding = Mapping[str, Any]
 
 
@@ -43,13 +38,13 @@ def learned_profile(data: Mapping[str, Any], name: str) -> str:
     if overlays:
         head["overlays"] = overlays
     lines = [
-        *_comment(f"Learned by `imageproof profile`. {_coverage(data)}"),
-        *_yaml(head),
+        *comment(f"Learned by `imageproof profile`. {_coverage(data)}"),
+        *yaml_lines(head),
         *(["drifts:"] if played else []),
         *(line for drift, finding in played for line in _drift(drift, finding, source)),
-        *_section("Seen too, but the mock cannot play it:", (_unplayed(finding, why) for finding, why in left)),
-        *_section("Of the contract, but this provider lacks it, which could not be written:", unsaid),
-        *_section("Not looked at, so nothing is known of it:", _unseen(data)),
+        *section("Seen too, but the mock cannot play it:", (_unplayed(finding, why) for finding, why in left)),
+        *section("Of the contract, but this provider lacks it, which could not be written:", unsaid),
+        *section("Not looked at, so nothing is known of it:", _unseen(data)),
     ]
     text = "\n".join(lines) + "\n"
     parse_profile(text, f"{name}.yaml").contracts()
@@ -92,12 +87,12 @@ def _drift(drift: Drift, finding: _Finding, source: str) -> Iterator[str]:
     if seen:
         use["with"] = seen
     use["source"] = f"{source}: {finding['clause']}, {_seen(finding)} on {visible(where)}"
-    first, *rest = _yaml(use)
+    first, *rest = yaml_lines(use)
     yield f"  - {first}"
     yield from (f"    {line}" for line in rest)
     unseen = [f"{key}={value}" for key, value in drift.defaults.items() if key not in seen]
     if unseen:
-        yield from _comment(f"not seen, so the catalogue's own: {', '.join(unseen)}", "    ")
+        yield from comment(f"not seen, so the catalogue's own: {', '.join(unseen)}", "    ")
 
 
 def _overlays(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[list[str]]]:
@@ -113,30 +108,13 @@ def _overlays(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[list[str]]]
             former = overlays.get(family)
             overlay = former or {"overlay": "1.0.0", "info": {"title": "What this provider lacks", "version": "1"}}
             try:
-                actions = _removing(operation, former)
+                actions = removing(operation, former)
                 overlays[family] = {**overlay, "actions": [*overlay.get("actions", ()), *actions]}
-                _checked(family, overlays)
+                checked(family, overlays)
             except SpecError as error:
                 overlays = {**overlays, family: former} if former else _without(overlays, family)
                 unsaid.append([f"{operation['label']}: {error}"])
     return overlays, unsaid
-
-
-def _removing(operation: Mapping[str, Any], former: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Actions that take an operation out of its contract, with the links that lead to it. Raises SpecError."""
-    contract = _checked(operation["family"], {operation["family"]: former} if former else {})
-    known = contract.operation(operation["id"])
-    told = f"{operation['label']} answers as a path nobody has."
-    actions = [{"description": told, "target": f"$.paths['{known.path}'].{known.method.lower()}", "remove": True}]
-    links = f"$..links[?@.operationId=='{known.id}']"
-    return [*actions, {"target": links, "remove": True}] if find(links, dict(contract.document)) else actions
-
-
-def _checked(family: str, overlays: Mapping[str, Any]) -> Contract:
-    """A contract as overlays make it. Raises SpecError."""
-    text = yaml.safe_dump({"profile": "learned", "title": "learned", "overlays": dict(overlays)}, allow_unicode=True)
-    profile = parse_profile(text, "the profile to be")
-    return profile.contract(family) if overlays else load_contract(family)
 
 
 def _without(overlays: Mapping[str, Any], family: str) -> dict[str, Any]:
@@ -166,25 +144,6 @@ def _unseen(data: Mapping[str, Any]) -> Iterator[list[str]]:
 def _coverage(data: Mapping[str, Any]) -> str:
     clauses = data["score"]["coverage"]["clauses"]
     return f"{clauses['looked_at']} of {clauses['all']} clauses were looked at ({percent(clauses['share'])})."
-
-
-def _section(title: str, notes: Iterable[list[str]]) -> Iterator[str]:
-    told = list(notes)
-    if told:
-        yield from ("", *_comment(title))
-        for note in told:
-            for line in note:
-                yield from _comment(f"  {line}")
-
-
-def _comment(text: str, indent: str = "") -> list[str]:
-    """One line of comment, whatever the text holds."""
-    line = yaml.reader.Reader.NON_PRINTABLE.sub("?", re.sub(r"[\r\n\t\x85]+", " ", visible(text)))
-    return [f"{indent}# {line if len(line) <= _LONGEST else f'{line[:_LONGEST]}…'}"]
-
-
-def _yaml(value: Mapping[str, Any]) -> list[str]:
-    return yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, width=110).splitlines()
 
 
 def _times(finding: _Finding) -> int:

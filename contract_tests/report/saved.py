@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,18 @@ VERSION = 1
 
 class NoReport(Exception):
     """A file is no report of ours; the text says which, and what was expected."""
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is, or wants to be, a report.json: its name says so, or its first words."""
+    if path.name == "report.json":
+        return True
+    try:
+        with path.open("rb") as file:
+            start = file.read(200)
+    except OSError:
+        return False
+    return re.match(rb'\s*\{\s*"imageproof"\s*:', start) is not None
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -39,12 +39,21 @@ def n_integer_no_bounds(subject: Subject) -> Iterator[Flaw]:
         )
 
 
+def described_range(field: Field) -> tuple[int, int] | None:
+    """The least and the greatest value of a number by words, None where there are none."""
+    match = _RANGE.search(field.description)
+    if match is None:
+        return None
+    least, most = filter(None, match.groups())
+    return int(least), int(most)
+
+
 @operation_rule("n-range-claim-no-bounds", "note", "Bounds stand in the schema, not only in the text.")
 def n_range_claim_no_bounds(subject: Subject) -> Iterator[Flaw]:
     """The text gives a range for the count, the schema none."""
     found = _bounds(subject, "count")
-    if found and (match := _RANGE.search(found[0].description)) and found[0].declared:
-        least, most = filter(None, match.groups())
+    if found and (told := described_range(found[0])) and found[0].declared:
+        least, most = told
         yield Flaw(
             f"The text says {least} to {most} for {found[0].name!r}, the schema has no minimum or maximum.",
             subject.body.at(f"{found[0].declared.pointer}/description"),
@@ -75,7 +84,7 @@ def n_required_with_one_value(subject: Subject) -> Iterator[Flaw]:
         )
 
 
-def _documented_length(field: Field) -> int | None:
+def described_length(field: Field) -> int | None:
     """The longest text a field may have, by its schema or by words."""
     if lengths := field.says("maxLength"):
         return int(max(lengths))
@@ -87,7 +96,7 @@ def _documented_length(field: Field) -> int | None:
 def prompt_limit(subject: Subject) -> Iterator[Flaw]:
     """One flat limit on the prompt that is below what some of the models take."""
     field = subject.field("prompt")
-    limit = _documented_length(field) if field else None
+    limit = described_length(field) if field else None
     if field is None or field.declared is None or limit is None or subject.models_named(field.description):
         return
     higher: dict[int, list[str]] = {}
@@ -117,7 +126,7 @@ def prompt_length_undocumented(subject: Subject) -> Iterator[Flaw]:
     if (
         field
         and "maxLength" in field.contract
-        and _documented_length(field) is None
+        and described_length(field) is None
         and not re.search(r"\d", field.description)
     ):
         lengths = sorted(

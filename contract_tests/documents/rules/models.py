@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from calendar import timegm
 from collections.abc import Iterator
 
 from contract_tests.documents.defects import Flaw, operation_rule
 from contract_tests.documents.subject import Subject
 from spec.violations import quoted_list
+
+_OLD = 365 * 86_400  # seconds after which a model that has a successor is no news
+_TOGETHER = 30 * 86_400  # models of one month came together
 
 
 @operation_rule("model-free-string", "note", "The models are listed, or a list is pointed at.")
@@ -37,3 +42,33 @@ def model_not_in_prose(subject: Subject) -> Iterator[Flaw]:
                 "a model the text describes",
                 model,
             )
+
+
+@operation_rule("doc-stale-for-gpt-image", "note", "A page that was changed knows the models of that time.")
+def stale_models(subject: Subject) -> Iterator[Flaw]:
+    """The page was changed when every model it names was old and had successors, of which it names none."""
+    changed, born = subject.document.changed, subject.contract.document.get("x-models", {})
+    day = _day(changed.text) if changed else None
+    field = subject.field("model")
+    named = {*subject.models_named(subject.prose), *(model for _, _, model in subject.example_models())}
+    named |= {model for model in field.listed if isinstance(model, str)} if field else set()
+    if changed is None or day is None or not named or not named <= born.keys():
+        return
+    last = max(born[model]["created"] for model in named)
+    since = [model for model, told in born.items() if last + _TOGETHER < told["created"] < day]
+    if since and last < day - _OLD:
+        yield Flaw(
+            f"Changed on {changed.text[:10]}, and names only {quoted_list(sorted(named))}; since then had come "
+            f"{quoted_list(since)}.",
+            changed.place,
+            quoted_list(since),
+            quoted_list(sorted(named)),
+        )
+
+
+def _day(text: str) -> int | None:
+    """Unix seconds of a date at the start of a text."""
+    try:
+        return timegm(time.strptime(text[:10], "%Y-%m-%d"))
+    except ValueError:
+        return None
