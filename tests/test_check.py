@@ -82,6 +82,7 @@ def test_a_provider_that_conforms_from_a_folder_with_a_pytest_setup_of_its_own(m
         mock.base_url,
         "--max-images",
         "3",
+        *CHEAP,
         folder=hostile,
         PYTEST_ADDOPTS="--no-such-option",
         PYTEST_PLUGINS="no_such_plugin",
@@ -355,8 +356,5 @@ def test_explain_knows_clauses_drifts_and_lint_rules() -> None:
 def test_a_profile_title_that_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
     profile = tmp_path / "odd.yaml"
     profile.write_text('profile: odd\ntitle: "odd [/] title"\ndrifts: [chat-shaped-200]\n', encoding="utf-8")
-    result = CliRunner().invoke(
-        main, ["demo", "--profile", str(profile), "--report-dir", str(tmp_path / "report")], env={"COLUMNS": "100"}
-    )
-    assert result.exit_code == 0, result.output
-    assert "serving odd [/] title:" in result.output
+    result = CliRunner().invoke(main, ["profiles", str(profile)], env={"COLUMNS": "100"})
+    assert (result.exit_code, "odd [/] title" in result.output) == (0, True), result.output
