@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 
 
 class ServeCommand(click.Command):
-    """`serve`, whose help ends with the faults there are."""
+    """`serve`, whose help ends with the faults there are; with --replay it plays a recording instead."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Serve the mock, or a recording."""
+        recording = ctx.params.pop("replay")
+        if recording is None:
+            return super().invoke(ctx)
+        from mockserver.replay.command import play
+
+        return play(ctx, recording)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The faults, with their parameters."""
@@ -117,6 +127,12 @@ class ServeCommand(click.Command):
     show_default=True,
     metavar="DURATION",
     help="How long a picture's link leads to it; 0: for ever.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.har",
+    help="Play this recording instead: of `imageproof proxy`, of `imageproof check` (run.har), or a browser's.",
 )
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes; more than one need --redis."

@@ -10,19 +10,18 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import orjson
 from aiohttp import web
 
 from mockserver.connection import AtOnce
 from mockserver.intake import invite_body
 from mockserver.proxy.judging import Headers, Judge, readable, request_of, response_of
 from mockserver.proxy.passage import HEADER, Passage, brief, header_text
-from mockserver.proxy.upstream import Copy, Trouble, Upload, Upstream, end_to_end
+from mockserver.proxy.upstream import Copy, Trouble, Upload, Upstream
+from mockserver.relay import AsItCame, end_to_end, explained
 from mockserver.settings import MEBIBYTE
 from mockserver.wire import cut_off
 from spec.messages import Request, is_json, media_type
@@ -117,16 +116,6 @@ class Proxy:
         task.add_done_callback(self._after.discard)
 
 
-class _AsItCame(web.StreamResponse):
-    """An answer with the headers it is given, and none that aiohttp finds missing."""
-
-    async def _prepare_headers(self) -> None:
-        given = {name.lower() for name in self.headers}
-        await super()._prepare_headers()
-        for name in {"content-type", "date", "server"} - given:
-            self.headers.popall(name, None)
-
-
 class _Passing:
     """One request on its way, and its answer."""
 
@@ -163,7 +152,7 @@ class _Passing:
         violations = await self._judge_answer(answer) if whole else None
         headers = end_to_end(answer.headers)
         headers[HEADER] = await self._header(violations)
-        response = _AsItCame(status=answer.status, reason=answer.reason, headers=headers)
+        response = AsItCame(status=answer.status, reason=answer.reason, headers=headers)
         await response.prepare(self._http)
         self._begun = True
         for part in held:
@@ -287,10 +276,7 @@ class _Passing:
         self.ended(str(trouble))
         if self._begun:
             return cut_off(self._http)
-        told = {"type": "about:blank", "title": HTTPStatus(trouble.status).phrase, "status": trouble.status}
-        body = orjson.dumps({**told, "detail": f"imageproof proxy: {trouble}"})
-        headers = {"Content-Type": "application/problem+json", ERROR_HEADER: brief(str(trouble))}
-        return web.Response(status=trouble.status, body=body, headers=headers)
+        return explained(trouble.status, f"imageproof proxy: {trouble}", {ERROR_HEADER: brief(str(trouble))})
 
     def ended(self, trouble: str) -> None:
         """The exchange has come to no good end: tell of it, record nothing."""

@@ -11,26 +11,13 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from mockserver.proxy.judging import READABLE, Headers
+from mockserver.proxy.judging import READABLE
+from mockserver.relay import end_to_end
 
 _CONNECT_SECONDS = 15.0
 _IDLE_SECONDS = 2.0  # shorter than any server keeps a connection that nobody uses: none is sent into a closing one
 _LONGEST_FIELD = 64 * 1024
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-#: RFC 9110, section 7.6.1: about this connection, not about the message
-_HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 
 
 class Trouble(Exception):
@@ -150,12 +137,6 @@ class Upstream:
 def _reason(error: aiohttp.ClientConnectorError) -> str:
     number = error.os_error.errno
     return os.strerror(number).lower() if number else "no reason given"
-
-
-def end_to_end(headers: Headers) -> CIMultiDict[str]:
-    """The headers that belong to the message, not to the connection it came over."""
-    named = {name.strip().lower() for text in headers.getall("connection", ()) for name in text.split(",")}
-    return CIMultiDict((name, text) for name, text in headers.items() if name.lower() not in _HOP_BY_HOP | named)
 
 
 def _asking(http: web.BaseRequest) -> CIMultiDict[str]:

@@ -1,0 +1,129 @@
+"""A recording as a server: bytes, framing and order as they were recorded."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from mockserver.caller import waits
+from mockserver.connection import AtOnce
+from mockserver.latency import Latency
+from mockserver.relay import AsItCame, end_to_end, explained
+from mockserver.replay.meaning import Meaning, meaning_of
+from mockserver.replay.tape import Tape, Track
+from mockserver.settings import MEBIBYTE
+from spec import events
+from spec.messages import media_type
+from spec.recordings.reading import Recorded
+from spec.recordings.secrets import MASK, Redactor, secrets_of
+
+log = logging.getLogger("imageproof.replay")
+HEADER = "imageproof-replay"
+RESET = ("POST", "/_imageproof/reset")
+_EVENT = re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r)")
+#: about the bytes that went over the wire, which are kept without their encoding; or about another day
+_OF_THE_WIRE = ("content-encoding", "content-length", "date")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySettings:
+    """How a recording is played: `latency` before each answer, `event_interval` seconds between events."""
+
+    host: str = "127.0.0.1"
+    port: int = 4010
+    latency: Latency = Latency()  # noqa: RUF009 - it never changes
+    event_interval: float = 0.0
+    max_body: int = 64 * MEBIBYTE
+
+
+class Player:
+    """Plays a recording."""
+
+    at_once: Mapping[tuple[str, str], AtOnce] = {}
+    server_options: Mapping[str, Any] = {}
+
+    def __init__(self, settings: ReplaySettings, recorded: Iterable[Recorded]) -> None:
+        self.settings = settings
+        self.tape = Tape(recorded)
+        self._random = random.Random(0)
+
+    async def open(self) -> None:
+        """Nothing needs to be opened."""
+
+    async def close(self) -> None:
+        """Nothing is left to do."""
+
+    async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        """The answer that was recorded to a request like this, or what is the nearest."""
+        if (http.method, http.path) == RESET:
+            self.tape.rewind()
+            return web.Response(status=204)
+        try:
+            asked = await _meaning(http)
+        except web.HTTPRequestEntityTooLarge:
+            return explained(413, f"imageproof: more than {self.settings.max_body:,} bytes", {HEADER: "no match"})
+        except (web.RequestPayloadError, ConnectionError):
+            return explained(400, "imageproof: the request broke off, or its framing is broken", {HEADER: "no match"})
+        track = self.tape.find(asked)
+        if track is None:
+            return self._unknown(asked)
+        recorded = track.next()
+        if self.settings.latency:
+            await waits(http, self.settings.latency.draw(self._random))
+        return await self._play(http, track, recorded)
+
+    def _unknown(self, asked: Meaning) -> web.StreamResponse:
+        nearest = self.tape.nearest(asked)
+        told = f"The nearest is {nearest}" if nearest else "The recording holds no answer at all"
+        text = f"{asked.method} {asked.path} was not recorded so. {told}."
+        log.warning(text)
+        return explained(404, f"imageproof: {text}", {HEADER: "no match"})
+
+    async def _play(self, http: web.BaseRequest, track: Track, recorded: Recorded) -> web.StreamResponse:
+        headers = _headers(recorded)
+        turn = min(track.played, len(track.recorded))
+        headers[HEADER] = f"entry {recorded.number}, {turn} of {len(track.recorded)}"
+        parts = _parts(recorded, headers)
+        response = AsItCame(status=recorded.status, headers=headers)
+        if parts is None:
+            response.content_length = len(recorded.answer)
+            parts = [recorded.answer]
+        await response.prepare(http)
+        for number, part in enumerate(parts):
+            if number and self.settings.event_interval:
+                await waits(http, self.settings.event_interval)
+            if part and http.method != "HEAD":
+                await response.write(part)
+        await response.write_eof()
+        return response
+
+
+async def _meaning(http: web.BaseRequest) -> Meaning:
+    """What a request means; its own secrets are masked as they were when it was recorded."""
+    redact = Redactor(secrets_of(http.headers.items(), http.query.items()))
+    query = [(redact.text(name), redact.text(value)) for name, value in http.query.items()]
+    body = redact.data(await http.read())
+    return meaning_of(http.method, redact.text(http.path), query, body, http.headers.get("content-type", ""))
+
+
+def _headers(recorded: Recorded) -> CIMultiDict[str]:
+    told = CIMultiDict((name, text) for name, text in recorded.headers if not name.startswith(":") and text != MASK)
+    headers = end_to_end(told)
+    for name in (*_OF_THE_WIRE, *(name for name in headers if name.lower().startswith("imageproof-"))):
+        headers.popall(name, None)
+    return headers
+
+
+def _parts(recorded: Recorded, headers: Mapping[str, str]) -> Sequence[bytes] | None:
+    """The chunks of an answer that came in chunks: of a stream, one for each event; None for one with a length."""
+    if media_type(headers.get("content-type", "")) == events.MEDIA_TYPE:
+        return [part for part in _EVENT.split(recorded.answer) if part]
+    chunked = any(name.lower() == "transfer-encoding" for name, _ in recorded.headers)
+    return [recorded.answer] if chunked else None
