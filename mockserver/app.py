@@ -26,12 +26,12 @@ from mockserver.faults import Faults, check_faults
 from mockserver.files import file_answer
 from mockserver.guard import Guard
 from mockserver.ids import written
-from mockserver.journal import Entry, address
+from mockserver.journal import ANSWER, Entry, address
 from mockserver.links import FILES
 from mockserver.pictures import Pictures
 from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
-from mockserver.response import whole
+from mockserver.response import beginning, whole
 from mockserver.routes import Routes
 from mockserver.settings import Settings
 from mockserver.signing import secret_of
@@ -198,6 +198,7 @@ class Mock:
         if self.cors is not None:
             reply.headers.update(self.cors.headers(http))
         known = ", ".join(operation.label for operation in contract.operations)
+        answer = whole(reply, request_id)
         self.journal.add(
             Entry(
                 request_id,
@@ -209,9 +210,10 @@ class Mock:
                 0.0,
                 reply.problem,
                 f"known: {known}",
+                answer=beginning(answer, ANSWER),
             )
         )
-        return whole(reply, request_id)
+        return answer
 
     def wishes(self, http: web.BaseRequest, operation: Operation) -> Wishes:
         """What is to happen to this request: its own wishes first, then the server's faults."""

@@ -169,6 +169,7 @@ def serve(
     redis_url: str | None,
 ) -> None:
     """Serve the mock until Ctrl-C."""
+    from mockserver.control import ROOT
     from mockserver.serving import CannotListen
     from mockserver.settings import NO_LATENCY, Settings
     from mockserver.stores import StateLost, Unusable
@@ -194,6 +195,8 @@ def serve(
             console.print(f"  drifts: [yellow]{', '.join(mock.plan.ids)}[/]", soft_wrap=True)
         for what in faults_and_limits(mock.settings):
             console.print(f"  {escape(what)}", soft_wrap=True)
+        made_up = f"#token={mock.guard.token}" if mock.guard.token and not control_token else ""
+        console.print(f"  inspector: {url}{ROOT}/{made_up}", soft_wrap=True)
         if mock.guard.token is not None:
             known = "<the token you set>" if control_token else mock.guard.token
             console.print(f"  control token: {escape(known)}", soft_wrap=True)

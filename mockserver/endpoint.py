@@ -17,14 +17,15 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import web
 
 from mockserver.desk import Desk, Refused
+from mockserver.drift.played import watch
 from mockserver.forced import Forcible
 from mockserver.given import Unusable, open_all
 from mockserver.intake import Asked, Intake
-from mockserver.journal import Entry, address, kept
+from mockserver.journal import ANSWER, Entry, address, kept
 from mockserver.outcomes import Outcome, finished, listed, partials, resolve
 from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
-from mockserver.response import respond, whole
+from mockserver.response import beginning, respond, whole
 from mockserver.stores import StateLost
 from mockserver.streaming import send_events
 from mockserver.tasks import Ending, Order, Snapshot, Task
@@ -76,6 +77,7 @@ class Endpoint:
         request_id = mock.request_id(self._request_ids)
         request: Request | None = None
         violation: Violation | None = None
+        played = watch() if mock.plan.ids else ()
         wishes = mock.wishes(http, operation) if mock.faults is not None or "prefer" in http.headers else None
         try:
             request = await self._intake.read(http, parameters, mock.settings.max_body)
@@ -100,10 +102,11 @@ class Endpoint:
         reply.took(time.perf_counter() - began)
         status, detail = (0, LEFT) if left else (reply.status, str(violation) if violation else "")
         fault = None if wishes is None or left else wishes.fault
-        answer: web.StreamResponse | None = None
         if reply.streams and fault is None and not left:
             answer, sent = await send_events(http, reply, mock.settings.event_interval)
             detail = sent
+        else:
+            answer = respond(reply, request_id, http) if fault is None else whole(reply, request_id)
         if era == mock.era:
             mock.journal.add(
                 Entry(
@@ -116,17 +119,16 @@ class Endpoint:
                     time.perf_counter() - began,
                     reply.problem,
                     detail,
-                    mock.plan.ids,
+                    tuple(played),
                     wishes.cause if wishes is not None else "",
                     "" if request is None else request.media,
                     0 if request is None else len(request.body),
                     b"" if request is None or not request.body else kept(request),
                     mock.pictures.kept(reply.pictures, mock.clock) if reply.pictures else (),
+                    beginning(answer, ANSWER),
                 )
             )
-        if answer is not None:
-            return answer
-        return respond(reply, request_id, http) if fault is None else await fault.play(http, whole(reply, request_id))
+        return answer if fault is None or not isinstance(answer, web.Response) else await fault.play(http, answer)
 
     def asked_by(self, entry: Entry, parameters: Mapping[str, str]) -> Mapping[str, Any]:
         """What a request of the journal asks, refused ones as far as they can be read: roles in our units."""

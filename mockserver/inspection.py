@@ -16,7 +16,7 @@ from mockserver.artist import Picture
 from mockserver.calls import Calls, Wrong, as_json, body_of, number
 from mockserver.configuration import seconds
 from mockserver.curl import curl
-from mockserver.journal import Entry
+from mockserver.journal import ANSWER, Entry, without_keys
 from mockserver.verification import Pattern, Times, Verdict, judge
 from spec.drifts import catalogue
 from spec.errors import SpecError
@@ -79,6 +79,7 @@ class Inspection:
             raise Wrong(message, "path", "a request_id of GET /_imageproof/journal", 404)
         endpoint = self._mock.endpoint_of(entry)
         scheme = next(iter(endpoint.operation.schemes), None) if endpoint is not None else None
+        head, _, body = entry.answer.partition(b"\r\n\r\n")
         told = {
             **self._line(entry, len(entry.made)),
             "asked": {role: _plain(value) for role, value in self._mock.asked_by(entry).items()},
@@ -86,6 +87,11 @@ class Inspection:
             "size": entry.size,
             "cut": entry.cut,
             "body": entry.body.decode("utf-8", "replace"),
+            "answer": {
+                "head": head.decode("utf-8", "replace"),
+                "body": without_keys(body.decode("utf-8", "replace")),
+                "cut": len(entry.answer) >= ANSWER,
+            },
             "curl": curl(entry, f"{http.scheme}://{http.host}", scheme),
         }
         await self._settle()
@@ -184,7 +190,7 @@ class Inspection:
             await self._mock.state.settle()
 
 
-_FIELDS = [name for name in Entry.__slots__ if name not in ("media", "body", "size", "made")]
+_FIELDS = [name for name in Entry.__slots__ if name not in ("media", "body", "size", "made", "answer")]
 
 
 def verdict_on(entry: Entry) -> str:

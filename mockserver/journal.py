@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mockserver.artist import Picture
 
 SHORT = 16 * 1024  # bytes of a body that is kept as it came
+ANSWER = 2048  # bytes of an answer, its head included
 _TEXT = 1000  # characters of each text in one that is longer
 _KEY = r"\bsk-[A-Za-z0-9_-]{16,}"
 _KEY_IN_TEXT, _KEY_IN_BODY = re.compile(_KEY), re.compile(_KEY.encode())
@@ -32,9 +33,11 @@ _ENTRY_BYTES, _PICTURE_BYTES = 350, 300
 class Entry:
     """One request and its answer; `seconds` is how long it took, `problem` the contract's word for a refusal.
 
-    `status` is what the caller saw: 0 where a fault let nothing through, or the caller did not wait for it. Keys are
-    left out of `path`. `body` is what `kept` makes of the one that came, which had `size` bytes. `made` are the
-    answer's pictures: how each is drawn, or its link where it starts from uploads, which are large.
+    `status` is what the caller saw: 0 where a fault let nothing through, or the caller did not wait for it.
+    `drifts` are those that made a difference. Keys are left out of `path`. `body` is what `kept` makes of the one
+    that came, which had `size` bytes. `made` are the answer's pictures: how each is drawn, or its link where it
+    starts from uploads, which are large. `answer` is the beginning of what was sent, or would have been but for a
+    fault: `ANSWER` bytes at most.
     """
 
     request_id: str
@@ -52,11 +55,12 @@ class Entry:
     size: int = 0
     body: bytes = b""
     made: Sequence[Picture | str] = ()
+    answer: bytes = b""
 
     @property
     def weight(self) -> int:
         """About how many bytes the entry holds; the pictures of one request share their prompt."""
-        weight = _ENTRY_BYTES + getsizeof(self.path) + len(self.body)
+        weight = _ENTRY_BYTES + getsizeof(self.path) + len(self.body) + len(self.answer)
         if self.detail:
             weight += getsizeof(self.detail)
         if made := self.made:

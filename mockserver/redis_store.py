@@ -268,20 +268,21 @@ def _ending(parts: list[Any] | None) -> Ending | None:
     return None if parts is None else Ending(*parts)
 
 
-_told = attrgetter(*(field.name for field in fields(Entry) if field.name not in ("body", "made")))
+_BESIDE = ("body", "made", "answer")
+_told = attrgetter(*(field.name for field in fields(Entry) if field.name not in _BESIDE))
 _drawn = attrgetter(*(field.name for field in fields(Picture)))
 
 
 def _parts_of(entry: Entry) -> list[Any]:
     made = [one if isinstance(one, str) else list(_drawn(one)) for one in entry.made]
-    return [*_told(entry), entry.body.decode("utf-8", "replace"), made]
+    return [*_told(entry), entry.body.decode("utf-8", "replace"), made, entry.answer.decode("utf-8", "replace")]
 
 
 def _entry(parts: list[Any]) -> Entry:
-    *told, body, made = parts
+    *told, body, made, answer = parts
     pictures = [one if isinstance(one, str) else Picture(*one) for one in made]
     entry = Entry(*told)
-    entry.body, entry.made = body.encode(), pictures
+    entry.body, entry.made, entry.answer = body.encode(), pictures, answer.encode()
     return entry
 
 

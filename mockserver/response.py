@@ -22,14 +22,14 @@ class Ready(web.StreamResponse):
     _keep_alive = True  # for who asks whether the connection stays open
 
     def __init__(self, data: bytes) -> None:  # not the inherited one: nothing of what it prepares is needed
-        self._data = data
+        self.data = data
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Send everything. Raises ConnectionError where nobody listens any more."""
         transport = request.transport
         if transport is None or transport.is_closing():
             raise ClientConnectionResetError("Cannot write to closing transport")
-        transport.write(self._data)
+        transport.write(self.data)
         await request.writer.drain()
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -46,6 +46,16 @@ def respond(reply: Reply, request_id: str, http: web.BaseRequest) -> web.StreamR
     ):
         return Ready(data)
     return whole(reply, request_id)
+
+
+def beginning(answer: web.StreamResponse, size: int) -> bytes:
+    """The first bytes of an answer as it goes over the wire; of a stream only the head."""
+    if isinstance(answer, Ready):
+        return answer.data[:size]
+    lines = [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
+    head = (_status_line(answer.status) + "".join(lines) + "\r\n").encode("utf-8", "replace")
+    body = answer.body if isinstance(answer, web.Response) else None
+    return (head + body[:size] if isinstance(body, bytes) else head)[:size]
 
 
 def ready(reply: Reply, request_id: str) -> bytes | None:

@@ -54,7 +54,7 @@ class Settings:
     picture_cache: int = 64 * MEBIBYTE
     blob_store: int = 128 * MEBIBYTE
     task_store: int = 128 * MEBIBYTE
-    journal_store: int = 8 * MEBIBYTE
+    journal_store: int = 16 * MEBIBYTE
     url_seconds: float | None = 3600.0
     redis: str | None = None
     workers: int = 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.http import RawRequestMessage
 
 from mockserver.intake import Intake
-from mockserver.journal import Entry, kept
+from mockserver.journal import ANSWER, Entry, kept
 from mockserver.outcomes import Outcome, resolve
 from mockserver.replies import Scribe
 from mockserver.response import ready
@@ -92,6 +92,7 @@ class Usual:
                     size=len(body),
                     body=kept(request),
                     made=mock.pictures.kept(outcome.pictures, mock.clock) if outcome.pictures else (),
+                    answer=answer if len(answer) <= ANSWER else answer[:ANSWER],
                 )
             )
         return answer

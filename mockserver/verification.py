@@ -150,15 +150,18 @@ class Pattern:
 
 
 def _holds(where: str, expected: Expected, received: Any) -> bool:
-    if where == "path" and expected.word == "equals":
-        return isinstance(expected.value, str) and fnmatchcase(received, expected.value)
-    if where == "method" and expected.word == "equals":
-        return isinstance(expected.value, str) and received == expected.value.upper()
-    if where == "drift" and expected.word == "equals":
-        return expected.value in received
+    meant = _MEANT.get(where)
+    if meant is not None and expected.word == "equals":
+        return isinstance(expected.value, str) and received is not ABSENT and meant(received, expected.value)
     return expected.holds(received)
 
 
+#: where a plain value means more than the same
+_MEANT: Mapping[str, Callable[[Any, str], bool]] = {
+    "path": fnmatchcase,
+    "method": lambda received, value: bool(received == value.upper()),
+    "drift": lambda received, value: value in received,
+}
 _FACTS: Mapping[str, Callable[[Entry], Any]] = {
     "method": lambda entry: entry.method,
     "path": lambda entry: urlsplit(entry.path).path,

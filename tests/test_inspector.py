@@ -145,3 +145,43 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(
     assert page.run("document.querySelector('#drift-list').offsetHeight") > 0
     page.screenshot(tmp_path / "phone.png")
     assert (tmp_path / "phone.png").stat().st_size > 5_000
+
+
+def test_another_site_reads_nothing_and_switches_nothing(browser: Browser, server: MockServer) -> None:
+    """A page of another origin, though it comes from this machine, too."""
+    server.reset()
+    generate(server, **CHEAP)
+    with MockServer(Settings(port=0)) as other:
+        browser.open(f"{other.url}/v1/models")
+        browser.requested.clear()
+        for method, path in (("GET", "/journal"), ("PATCH", "/settings"), ("POST", "/reset"), ("POST", "/verify")):
+            sent = "undefined" if method == "GET" else '\'{"drifts": ["chat-shaped-200"]}\''
+            asked = f"fetch('{server.url}/_imageproof{path}', {{method: '{method}', body: {sent}}})"
+            assert browser.run(f"{asked}.then(answer => answer.text(), () => 'nothing')") == "nothing"
+            blind = f"fetch('{server.url}/_imageproof{path}', {{method: '{method}', body: {sent}, mode: 'no-cors'}})"
+            browser.run(f"{blind}.catch(() => 'nothing').then(() => 1)")
+        page = f"{server.url}/_imageproof/"
+        framed = (
+            f"new Promise(done => {{ const f = document.createElement('iframe'); f.src = '{page}'; f.onload = done; "
+        )
+        browser.run(f"{framed} document.documentElement.append(f); }}).then(() => 1)")
+    assert drifts_of(server) == []
+    assert server.journal[0].status == 200  # nothing was reset
+    assert any(url == page for url in browser.requested)
+    assert not any("_imageproof/state" in url for url in browser.requested)
+
+
+def test_with_a_token_the_page_shows_nothing_until_it_is_given(browser: Browser) -> None:
+    with MockServer(Settings(port=0, control_token="let-me-in")) as server:
+        generate(server, **CHEAP)
+        browser.open(f"{server.url}/_imageproof/")
+        browser.until("!document.getElementById('token').hidden")
+        assert browser.run(f"{ROW}.length") == 0
+        browser.run("document.getElementById('token-text').value = 'let-me-in'")
+        browser.run("document.querySelector('#token button').click()")
+        browser.until(f"{ROW}.length === 1")
+        browser.run("sessionStorage.clear()")
+        browser.open("about:blank")
+        browser.open(f"{server.url}/_imageproof/#token=let-me-in")
+        browser.until(f"{ROW}.length === 1")
+        assert browser.run("location.href") == f"{server.url}/_imageproof/"

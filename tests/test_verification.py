@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 import pytest
 from conftest import CHEAP, GENERATIONS, Answer, ask, generate
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mockserver.inspection import Inspection
 from mockserver.journal import SHORT, Entry
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
@@ -20,6 +21,13 @@ from spec.errors import SpecError
 
 def verify(server: MockServer, **told: Any) -> Answer:
     return ask(f"{server.url}/_imageproof/verify", told, key=None)
+
+
+JSON = "application/json"
+
+
+def packed(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
 
 
 def asked(server: MockServer) -> None:
@@ -170,6 +178,45 @@ def test_no_key_is_kept_wherever_it_was_sent(mock: MockServer) -> None:
     assert mock.journal[0].path == f"{GENERATIONS}?api_key=***&async=true"
 
 
+def test_only_drifts_that_made_a_difference_are_said_to_have_played(mock: MockServer) -> None:
+    mock.configure(drifts=["n-ignored-single-image", "missing-model-503", "usage-null", "task-id-changes"])
+    generate(mock, **CHEAP)
+    generate(mock, **CHEAP, n=2)
+    generate(mock, model="gpt-image-1", prompt="A fox", n=2)
+    ask(mock.url + GENERATIONS, {"prompt": "A fox", "n": 2, "size": "1x1", "quality": "low"})
+    assert [entry.drifts for entry in mock.journal[:2]] == [(), ("n-ignored-single-image",)]
+    assert [len(mock.requests(drift=id_)) for id_ in ("n-ignored-single-image", "usage-null")] == [2, 1]
+
+
+def test_the_answer_is_seen_as_it_was_sent(mock: MockServer) -> None:
+    answer = generate(mock, **CHEAP, n=11)
+    mock.configure(faults=["empty"])
+    with pytest.raises(ConnectionError):
+        generate(mock, **CHEAP)
+    refused, lost = (ask(f"{mock.url}/_imageproof/journal/{it.request_id}", key=None).json for it in mock.journal)
+    assert refused["answer"]["head"].startswith("HTTP/1.1 400 Bad Request\r\n")
+    assert answer.headers["x-request-id"] in refused["answer"]["head"]
+    assert orjson.loads(refused["answer"]["body"]) == answer.json
+    assert not refused["answer"]["cut"]
+    assert (lost["verdict"], lost["status"]) == ("fault", 0)
+    assert '"url":' in lost["answer"]["body"]
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_was_asked_can_be_looked_at(mock: MockServer, data: Any) -> None:
+    """What is refused, too: nothing in a body, a query or a path keeps the journal from being read."""
+    fields = ["model", "prompt", "n", "size", "quality", "response_format", "stream", "user", "image", "input"]
+    values = VALUES | st.floats() | st.lists(VALUES, max_size=2) | st.dictionaries(st.text(max_size=3), VALUES)
+    body = data.draw(st.dictionaries(st.sampled_from(fields), values, max_size=5) | values)
+    operation = data.draw(st.sampled_from(list(mock.mock._endpoints.values()))).operation
+    entry = Entry(
+        "r", 0.0, operation.method, operation.path, operation.id, 400, 0.0, "x", media=JSON, body=packed(body)
+    )
+    assert isinstance(mock.mock.asked_by(entry), dict)
+    assert isinstance(Inspection(mock.mock)._line(entry), dict)
+
+
 def test_more_than_the_journal_holds_cannot_be_vouched_for() -> None:
     entries = [Entry(f"req_{n}", float(n), "GET", "/v1/models", "listModels", 200, 0.0) for n in range(3)]
     pattern = Pattern({"path": "/v1/models"}, lambda _: {})
@@ -183,7 +230,7 @@ def test_more_than_the_journal_holds_cannot_be_vouched_for() -> None:
 VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab\\*[?", max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("nmp"), VALUES, max_size=3), max_size=6), st.data())
 def test_found_and_missed_together_are_everything_and_each_miss_is_one(bodies: list[dict[str, Any]], data: Any) -> None:
     entries = [

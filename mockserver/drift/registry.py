@@ -12,6 +12,7 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any, TypeVar
 
+from mockserver.drift.played import look_of, note
 from mockserver.replies import Refusal, Reply
 from mockserver.tasks import Snapshot, Task
 from spec.contract import Operation
@@ -129,45 +130,62 @@ class Plan:
 
     def forgives(self, request: Request, refusal: Refusal, operation: Operation) -> bool:
         """Whether the provider overlooks what is wrong; the request is then mended as it understands it."""
-        return any(play(request, refusal, operation, use) for play, use in self._forgives)
+        use = next((use for play, use in self._forgives if play(request, refusal, operation, use)), None)
+        if use is not None:
+            note(use.drift.id)
+        return use is not None
 
     def rejection(self, asked: Mapping[str, Any], request: Request, operation: Operation) -> Refusal | None:
         """How the provider refuses a request that keeps the contract; None: it does not."""
         if not self._rejects:
             return None
         wish = Wish(asked, _given(request, operation), request.media)
-        return next((found for play, use in self._rejects if (found := play(wish, operation, use))), None)
+        for play, use in self._rejects:
+            if (found := play(wish, operation, use)) is not None:
+                note(use.drift.id)
+                return found
+        return None
 
     def asked(self, roles: dict[str, Any]) -> dict[str, Any]:
         """What the provider takes the request to ask."""
         for play, use in self._asks:
-            roles = play(roles, use)
+            before, roles = dict(roles), play(roles, use)
+            if roles != before:
+                note(use.drift.id)
         return roles
 
     def refusal(self, refusal: Refusal) -> Refusal:
         """How the provider refuses."""
         for play, use in self._refuses:
-            refusal = play(refusal, use)
+            before, refusal = refusal, play(refusal, use)
+            if refusal != before:
+                note(use.drift.id)
         return refusal
 
     def snapshot(self, task: Task, snapshot: Snapshot) -> Snapshot:
         """How the provider says a task is."""
         for play, use in self._looks:
-            snapshot = play(task, snapshot, use)
+            before, snapshot = snapshot, play(task, snapshot, use)
+            if snapshot != before:
+                note(use.drift.id)
         return snapshot
 
     def reply(self, reply: Reply, operation: Operation | None) -> Reply:
         """What the provider sends."""
         if operation is not None:
             for play, use in self._answers:
-                reply = play(reply, operation, use)
+                before, reply = look_of(reply), play(reply, operation, use)
+                if look_of(reply) != before:
+                    note(use.drift.id)
             if self._frames and reply.streams:
                 reply.frames = self._framed(reply.framed())
         return reply
 
     def _framed(self, framed: list[bytes]) -> list[bytes]:
         for play, use in self._frames:
-            framed = play(framed, use)
+            before, framed = framed[:], play(framed, use)
+            if framed != before:
+                note(use.drift.id)
         return framed
 
 

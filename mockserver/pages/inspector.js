@@ -201,6 +201,9 @@ function whole(entry) {
     ))));
   }
   if (entry.body) parts.push(el("h3", {}, `Body, ${entry.media || "of no type"}, ${entry.size.toLocaleString("en")} bytes`), el("pre", {}, el("code", {}, pretty(entry.body))));
+  const { head, body, cut } = entry.answer;
+  const more = cut ? ", its beginning" : "";
+  if (head) parts.push(el("h3", {}, `Answer${more}`), el("pre", { className: "answer" }, el("code", {}, `${head}\n\n${pretty(body)}${cut ? "…" : ""}`)));
   const copy = el("button", { type: "button", className: "copy" }, "Copy");
   copy.addEventListener("click", () => copyText(entry.curl, copy));
   parts.push(el("div", { className: "again" }, el("h3", {}, "As curl"), copy), el("pre", { className: "curl" }, el("code", {}, entry.curl)));
@@ -367,11 +370,16 @@ $("token").addEventListener("submit", (event) => {
   $("token-text").value = "";
   look();
 });
-const given = new URLSearchParams(location.hash.slice(1)).get("token");
-if (given) {
+function takeToken() { // as the link printed at the start has it: behind #, which no server gets to see
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return;
   sessionStorage.setItem("imageproof-token", given);
   history.replaceState(null, "", location.pathname);
+  look();
 }
+
+window.addEventListener("hashchange", takeToken);
+takeToken();
 document.addEventListener("visibilitychange", look);
 look();
 setInterval(() => asking || look(), EVERY_MS);
