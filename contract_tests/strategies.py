@@ -51,6 +51,8 @@ _MOST_PICTURES = 3  # in one list: more would only be more bytes
 def values(schema: Schema) -> st.SearchStrategy[Any]:
     """Values that keep `schema`. Raises NotImplementedError for a schema no strategy is written for."""
     schema = _flat(schema)
+    if among := schema.get("x-said", {}).get("among"):
+        return st.sampled_from(among)
     if takes_picture(schema):
         return st.sampled_from([as_value(picture, schema) for picture in possible(schema)])
     types = _types(schema)
@@ -343,7 +345,7 @@ def _draw_object(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[
         if said is not None and "never" in said:
             continue
         strategy = plan.strategy(drawn, name)
-        wanted = said is not None or name in shape.required | required
+        wanted = said == {} or name in shape.required | required
         if strategy is not None and (wanted or (not least and draw(st.booleans()))):
             drawn[name] = draw(strategy)
     return {name: drawn[name] for name in shape.properties if name in drawn}

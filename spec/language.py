@@ -439,9 +439,12 @@ def _check_picture_rule(file: str, pointer: str, schema: Schema) -> None:
 
 def _check_said(file: str, pointer: str, schema: Schema) -> None:
     said = schema.get("x-said", {})
-    if not isinstance(said, Mapping) or len(said) > 1 or not said.keys() <= {"as", "never"}:
+    if not isinstance(said, Mapping) or len(said) > 1 or not said.keys() <= {"as", "among", "never"}:
         raise DocumentError(
-            file, f"{pointer}/x-said", "x-said is not understood", "a mapping: empty, as (the value), or never (why)"
+            file,
+            f"{pointer}/x-said",
+            "x-said is not understood",
+            "a mapping: empty, as (the value), among (values), or never (why)",
         )
 
 

@@ -169,8 +169,8 @@ def _ratio(value: Any, _: Schema) -> Any:
 
 
 def ratio_of(text: Any) -> float | None:
-    """Width to height of an aspect ratio in our words (`16:9`); None for any other word."""
-    match = re.fullmatch(r"(\d{1,3}):(\d{1,3})", text, re.ASCII) if isinstance(text, str) else None
+    """Width to height of an aspect ratio in our words (`16:9`), or of a size that is asked for its ratio; else None."""
+    match = re.fullmatch(r"(\d{1,5})[:x](\d{1,5})", text, re.ASCII) if isinstance(text, str) else None
     return int(match[1]) / int(match[2]) if match and int(match[1]) and int(match[2]) else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import openai
 import pytest
-from conftest import GENERATIONS, Answer, ask, generate
+from conftest import GENERATIONS, Answer, ask, generate, opened
 from PIL import Image
 from rich.console import Console
 
@@ -187,7 +188,7 @@ def said_to_answer() -> dict[str, list[dict[str, Any]]]:
 
 def test_the_reference_is_asked_about_every_gateway() -> None:
     bases = {"synchronous", "gpt-image"}  # others build on them
-    asked_elsewhere = {"openai", "azure", "openai-compatible", "chat-bp", "zhongzhuan"}
+    asked_elsewhere = {"openai", "azure", "openai-compatible", "chat-bp", "zhongzhuan", "flux", "midjourney-proxy"}
     assert set(profile_names()) == {*said_to_answer(), *bases, *asked_elsewhere}
 
 
@@ -229,3 +230,26 @@ def test_a_provider_served_is_what_its_profile_says(name: str, tmp_path: Path) -
     assert found <= {use.drift.id for use in profile.drifts}
     assert bool(found) == bool(profile.drifts)
     assert 200 in told
+
+
+# --- flux ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def flux() -> Iterator[MockServer]:
+    with MockServer(Settings(port=0, contracts=("images",), profile=load_profile("flux"))) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("told", "size"),
+    [
+        ({"size": "1792x1024"}, (1360, 768)),
+        ({"size": "1024x768"}, (1184, 880)),
+        ({"aspect_ratio": "9:21", "output_format": "jpg"}, (672, 1568)),
+    ],
+)
+def test_a_size_is_asked_for_its_ratio(flux: MockServer, told: dict[str, Any], size: tuple[int, int]) -> None:
+    answer = generate(flux, model="flux-schnell", prompt="A red fox", response_format="b64_json", **told)
+    [image] = [opened(base64.b64decode(one["b64_json"])) for one in answer.json["data"]]
+    assert (image.size, image.format) == (size, "JPEG" if "output_format" in told else "PNG")

@@ -8,6 +8,7 @@ from contract_tests.exchange import Exchange, place_of
 from contract_tests.footage import FORMATS as VIDEOS
 from contract_tests.likeness import distance
 from contract_tests.seen import Seen
+from spec.units import ratio_of
 
 _ANIMATED = ("gif", *VIDEOS)
 _LEAST_EDGE = 64
@@ -134,7 +135,7 @@ def aspect(exchange: Exchange) -> Verdict:
     How: width by height of the decoded pixels, within 8 percent: sizes are rounded to what a model can draw.
     Do: make the ratio asked for, or refuse it.
     """
-    wanted = _ratio(exchange.asked.get("aspect-ratio"))
+    wanted = ratio_of(exchange.asked.get("aspect-ratio"))
     pictures = _of_pixels(exchange)
     if wanted is None or not pictures or isinstance(exchange.asked.get("size"), tuple):
         return None
@@ -142,13 +143,6 @@ def aspect(exchange: Exchange) -> Verdict:
         if abs(picture.width / picture.height / wanted - 1) > _RATIO_TOLERANCE:
             return Broken(f"{exchange.asked['aspect-ratio']}", f"{picture.width}x{picture.height}", picture.pointer)
     return CONFORMS
-
-
-def _ratio(text: object) -> float | None:
-    width, found, height = str(text).partition(":")
-    if not found or not width.isdecimal() or not height.isdecimal() or int(width) * int(height) == 0:
-        return None
-    return int(width) / int(height)
 
 
 @clause("images.same-picture", "SHOULD", "x-role: image-*")
