@@ -30,12 +30,13 @@ _NAMED = 6  # names that are told of a list
 class Models:
     """Models to plan with. `certain`: the provider said that it has them; else it may have some of them.
 
-    `reason` says how that is known, where it leaves something out.
+    `none`: it said that it has none that is known here. `reason` says how that is known, where it leaves something out.
     """
 
     names: tuple[str, ...]
     certain: bool
     reason: str = ""
+    none: bool = False
 
 
 @dataclass(eq=False)
@@ -129,7 +130,11 @@ class Capabilities:
         for probes in self._probes(known):
             answers = {name: self.provider.send(case) for name, case in probes.items()}
             nobody = answers.pop(_NO_MODEL)
-            if nobody.lacks_model and (have := [name for name, answer in answers.items() if not answer.lacks_model]):
+            have = [name for name, answer in answers.items() if not answer.lacks_model]
+            if nobody.lacks_model and not have:
+                told = told or "this provider refuses every model a contract knows as unknown: name one with --model"
+                return Models((), True, told, none=True)
+            if nobody.lacks_model:
                 left = [name for name in known if name not in have]
                 told = told or (f"this provider refuses {_some(left)} as unknown" if left else "")
                 return Models(tuple(have), True, told)

@@ -425,7 +425,8 @@ class Provider:
             for answer in asked:
                 self._pay(answer.case, answer.pictures_delivered if answer.succeeded else 0)
             told, elsewhere = there.response, self._nowhere[operation.method, root].response
-            nothing = told.status in (404, 405, 501) or told.media == "text/html"  # a gateway's own web page
+            # A gateway's own web page, or a server that fails whatever it is asked.
+            nothing = told.status in (404, 405) or told.status >= 500 or told.media == "text/html"
             known = told.status == 501 or (nothing and _signature(told) == _signature(elsewhere))
             if known and parameters:  # it may be the thing named that is not there: a path that is has other methods
                 other = self._send(Case(contract, replace(operation, method="patch"), path_parameters=parameters), None)

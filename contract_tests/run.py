@@ -333,7 +333,7 @@ def open_run(options: Options) -> Run:
         contracts = profile.contracts(options.families, own)
     recording = options.report_dir / options.recording if options.report_dir and not options.dry_run else None
     provider = Provider(
-        options.url,
+        root_of(options.url, [operation.path for contract in contracts for operation in contract.operations]),
         key,
         Ledger(most, options.budget, options.max_requests),
         options.timeout,

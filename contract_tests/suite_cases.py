@@ -253,6 +253,8 @@ def _slots(run: Run) -> Iterator[_Slot]:
         models = run.models_of(contract)
         if not run.offers(contract, operation) or needs_issued(operation) or not _has_model(operation, models):
             continue
+        if "model" in operation.request_roles and run.capabilities_of(contract).models.none:
+            continue
         wants = {kind for kind in _WEIGHTS if run.wanted.kind(kind)}
         planned = _planned(contract, operation, seed, models) if delivers(operation) or submits(operation) else []
         if delivers(operation) and "pictures" in wants:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
-def root_of(url: str) -> str:
-    """The root of a provider from what people have in OPENAI_BASE_URL, with or without `/v1`.
+def root_of(url: str, paths: Iterable[str] = ()) -> str:
+    """The root of a provider from what people have in OPENAI_BASE_URL, with or without what its `paths` begin with.
 
-    Without a scheme it is https, on this machine http. Raises ValueError when it is no http URL; the text never repeats
-    it, a key may be in it.
+    Of `https://one.example/openai/v1` the end is left out that begins one of the paths, `/v1` in any case. Without a
+    scheme it is https, on this machine http. Raises ValueError when it is no http URL; the text never repeats it, a key
+    may be in it.
     """
     text = url.strip()
     try:
@@ -26,7 +28,10 @@ def root_of(url: str) -> str:
         raise ValueError("a URL with ? or # is no base URL; expected something like https://api.example.com/v1")
     if "@" in parts.netloc:
         raise ValueError("a URL with a user or password is not used; the key belongs in a variable of its own")
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}".rstrip("/")
+    steps = parts.path.rstrip("/").split("/")
+    ends = ["/".join(["", *steps[index:]]) for index in range(1, len(steps))]
+    known = next((end for end in ends if end == "/v1" or any(path.startswith(f"{end}/") for path in paths)), "")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix(known)}".rstrip("/")
 
 
 def is_loopback(root: str) -> bool:

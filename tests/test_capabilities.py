@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from test_provider import Asked, Told, listening
 
 from contract_tests.capabilities import Capabilities
 from contract_tests.run import Options, open_run
+from contract_tests.suite_cases import cases_of
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.profiles import PLAIN, Profile, parse_profile
@@ -199,3 +201,13 @@ def test_around_a_parameter_that_must_be_there_the_rest_is_looked_at_and_the_dri
     assert [finding["clause"] for finding in found] == ["wire.accepted"], found
     assert found[0]["count"] == 1
     assert report["images"] >= 6
+
+
+def test_where_every_known_model_is_refused_no_pictures_are_asked_for() -> None:
+    def answer(_: Asked) -> Told:
+        return Told(error("model_not_found", "model", "no such model"), 404)
+
+    with listening(answer) as server, closing(open_run(Options(server.url, max_images=12))) as run:
+        assert run.capabilities_of(run.contracts[0]).models.none
+        assert cases_of("pictures", run) == []
+        assert "--model" in run.findings.not_tested["models"]

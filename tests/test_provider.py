@@ -179,6 +179,20 @@ def test_a_base_url_is_understood_however_it_is_written(url: str, root: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("url", "root"),
+    [
+        ("https://one.example/openai/v1", "https://one.example"),
+        ("https://one.example/openai/", "https://one.example"),
+        ("https://one.example/eu/openai/v1", "https://one.example/eu"),
+        ("https://one.example/v1", "https://one.example"),
+        ("https://one.example/v2", "https://one.example/v2"),
+    ],
+)
+def test_what_the_paths_of_a_contract_begin_with_may_stand_in_a_base_url(url: str, root: str) -> None:
+    assert root_of(url, ["/openai/v1/images/generations", "/openai/deployments/{deployment}/images/edits"]) == root
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "",

@@ -52,6 +52,8 @@ def auth_enforced(exchange: Exchange) -> Verdict:
         return None
     if exchange.response.status in (defect.status, *_NOT_LET_IN):
         return CONFORMS
+    if exchange.response.status >= 500:  # refusal.no-5xx speaks of that, and nobody was let in
+        return None
     return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))
 
 
@@ -236,11 +238,13 @@ def envelope(exchange: Exchange) -> Verdict:
     """Every error has the documented envelope.
 
     Why: a client reads error.message blindly; another shape becomes a crash instead of a message.
-    How: the body of a 4xx or 5xx is validated against the documented error's schema.
+    How: the body of a 4xx or 5xx is validated against the documented error's schema; of a status nobody documents, too.
     Do: wrap every error, the framework's and the gateway's too, in the documented envelope.
     """
     response = exchange.response
     answer = exchange.case.operation.answer(response.status)
+    if response.status >= 400 and answer is None and isinstance(response.value, dict) and not exchange.is_error_body:
+        return Broken("the documented error envelope", f"an object that starts with {response.body[:60]!r}")
     if response.status < 400 or answer is None or not answer.content:
         return None
     found = [v for v in exchange.violations if v.location in ("body", "media-type") and not v.is_null]

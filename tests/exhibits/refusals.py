@@ -260,3 +260,20 @@ def null_for_what_must_be_said() -> Exchange:
 @faithful
 def a_number_in_words_refused() -> Exchange:
     return refused(asking_wrongly({**CHEAP, "n": "1"}))
+
+
+@silent("auth.enforced")
+@breaks("refusal.no-5xx", "500")
+def a_server_that_fails_without_a_key() -> Exchange:
+    return refused(asking_wrongly(CHEAP, credential=None), error(None, None), 500)
+
+
+@breaks("error.envelope", "detail", also=("error.status",))
+def a_frameworks_own_error_with_a_status_of_its_own() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), {"detail": [{"loc": ["body", "n"], "msg": "too many"}]}, 422)
+
+
+@silent("error.envelope")
+@breaks("error.status", "422")
+def a_documented_error_with_a_status_of_its_own() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), status=422)
