@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import UUID
@@ -132,7 +133,8 @@ class Desk:
 
     def _offers(self, task: Task) -> list[Offer]:
         kind = task.order.asked.get("task-kind")
-        return list(self._contract.follow_ups.offered(str(kind), str(UUID(task.id))))
+        token = UUID(bytes=blake2b(task.id.encode(), digest_size=16).digest())
+        return list(self._contract.follow_ups.offered(str(kind), str(token)))
 
     def told(self, task: Task, snapshot: Snapshot, looked: bool = True) -> tuple[Outcome, Asked]:
         """What there is to tell about a task, and what it was asked for; `looked`: whoever asks knows it already."""

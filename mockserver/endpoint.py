@@ -150,7 +150,7 @@ class Endpoint:
             refusal = Refusal(operation.refuses)
         if refusal is None and not self._intake.accepts(request, token):
             violation = await self._wrong_with(request)
-            refusal = None if violation is None else Refusal.of(violation, operation)
+            refusal = None if violation is None else self._naming_model(Refusal.of(violation, operation), request)
             token = operation.key(request.headers)
         if refusal is not None:
             return self._refuse(refusal, request_id), violation
@@ -263,6 +263,11 @@ class Endpoint:
         if mock.admission is None or self.desk.asks_about_tasks:
             return None
         return mock.admission.work(self._contract, token, roles)
+
+    def _naming_model(self, refusal: Refusal, request: Request) -> Refusal:
+        """A refusal whose message can speak of the model that was asked for."""
+        told = request.value.get(self._name_of("model")) if isinstance(request.value, dict) else None
+        return replace(refusal, facts={"model": told, **refusal.facts}) if isinstance(told, str) else refusal
 
     def _name_of(self, role: str) -> str:
         """The property of a body that says a role; empty where none does."""

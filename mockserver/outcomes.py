@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import sqrt
+from string import hexdigits
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import orjson
 
@@ -305,6 +307,11 @@ def finished(
     return Outcome(roles, resolved, ordered, Shop(pictures, base_url, resolved.get("delivery"), tokens, now), lists)
 
 
+def _seed_of(task: str) -> int:
+    """A seed from a task's id, whatever shape that has."""
+    return int(task[:7], 16) if set(task) <= set(hexdigits) else crc32(task.encode())
+
+
 def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None, links: Mapping[str, str]) -> Outcome:
     """The outcome of polling a task; `result` is there once it has succeeded, `links` are its own addresses by role."""
     roles: dict[str, Any] = {
@@ -317,7 +324,7 @@ def looked_at(task: Task, snapshot: Snapshot, result: Outcome | None, links: Map
         "task-finished": task.finished if snapshot.state in TERMINAL_STATES else None,
         "task-failure": snapshot.reason or None,
         "task-log": _log(snapshot),
-        "seed": task.order.resolved.get("seed", int(task.id[:7], 16)),
+        "seed": task.order.resolved.get("seed", _seed_of(task.id)),
         "task-seconds": None if task.finished is None else round(task.finished - (task.started or task.submitted), 3),
         **snapshot.otherwise,
     }

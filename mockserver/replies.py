@@ -61,6 +61,8 @@ class Reply:
         """The body's bytes."""
         if isinstance(self.value, bytes):
             return self.value
+        if isinstance(self.value, str) and self.media.startswith("text/"):
+            return self.value.encode()
         return orjson.dumps(self.value) if self.media else b""
 
 
@@ -112,6 +114,27 @@ class _Facts(dict[str, Any]):
 def told(role: str, facts: _Facts) -> _Facts:
     """The facts as an error field tells them: a message calls a body as a whole `body`, the parameter stays empty."""
     return _Facts({**facts, "param": "body"}) if role == "error-message" and not facts["param"] else facts
+
+
+def _written(text: Any, facts: _Facts) -> Any:
+    """What an error field says: a text, or each of a list, with its places filled; one that stays empty is null."""
+    if isinstance(text, list):
+        return [said for one in text if (said := _written(one, facts))]
+    return Formatter().vformat(text, (), facts) or None if text and isinstance(text, str) else text
+
+
+@dataclass(frozen=True, slots=True)
+class _Identified:
+    """What an answer is written from, and its id, which no outcome knows."""
+
+    source: Source
+    request_id: str
+
+    def each(self, kind: str) -> Sequence[Source]:
+        return self.source.each(kind)
+
+    def get(self, role: str) -> Any:
+        return self.request_id if role == "request-id" else self.source.get(role)
 
 
 class Scribe:
@@ -192,14 +215,12 @@ class Scribe:
     def _fields(problem: Problem, refusal: Refusal, request_id: str, retry_after: int | None) -> Mapping[str, Any]:
         """What the error says: role -> text or null."""
         facts = _Facts({"param": refusal.param, "retry-after": retry_after, "request-id": request_id, **refusal.facts})
-        said = {
-            role: Formatter().vformat(text, (), told(role, facts)) or None if text and isinstance(text, str) else text
-            for role, text in problem.fields.items()
-        }
+        said = {role: _written(text, told(role, facts)) for role, text in problem.fields.items()}
         for role, text in (refusal.fields or {}).items():  # a drift's: braces may be anything, so known places only
             said[role] = text and _PLACE.sub(lambda found: str(facts.get(found[1], found[0])), text)
-        if problem.suffix and (message := said.get("error-message")):
-            said["error-message"] = message + Formatter().vformat(problem.suffix, (), facts)
+        if (problem.prefix or problem.suffix) and (message := said.get("error-message")):
+            before, behind = (Formatter().vformat(text, (), facts) for text in (problem.prefix, problem.suffix))
+            said["error-message"] = before + message + behind
         return said
 
     def _answer_for(self, problem: Problem, status: int, operation: Operation | None) -> Answer | None:
@@ -230,6 +251,7 @@ class _AnswerWriter:
         self._headers = [(name, writer) for name, writer in writers.items() if name not in known]
         self._media, schema = next(iter(answer.content.items()), ("", {}))
         self._body = Writer(schema) if self._media else None
+        self._tells_id = self._body is not None and "request-id" in self._body.roles
         self._event = Writer(answer.events) if answer.events else None
 
     def event(self, source: Source, asked: Mapping[str, Any]) -> Any:
@@ -252,6 +274,8 @@ class _AnswerWriter:
 
     def reply(self, status: int, source: Source, asked: Mapping[str, Any], request_id: str) -> Reply:
         """Raises Unfillable when the source does not know what the answer must say."""
+        if self._tells_id:
+            source = _Identified(source, request_id)
         value = self._body.write(source, asked) if self._body else None
         headers = self.headers(source, asked, request_id)
         return Reply(status, headers, self._media, value, timed=self.timed, identified=self.identifies)

@@ -29,7 +29,7 @@ from spec.tokens import Tokens
 from spec.units import FORMAT_CHECKS, inward, size_rule_format
 
 _PROBLEM_KEYS = frozenset(
-    {"status", "response", "tolerated", "instead-of", "x-when", "suffix"}
+    {"status", "response", "tolerated", "instead-of", "x-when", "prefix", "suffix"}
 )  # what is no field of the error itself
 FormatChecks = Mapping[str, Callable[[str], bool]]
 
@@ -84,8 +84,8 @@ class Problem:
     """One way a request can be wrong, and the answer to it; `fields` are error roles -> text, list or null.
 
     `instead_of` names the problem it replaces for requests that fit `when` (request role -> schema). `tolerated` says
-    why a provider may answer in another way; empty where what it must answer is certain. `suffix` stands behind the
-    message, whatever that says.
+    why a provider may answer in another way; empty where what it must answer is certain. `prefix` and `suffix` stand
+    around the message, whatever that says.
     """
 
     name: str
@@ -95,6 +95,7 @@ class Problem:
     instead_of: str = ""
     when: Mapping[str, Schema] = field(default_factory=dict)
     tolerated: str = ""
+    prefix: str = ""
     suffix: str = ""
 
 
@@ -383,8 +384,8 @@ def _problems(document: Mapping[str, Any], file: str) -> dict[str, Problem]:
             answer = _answer(str(entry["status"]), found, where[1:])
         fields = {f"error-{key}": text for key, text in entry.items() if key not in _PROBLEM_KEYS}
         instead_of, when = entry.get("instead-of", ""), entry.get("x-when", {})
-        tolerated, suffix = entry.get("tolerated", ""), entry.get("suffix", "")
-        problems[name] = Problem(name, entry["status"], fields, answer, instead_of, when, tolerated, suffix)
+        told = (entry.get(key, "") for key in ("tolerated", "prefix", "suffix"))
+        problems[name] = Problem(name, entry["status"], fields, answer, instead_of, when, *told)
     return problems
 
 

@@ -113,7 +113,7 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "error-type": _TEXT,
     "error-title": _TEXT,
     "error-code": _WORD,
-    "error-param": _TEXT,
+    "error-param": frozenset({"string", "array"}),
     "error-status": frozenset({"integer"}),
     "error-moderation-stage": _TEXT,
     "error-moderation-categories": frozenset({"array"}),

@@ -376,12 +376,19 @@ def _array_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
     held = {found.get("x-role") for _, found in walk(schema["items"])}
     kind = next((kind for kind, roles in REPEATS.items() if roles & held), None)
     if kind is None:
-        return _constant(fallback)
+        return _one_item(item, fallback) if "error-message" in held else _constant(fallback)
     least = schema.get("minItems", 1)
 
     def write(source: Source) -> Any:
         items = [item(one) for one in source.each(kind)]
         return items if len(items) >= least and MISSING not in items else fallback
+
+    return write
+
+
+def _one_item(item: _Write, fallback: Any) -> _Write:
+    def write(source: Source) -> Any:
+        return fallback if (only := item(source)) is MISSING else [only]
 
     return write
 

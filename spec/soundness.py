@@ -184,6 +184,13 @@ def _check_extensions(file: str, pointer: str, part: Mapping[str, Any], known: C
             )
 
 
+_TEXTS = {
+    "tolerated": "a text: why providers may differ here",
+    "prefix": "what stands before the message",
+    "suffix": "what stands behind the message",
+}
+
+
 def _check_problems(document: Mapping[str, Any], file: str) -> Mapping[str, Any]:
     given = document.get("x-problems")
     if not isinstance(given, Mapping):
@@ -207,18 +214,17 @@ def _check_problems(document: Mapping[str, Any], file: str) -> Mapping[str, Any]
         ):
             raise DocumentError(file, pointer, "no status", "a mapping with an HTTP status as an integer")
         _check_stands_for(file, pointer, entry, given)
-        if not isinstance(entry.get("tolerated", ""), str):
-            raise DocumentError(file, f"{pointer}/tolerated", "no reason", "a text: why providers may differ here")
-        if not isinstance(entry.get("suffix", ""), str):
-            raise DocumentError(file, f"{pointer}/suffix", "not a text", "what stands behind the message")
-        for key in entry.keys() - {"status", "response", "tolerated", "instead-of", "x-when", "suffix"}:
+        for key, expected in _TEXTS.items():
+            if not isinstance(entry.get(key, ""), str):
+                raise DocumentError(file, f"{pointer}/{key}", "no text", expected)
+        for key in entry.keys() - {"status", "response", "tolerated", "instead-of", "x-when", "prefix", "suffix"}:
             if f"error-{key}" not in ROLES:
                 fields = [role.removeprefix("error-") for role in ROLES if role.startswith("error-")]
                 raise DocumentError(
                     file,
                     f"{pointer}/{key}",
                     f"unknown field {key!r}",
-                    f"status, response, tolerated, instead-of, x-when, suffix, {', '.join(fields)}",
+                    f"status, response, tolerated, instead-of, x-when, prefix, suffix, {', '.join(fields)}",
                 )
     return given
 

@@ -207,6 +207,10 @@ _OUTWARD: dict[str, Callable[[Any, Schema], Any]] = {
 }
 
 
+#: how a state is told by a provider that has no word for it
+_NEAREST = {"queued": "running", "running": "queued", "canceled": "failed"}
+
+
 def inward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
     """The conversion from this schema's words and units to ours; None when they are the same."""
     words: Mapping[Any, Any] = words_of(schema, "x-states") or words_of(schema, "x-words")
@@ -229,6 +233,8 @@ def outward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
         first: dict[Any, Any] = {}
         for theirs, ours in words.items():
             first.setdefault(ours, theirs)
+        if role == "task-status":
+            first = {**{state: first[near] for state, near in _NEAREST.items() if near in first}, **first}
         return lambda value: first.get(value, value)
     convert = _OUTWARD.get(role)
     if convert is _moment_out and schema.get("format") not in ("unix-millis", "date-time"):

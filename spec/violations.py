@@ -103,8 +103,14 @@ def from_schema_error(
         for missing in schema["required"]:
             if missing not in value:
                 reason = f"{missing!r} is missing"
+                own = schema.get("properties", {}).get(missing, {}).get("x-problem")
                 yield Violation(
-                    problem, location, param_name([*path, missing]), reason, keyword, f"{pointer}/{missing}"
+                    own.get(keyword, problem) if isinstance(own, Mapping) else problem,
+                    location,
+                    param_name([*path, missing]),
+                    reason,
+                    keyword,
+                    f"{pointer}/{missing}",
                 )
         return
     if keyword == "additionalProperties" and isinstance(value, dict):

@@ -28,13 +28,14 @@ def answer(reply: Reply, operation: Operation, use: DriftUse) -> Reply:
     them), `first`, `last`, or a JSONPath; `put` writes values by role, `scale` multiplies them. `body` is said instead,
     `status`, `media`, `headers` (null: none) and `raw` (gzip, picture) are about the whole; `redraw` gives pictures
     another format or size.
-    A text such as `{image-url}` is what the answer said.
+    A text such as `{image-url}` is what the answer said; in `put`, `{index}` counts.
     """
     told = use.parameters
     said = list(_said(reply, operation))
     if not _concerned(reply, operation, said, told):
         return reply
     words = {meaning.role: meaning.raw for meaning in reversed(said)}
+    words.setdefault("request-id", reply.headers.get("x-request-id", "img_01"))
     for name, edit in _EDITS.items():
         if name in told:
             edit(reply.value, said, told[name], words)
@@ -46,9 +47,8 @@ _ROLE = re.compile(r"\{[a-z0-9-]+\}")
 
 
 def _put(value: Any, said: list[Meaning], new: Mapping[str, Any], words: Words) -> None:
-    for meaning in said:
-        if meaning.role in new:
-            put(value, meaning, filled(new[meaning.role], words))
+    for index, meaning in enumerate(one for one in said if one.role in new):
+        put(value, meaning, filled(new[meaning.role], {**words, "index": index}))
 
 
 def _redraw(value: Any, said: list[Meaning], how: Mapping[str, Any], _: Words) -> None:
