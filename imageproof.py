@@ -88,7 +88,8 @@ def profiles(name: str | None) -> None:
         width = max(map(len, names))
         for each in names:
             profile = load_profile(each)
-            console.print(f"[bold]{each:<{width}}[/] {escape(profile.title)}", soft_wrap=True)
+            base = f" [dim](builds on {profile.base.name})[/]" if profile.base is not None else ""
+            console.print(f"[bold]{each:<{width}}[/] {escape(profile.title)}{base}", soft_wrap=True)
             for use in profile.drifts:
                 console.print(f"{'':<{width}} [yellow]{use.drift.id}[/] {escape(use.source)}", soft_wrap=True)
         return
@@ -98,19 +99,28 @@ def profiles(name: str | None) -> None:
         fail(error, USAGE)
 
 
-def _show(profile: Profile, console: Console) -> None:
-    console.print(f"[bold]{escape(profile.name)}[/]  {escape(profile.title)}", soft_wrap=True)
-    for source in profile.sources:
-        console.print(f"  source: {escape(source)}", soft_wrap=True)
+def _show_changes(profile: Profile, console: Console) -> None:
+    """What a profile changes, after what the one it builds on does."""
+    if profile.base is not None:
+        _show_changes(profile.base, console)
     for contract, overlay in profile.overlays.items():
-        console.print(f"  what it changes in {escape(contract)}:", soft_wrap=True)
+        console.print(f"  what {escape(profile.name)} changes in {escape(contract)}:", soft_wrap=True)
         for action in overlay["actions"]:
             if "description" in action:
                 console.print(f"    {escape(action['description'].strip())}", soft_wrap=True)
             done = "removed" if action.get("remove") else "changed"
             console.print(f"      [dim]{done}: {escape(action['target'])}[/]", soft_wrap=True)
+
+
+def _show(profile: Profile, console: Console) -> None:
+    console.print(f"[bold]{escape(profile.name)}[/]  {escape(profile.title)}", soft_wrap=True)
+    for source in profile.sources:
+        console.print(f"  source: {escape(source)}", soft_wrap=True)
+    _show_changes(profile, console)
     for use in profile.drifts:
         console.print(f"  drift: [yellow]{use.drift.id}[/] {escape(use.source)}", soft_wrap=True)
+        for key, value in use.parameters.items():
+            console.print(f"      [dim]{escape(key)}: {escape(value)}[/]", soft_wrap=True)
 
 
 @contextmanager
