@@ -122,7 +122,7 @@ def check(
     try:
         from contract_tests.check import check as run_check
         from contract_tests.run import Options, UsageError
-        from spec.documents import shipped
+        from spec.documents import confirmed_families
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     options = Options(
@@ -138,7 +138,7 @@ def check(
         baseline=baseline,
         fail_on=fail_on,
         markdown=markdown,
-        families=families or shipped(),
+        families=families or confirmed_families(),
         other_key_variable=other_key_env,
         budget=budget,
         max_requests=max_requests,

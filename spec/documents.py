@@ -58,7 +58,13 @@ def default_families() -> tuple[str, ...]:
     return tuple(name for name in shipped() if _DEFAULT in (SPEC / f"{name}.yaml").read_text("utf-8").splitlines())
 
 
+def confirmed_families() -> tuple[str, ...]:
+    """The families that are tested where none is named: those whose contract is more than a proposal."""
+    return tuple(name for name in shipped() if _PROPOSED not in (SPEC / f"{name}.yaml").read_text("utf-8").splitlines())
+
+
 _DEFAULT = "x-default: true"
+_PROPOSED = "x-contract: proposed"
 
 
 def locate(kind: str, name: str, folder: str = "") -> Traversable:

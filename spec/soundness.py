@@ -69,9 +69,14 @@ def _content_schemas(message: Mapping[str, Any], pointer: str) -> Iterator[tuple
 def _check_paths(document: Mapping[str, Any], file: str) -> None:
     # What OpenAPI allows here and nobody reads would be a meaning silently lost.
     _check_extensions(
-        file, "", document, {"x-problems", "x-models", "x-usage", "x-default", "x-callback", "x-follow-ups", "x-ids"}
+        file,
+        "",
+        document,
+        {"x-problems", "x-models", "x-usage", "x-default", "x-contract", "x-callback", "x-follow-ups", "x-ids"},
     )
     _check_ids(file, document.get("x-ids", {}))
+    if document.get("x-contract", "proposed") != "proposed":
+        raise DocumentError(file, "/x-contract", "x-contract is not understood", "proposed, or nothing")
     check_follow_ups(file, document.get("x-follow-ups", []))
     _check_callback(file, document.get("x-callback", {}))
     _check_models(file, document.get("x-models", {}))

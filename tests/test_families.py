@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import ask, generate
+from conftest import ask, generate, opened
 
 from contract_tests.run import Options, open_run
 from contract_tests.suite_cases import cases_of
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from spec.documents import default_families, shipped
+from spec.documents import confirmed_families, default_families, shipped
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,14 @@ def test_the_images_api_is_the_default_and_speaks_for_paths_nobody_has(everythin
         assert [contract.name for contract in server.mock.contracts] == ["images"]
         nothing = ask(f"{server.url}/nothing")
     assert (ask(f"{everything.url}/nothing").status, ask(f"{everything.url}/nothing").body) == (404, nothing.body)
+
+
+def test_a_proposal_is_served_as_others_are_and_tested_where_it_is_named(everything: MockServer) -> None:
+    assert set(shipped()) - set(confirmed_families()) == {"workflow"}
+    task = ask(f"{everything.url}/workflow/flux-dev", {"prompt": "A fox", "width": 320, "height": 256, "n": 2}).json
+    told = ask(f"{everything.url}/workflow/tasks/{task['data']}").json["data"]
+    assert (told["action"], told["status"]) == ("FLUX_DEV", "SUCCESS")
+    assert {opened(ask(one["url"], key=None).body).size for one in told["data"]["images"]} == {(320, 256)}
 
 
 def test_all_families_are_served_side_by_side(everything: MockServer) -> None:
