@@ -48,12 +48,26 @@ def report(file: Path, report_dir: Path | None) -> None:
     metavar="FILE.SVG",
     help="Draw the badge of the provider, when all reports are of one.",
 )
-def compare(files: tuple[Path, ...], report_dir: Path, badge_file: Path | None) -> None:
+@click.option(
+    "--document",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="DOCUMENT",
+    help="Hold one report and this vendor's document beside the contract, field by field, instead.",
+)
+def compare(files: tuple[Path, ...], report_dir: Path, badge_file: Path | None, document: Path | None) -> None:
     """Hold reports of several providers, or of one over time, side by side.
 
     Writes comparison.html, comparison.md and comparison.json: the providers, the worst first, by clauses, with links to
     the evidence that lies beside the reports; and what appeared and was fixed where a provider has several reports.
+
+    With --document writes three-ways.html, three-ways.md and three-ways.json: what the contract demands, what the
+    document says and what was observed (from the run.har beside the report), and who deviates from whom.
     """
+    if document is not None:
+        if len(files) > 1 or badge_file is not None:
+            fail("--document takes one report, and no --badge", USAGE)
+        _compare_three_ways(document, files[0], report_dir)
+        return
     from contract_tests.report.badge import badge
     from contract_tests.report.comparison import compare as side_by_side
     from contract_tests.report.comparison import read
@@ -74,6 +88,30 @@ def compare(files: tuple[Path, ...], report_dir: Path, badge_file: Path | None) 
         badge_file.parent.mkdir(parents=True, exist_ok=True)
         badge_file.write_bytes(badge(max(reports, key=lambda report: report.data["started"]).data))
     show_comparison(data, terminal(), report_dir)
+
+
+def _compare_three_ways(document: Path, report: Path, folder: Path) -> None:
+    from contract_tests.documents.document import DocumentUnreadable
+    from contract_tests.documents.lint import contracts_for
+    from contract_tests.documents.reading import read_document
+    from contract_tests.report.comparison import Saved, link
+    from contract_tests.report.rendering import write_three_ways
+    from contract_tests.report.saved import NoReport, load
+    from contract_tests.report.three_ways_summary import show_three_ways
+    from contract_tests.three_ways.calls import calls
+    from contract_tests.three_ways.view import three_ways
+
+    try:
+        read, data = read_document(document), load(report)
+    except (DocumentUnreadable, NoReport) as error:
+        fail(error, USAGE)
+    contracts = contracts_for([read])
+    view = three_ways(read, data, contracts, calls(report.parent / "run.har", contracts))
+    for finding in view["findings"]:
+        beside = [("report.html", f"finding-{finding['number']}")] if finding["number"] else []
+        finding["link"] = link(Saved(report, data), folder, *beside)
+    write_three_ways(view, folder)
+    show_three_ways(view, terminal(), folder)
 
 
 @click.command("profile")

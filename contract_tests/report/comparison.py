@@ -73,7 +73,7 @@ def _told(report: Saved, folder: Path) -> dict[str, Any]:
         "kept": kept(data),
         "findings": counted(data),
         "score": data["score"],
-        "link": _link(report, folder, ("report.html", "")),
+        "link": link(report, folder, ("report.html", "")),
     }
 
 
@@ -136,7 +136,7 @@ def _result(report: Saved, clause: Mapping[str, Any] | None, folder: Path) -> di
             "number": number,
             "cause": finding["cause"],
             "title": finding["title"],
-            "link": _link(report, folder, ("report.html", f"finding-{number}"), (_page_of(finding), "")),
+            "link": link(report, folder, ("report.html", f"finding-{number}"), (_page_of(finding), "")),
         }
         for number, finding in enumerate(report.data["findings"], 1)
         if clause["id"] == finding["clause"] or clause["id"] in finding["also_broken"]
@@ -153,7 +153,7 @@ def _page_of(finding: Mapping[str, Any]) -> str:
     return f"{finding['evidence']['folder']}/finding.md"
 
 
-def _link(report: Saved, folder: Path, *places: Link) -> str:
+def link(report: Saved, folder: Path, *places: Link) -> str:
     """The first of some places beside a report that is there, as a link from `folder`; empty where none is."""
     beside = report.path.resolve().parent
     for name, anchor in places:

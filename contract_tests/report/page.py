@@ -19,6 +19,7 @@ from markupsafe import Markup
 from contract_tests.report.baseline import new_findings
 from contract_tests.report.evidence import visible
 from contract_tests.report.score import percent, result, told
+from contract_tests.three_ways.row import WHO
 
 
 def page(data: Mapping[str, Any]) -> str:
@@ -29,6 +30,11 @@ def page(data: Mapping[str, Any]) -> str:
 def comparison_page(data: Mapping[str, Any]) -> str:
     """A comparison as one HTML file; its links lead to what lies beside the reports."""
     return _environment().get_template("comparison.html.j2").render(comparison=data)
+
+
+def three_ways_page(data: Mapping[str, Any]) -> str:
+    """A three-way view as one HTML file."""
+    return _environment().get_template("three_ways.html.j2").render(view=data, words=WHO)
 
 
 @cache
