@@ -360,6 +360,17 @@ BROKEN: dict[str, tuple[list[Edit], str, str, str]] = {
     "unknown-extension-on-parameter": (
         [put(f"{CREATE}/parameters/0/x-role", "async")], f"{CREATE}/parameters/0/x-role", "x-role", "x-optional",
     ),
+    "ids-of-no-role": ([put("/x-ids", {"task": "{uuid}"})], "/x-ids/task", "is not understood", "or task-id"),
+    "ids-that-never-change": ([put("/x-ids", {"task-id": "task"})], "/x-ids/task-id", "'task' is not", "{digits:N}"),
+    "ids-of-an-unknown-part": (
+        [put("/x-ids", {"task-id": "{uuid}{letters:3}"})], "/x-ids/task-id", "is not understood", "{alnum:N}",
+    ),
+    "refuses-with-no-problem": (
+        [put(f"{TASK}/x-refuses", "not-here")], f"{TASK}/x-refuses", "unknown problem 'not-here'", "x-problems",
+    ),
+    "suffix-is-no-text": (
+        [put("/x-problems/internal/suffix", 5)], "/x-problems/internal/suffix", "no text", "behind the message",
+    ),
     "no-operation": ([put("/paths", {})], "/paths", "no operation", "one path with a method"),
     # references
     "dangling-ref": (

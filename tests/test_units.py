@@ -126,6 +126,8 @@ def test_no_value_from_the_wire_is_too_odd_to_be_read(value: Any, role: str, for
         ("delivery", {"x-words": {"url": "image-url", "b64_json": "image-b64"}}, "image-b64", "b64_json"),
         ("task-status", {"x-states": {"NEW": "queued", "WAITING": "queued", "OK": "succeeded"}}, "queued", "NEW"),
         ("task-status", {"x-states": {"NEW": "queued"}}, "failed", "failed"),
+        ("task-status", {"x-states": {"BUSY": "running", "BAD": "failed"}}, "queued", "BUSY"),
+        ("task-status", {"x-states": {"BUSY": "running", "BAD": "failed"}}, "canceled", "BAD"),
     ],
 )
 def test_written_as_the_schema_says(role: str, schema: dict[str, Any], ours: Any, wire: Any) -> None:

@@ -28,13 +28,14 @@ def answer(reply: Reply, operation: Operation, use: DriftUse) -> Reply:
     them), `first`, `last`, or a JSONPath; `put` writes values by role, `scale` multiplies them. `body` is said instead,
     `status`, `media`, `headers` (null: none) and `raw` (gzip, picture) are about the whole; `redraw` gives pictures
     another format or size.
-    A text such as `{image-url}` is what the answer said; in `put`, `{index}` counts.
+    A text such as `{image-url}` is what the answer said, `{status}` its status; in `put`, `{index}` counts.
     """
     told = use.parameters
     said = list(_said(reply, operation))
     if not _concerned(reply, operation, said, told):
         return reply
     words = {meaning.role: meaning.raw for meaning in reversed(said)}
+    words.setdefault("status", str(reply.status))
     words.setdefault("request-id", reply.headers.get("x-request-id", "img_01"))
     for name, edit in _EDITS.items():
         if name in told:
