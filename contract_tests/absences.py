@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from contract_tests.cases import Case
     from contract_tests.exchange import Exchange
 
-_NOT_ABOUT_THE_REQUEST = frozenset({401, 402, 429})
+#: what these statuses speak of is the key, the money or the pace
+NOT_ABOUT_THE_REQUEST = frozenset({401, 402, 429})
 _MODEL = re.compile(r"(?<![a-z])models?(?![a-z])|模型", re.IGNORECASE)
 _UNKNOWN = re.compile(
     r"unknown|unrecogni[sz]ed|unexpected|unsupported|does not exist|no such|extra (?:input|field|param)"
@@ -29,7 +30,7 @@ def lacks_model(exchange: Exchange) -> bool:
     """Whether a request is refused because of its model, with which the contract finds nothing wrong."""
     case, status = exchange.case, exchange.response.status
     named = _named_models(case)
-    if status < 400 or status in _NOT_ABOUT_THE_REQUEST or not named:
+    if status < 400 or status in NOT_ABOUT_THE_REQUEST or not named:
         return False
     if case.defect is not None and (case.defect.param in named or not case.defect.param):
         return False
@@ -51,7 +52,7 @@ def lacks_parameter(exchange: Exchange) -> str:
     if (
         (case.defect is not None and case.defect.problem == "unknown-parameter")
         or not 400 <= status < 500
-        or status in _NOT_ABOUT_THE_REQUEST
+        or status in NOT_ABOUT_THE_REQUEST
     ):
         return ""
     schema = case.operation.body.get(case.request.media, {})

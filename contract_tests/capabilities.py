@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from contract_tests.absences import NOT_ABOUT_THE_REQUEST
 from contract_tests.budget import BudgetSpent
 from contract_tests.cases import Case, makes_pictures, with_value, without
 from contract_tests.exchange import Exchange
@@ -180,6 +182,22 @@ class Capabilities:
         # What must be there is missed where it is used rightly, so that it is found there.
         if name := exchange.lacks_feature if case.defect is not None else exchange.lacks_parameter:
             self._no_parameter.setdefault((case.operation.id, name), _without_parameter(name, exchange))
+
+    def in_doubt(self, exchange: Exchange) -> bool:
+        """Whether a request that keeps the contract is refused for a model the provider may not have at all."""
+        model = exchange.case.asked.get("model")
+        refused = exchange.case.defect is None and 400 <= exchange.response.status < 500
+        unknown = isinstance(model, str) and model not in self._delivered and not self.models.certain
+        return refused and unknown and exchange.response.status not in NOT_ABOUT_THE_REQUEST
+
+    @property
+    def delivers(self) -> bool:
+        """Whether any model was seen to deliver."""
+        return bool(self._delivered)
+
+    def has_delivered(self, model: Any) -> bool:
+        """Whether this model was seen to deliver."""
+        return model in self._delivered
 
     def why_not(self, case: Case) -> str:
         """Why a case cannot show anything here; empty where it can."""

@@ -64,6 +64,7 @@ _WITHIN = (
     Rule("task.accepted", ("wire.*", "stream.*", "images.*", "task.*", "usage.*", "created.*"), _brings_nothing),
     Rule("task.accepted", ("wire.schema",)),
     Rule("stream.content-type", ("wire.*", "stream.*", "images.*", "task.*")),
+    Rule("wire.media", ("wire.*", "error.*", "stream.*", "task.*")),
     Rule("wire.accepted", ("wire.*", "error.*", "stream.*", "task.*")),
     Rule("wire.content-type", ("error.*", "wire.schema", "wire.json", "stream.*")),
     Rule("wire.content-type", ("images.*",), _brings_nothing),

@@ -95,6 +95,7 @@ class Run:
     wanted: Wanted = field(default_factory=Wanted)
     plan: Plan = field(default_factory=Plan)
     offer: Plan | None = None
+    _in_doubt: list[Exchange] = field(default_factory=list)
     _capabilities: dict[str, Capabilities] = field(default_factory=dict)
     baseline: Mapping[str, Any] | None = None
 
@@ -128,14 +129,45 @@ class Run:
                 self.findings.could_not_look[_place(case)] = str(error)
                 return None, found, str(error)
             self._note_unseen(exchange)
-            found = list(dict.fromkeys([*found, *self.findings.judge(exchange)]))
-            capabilities.learn(exchange)
-            if rest.defect is None and exchange.lacks_model and not found:
-                return None, found, self._not_tested(case, capabilities.why_not(rest) or "refused for its model")
+            found = list(dict.fromkeys([*found, *self._judged(exchange, capabilities)]))
+            if not found and (reason := self._lacking(exchange, capabilities)):
+                return None, found, self._not_tested(case, reason)
             if rest.defect is not None or not exchange.lacks_parameter:
                 break
         self._count_share(case, exchange)
         return exchange, found, ""
+
+    def _judged(self, exchange: Exchange, capabilities: Capabilities) -> list[Finding]:
+        """What an answer breaks, and those before it that were in doubt; what is in doubt itself has to wait."""
+        doubtful = capabilities.in_doubt(exchange) and not exchange.lacks_model
+        found = [] if doubtful else self.findings.judge(exchange)
+        self._in_doubt += [exchange] if doubtful else []
+        capabilities.learn(exchange)
+        return found + self._out_of_doubt(capabilities)
+
+    def _lacking(self, exchange: Exchange, capabilities: Capabilities) -> str:
+        """Why an answer is none: its model is not there, or perhaps not; empty where it is one."""
+        case = exchange.case
+        if case.defect is None and exchange.lacks_model:
+            return capabilities.why_not(case) or "refused for its model"
+        if exchange in self._in_doubt and not exchange.lacks_parameter:
+            return f"it is refused, and perhaps there is no {case.asked['model']} ({exchange.response.status})"
+        return ""
+
+    def _out_of_doubt(self, capabilities: Capabilities, *, at_last: bool = False) -> list[Finding]:
+        """Judge what was refused of a model that is there after all; `at_last`, of any where none is."""
+        settled = [one for one in self._in_doubt if capabilities.has_delivered(one.case.asked.get("model"))]
+        if at_last and not capabilities.delivers:
+            settled = [one for one in self._in_doubt if one.case.contract in capabilities.contracts]
+        self._in_doubt = [one for one in self._in_doubt if one not in settled]
+        for one in settled:
+            self.findings.not_tested.pop(_place(one.case), None)
+        return [finding for one in settled for finding in self.findings.judge(one)]
+
+    def look_back(self) -> list[Finding]:
+        """Judge what only the end of a run can show."""
+        left = [found for one in self._capabilities.values() for found in self._out_of_doubt(one, at_last=True)]
+        return [*left, *self.findings.look_back()]
 
     def _not_tested(self, case: Case, reason: str) -> str:
         self.findings.not_tested[_place(case)] = reason

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
 import pytest
 import yaml
-from faulty import CHEAP, GPT, asking, asking_wrongly, error, exchange
+from faulty import CHEAP, GPT, asking, asking_wrongly, drawn, error, exchange, pictures
 from test_check import imageproof, report_of
 from test_provider import Asked, Told, listening
 
@@ -211,3 +212,27 @@ def test_where_every_known_model_is_refused_no_pictures_are_asked_for() -> None:
         assert run.capabilities_of(run.contracts[0]).models.none
         assert cases_of("pictures", run) == []
         assert "--model" in run.findings.not_tested["models"]
+
+
+@pytest.mark.parametrize(("has", "findings"), [("gpt-image-1-mini", []), ("", ["wire.accepted"])])
+def test_what_a_model_that_may_not_be_there_refuses_is_held_against_nobody_unless_nothing_works(
+    has: str, findings: list[str]
+) -> None:
+    picture = drawn(1024, 1024)
+
+    def answer(asked: Asked) -> Told:
+        if asked.method != "POST" or asked.path != "/v1/images/generations":
+            return Told(error("not_found", None), 404)
+        told = json.loads(asked.body or b"{}")
+        if "prompt" not in told:  # it looks at the model last
+            return Told(error("missing_required_parameter", "prompt"), 400)
+        if told.get("model") != has:
+            return Told(error("invalid_value", "quality", "quality: this or that"), 400)
+        return Told(pictures(picture))
+
+    with listening(answer) as server, closing(open_run(Options(server.url, max_images=12))) as run:
+        assert not run.capabilities_of(run.contracts[0]).models.certain
+        for case in [case for case in cases_of("pictures", run) if case.asked["count"] == 1][:8]:
+            run.judge(case)
+        run.look_back()
+        assert {f.clause.id for f in run.findings.all if f.clause.id == "wire.accepted"} == set(findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contract_tests.absences import NOT_ABOUT_THE_REQUEST
 from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from contract_tests.seen import decode_base64
@@ -23,12 +24,41 @@ def accepted(exchange: Exchange) -> Verdict:
         return None
     if exchange.own_model and 400 <= status < 500 and exchange.named - _LEAST:
         return None  # which sizes and options it takes stands in no contract
+    if _is_refused_as_sent(exchange):  # wire.media speaks of that
+        return None
     said = exchange.error("error-message")
     if exchange.failed_midway:
         return Broken("what was asked for: the request keeps the contract", f"{status}, and then an error: {said}")
     if exchange.succeeded:
         return CONFORMS
     return Broken("a 2xx answer: the request keeps the contract", f"{status}{f': {said}' if said else ''}")
+
+
+def _is_refused_as_sent(exchange: Exchange) -> bool:
+    """Whether a valid request is refused that says it in another kind of body than the first the contract has."""
+    case, kinds = exchange.case, list(exchange.case.operation.body)
+    another = len(kinds) > 1 and case.request.media in kinds[1:]
+    return another and case.defect is None and 400 <= exchange.response.status < 500
+
+
+@clause("wire.media", "SHOULD", "requestBody.content")
+def media(exchange: Exchange) -> Verdict:
+    """What may be said in several kinds of body is accepted in each.
+
+    Why: a client that sends the other kind, as newer ones do, is refused with a request the contract allows.
+    How: a valid request in any kind of body but the first (a form, for edits) is not refused; of that, wire.accepted.
+    Do: read both kinds, or say that one is not read here.
+    """
+    kinds, response = list(exchange.case.operation.body), exchange.response
+    if len(kinds) < 2 or exchange.case.request.media not in kinds[1:] or exchange.case.defect is not None:
+        return None
+    if response.status in NOT_ABOUT_THE_REQUEST or response.status >= 500:
+        return None
+    if exchange.lacks_model or exchange.lacks_feature:
+        return None
+    said = exchange.error("error-message")
+    told = f"{response.status}{f': {said}' if said else ''}"
+    return CONFORMS if exchange.succeeded else Broken(f"{exchange.case.request.media} is taken, too", told)
 
 
 @clause("wire.status", "MUST", "responses")
@@ -40,6 +70,8 @@ def status(exchange: Exchange) -> Verdict:
     Do: answer with one of the documented statuses.
     """
     found = next((v for v in exchange.violations if v.location == "status"), None)
+    if _is_refused_as_sent(exchange):
+        return None
     if exchange.case.defect is not None and 400 <= exchange.response.status < 500:
         return None  # refused it is; with which status is judged by error.status
     return (

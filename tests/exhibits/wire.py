@@ -5,8 +5,10 @@ from __future__ import annotations
 import orjson
 from faulty import (
     CHEAP,
+    EDIT,
     GPT,
     HEADERS,
+    IMAGES,
     LINK,
     LINKED,
     NOW,
@@ -22,6 +24,7 @@ from faulty import (
 
 from contract_tests.cases import Case, json_case
 from contract_tests.exchange import Exchange
+from contract_tests.mutations import labelled
 from exhibits import ECHOED, TOO_MANY, WIDE, breaks, faithful, refused, silent
 from spec.profiles import PLAIN
 
@@ -272,3 +275,28 @@ def null_for_what_must_be_there_and_for_what_need_not() -> Exchange:
 @breaks("wire.json", "do not parse", also=("wire.schema", "images.count"))
 def half_an_answer() -> Exchange:
     return exchange(asking(CHEAP), orjson.dumps(pictures(drawn()))[:100])
+
+
+def _edit_in_json() -> Case:
+    picture = f"data:image/png;base64,{in_base64(drawn())}"
+    told = {"model": "gpt-image-1.5", "prompt": "In winter", "size": "1024x1024", "images": [{"image_url": picture}]}
+    case = json_case(IMAGES, EDIT, told)
+    assert labelled(case) is None
+    return case
+
+
+@silent("wire.accepted")
+@breaks("wire.media", "415")
+def an_edit_in_json_refused_as_no_form() -> Exchange:
+    return exchange(_edit_in_json(), error("unsupported_media_type", None), 415)
+
+
+@silent("wire.media")
+@breaks("wire.accepted", "500")
+def an_edit_in_json_that_breaks_the_server() -> Exchange:
+    return exchange(_edit_in_json(), error(None, None), 500)
+
+
+@faithful
+def an_edit_in_json() -> Exchange:
+    return exchange(_edit_in_json(), pictures(drawn(1024, 1024)))
