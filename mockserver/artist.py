@@ -92,7 +92,7 @@ class Picture:
 
     layout: str = ""
     """`grid`: four pictures, indexes 4*index on, in two rows; `copy`: the first upload itself. Else one picture,
-    `video`: asked for because it moves."""
+    `video`: asked for because it moves; `small`: of a larger one, so that it does not name its own size and format."""
 
     def __post_init__(self) -> None:
         row = _FORMATS.get(self.format)
@@ -279,6 +279,8 @@ def _view(picture: Picture, turn: float = 0.0) -> Callable[[Size], Scene]:
 
 
 def _footer(picture: Picture) -> str:
+    if picture.layout == "small":
+        return picture.label
     facts = (picture.label, f"{picture.width}x{picture.height}", picture.format)
     return " · ".join(fact for fact in facts if fact)
 

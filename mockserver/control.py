@@ -77,6 +77,7 @@ class Control:
         """Everything about the mock: what it plays, how far its counters are, how much it holds."""
         mock = self._mock
         admission = mock.admission
+        newest = await mock.journal.newest(1)
         return {
             "profile": mock.settings.profile.name,
             "workers": mock.settings.workers,
@@ -84,6 +85,7 @@ class Control:
             "settings": shown(mock.settings),
             "faults": mock.faults.counts() if mock.faults else [],
             "clock": self._time(),
+            "last_request": newest[0].at if newest else None,
             "pictures_against_quota": admission.made if admission else 0,
             "holds": {**await mock.state.holds(), "keys_with_limits": len(admission.limits) if admission else 0},
         }

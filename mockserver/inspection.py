@@ -29,7 +29,7 @@ _PICTURES = 4  # of a request, that a line of the journal shows
 _EDGE = 160  # pixels of a thumbnail's longer side
 _SUMMARY = ("model", "prompt", "count", "size")
 _TEXT = 300
-_AGAIN = 0.02  # seconds
+_AGAIN = 0.05  # seconds
 _LONGEST = 60.0
 _WANTED = 'such as {"method": "POST", "path": "/v1/*", "body": {"n": 2}, "times": 1}'
 
@@ -58,16 +58,21 @@ class Inspection:
         since = number(wanted, "since", float)
         limit = number(wanted, "limit", int)
         limit = _LIMIT if limit is None else int(limit)
-        found = [
-            entry
-            for entry in await self._mock.journal.entries()
-            if (status is None or entry.status == status)
-            and (since is None or entry.at >= since)
-            and wanted.get("operation", entry.operation) == entry.operation
-        ]
-        lines = [self._line(entry) for entry in (found[-limit:] if limit else ())]
+        if wanted.keys() <= {"limit"}:
+            kept = (await self._mock.state.holds())["journal"]
+            shown = await self._mock.journal.newest(limit)
+        else:
+            found = [
+                entry
+                for entry in await self._mock.journal.entries()
+                if (status is None or entry.status == status)
+                and (since is None or entry.at >= since)
+                and wanted.get("operation", entry.operation) == entry.operation
+            ]
+            kept, shown = len(found), found[-limit:] if limit else []
+        lines = [self._line(entry) for entry in shown]
         await self._settle()
-        return {"found": len(found), "entries": lines}
+        return {"found": kept, "entries": lines}
 
     async def entry(self, http: web.BaseRequest) -> Any:
         """One request as a whole, with what it looked like as `curl`."""
@@ -208,7 +213,7 @@ def small(picture: Picture) -> Picture:
     """The same picture drawn small, which is quicker than drawing it and making it smaller."""
     scale = min(1.0, _EDGE / max(picture.width, picture.height))
     width, height = (max(1, round(edge * scale)) for edge in (picture.width, picture.height))
-    layout = picture.layout if picture.layout == "grid" else ""  # of what moves the first frame
+    layout = "grid" if picture.layout == "grid" else "small"  # of what moves the first frame
     return replace(picture, width=width, height=height, format="webp", compression=80, frames=1, layout=layout)
 
 

@@ -144,6 +144,10 @@ class Journal:
         """What is kept, oldest first."""
         return list(self._entries)
 
+    async def newest(self, count: int) -> list[Entry]:
+        """The last ones, oldest first."""
+        return list(islice(reversed(self._entries), count))[::-1]
+
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries))
 

@@ -326,10 +326,17 @@ class JournalInRedis:
 
     async def entries(self) -> list[Entry]:
         """What is kept, oldest first."""
+        return await self._range(0)
+
+    async def newest(self, count: int) -> list[Entry]:
+        """The last ones, oldest first."""
+        return await self._range(-count) if count else []
+
+    async def _range(self, start: int) -> list[Entry]:
         it = self._connection
         await self.write()
         with it.reaching():
-            found = await cast("Awaitable[list[bytes]]", it.redis.lrange(it.key("journal"), 0, -1))
+            found = await cast("Awaitable[list[bytes]]", it.redis.lrange(it.key("journal"), start, -1))
         return sorted((_entry(unpack(packed, {})) for packed in found), key=lambda entry: entry.at)
 
     async def close(self) -> None:

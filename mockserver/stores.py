@@ -67,6 +67,9 @@ class JournalStore(Protocol):
     async def entries(self) -> list[Entry]:
         """What is kept, oldest first."""
 
+    async def newest(self, count: int) -> list[Entry]:
+        """The last ones, oldest first."""
+
 
 class State(Protocol):
     """Everything a mock remembers from one request to the next. Its methods raise StateLost."""

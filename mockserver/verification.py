@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
+from os.path import commonprefix
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,7 +21,7 @@ Asked = Callable[[Entry], Mapping[str, Any]]
 _LOOKED_AT = 1000  # of the newest requests, when the nearest is sought
 _COMPARED = 20  # of those that miss least, word by word
 _NEAREST = 3
-_SHOWN = 200
+_SHOWN, _BEFORE = 200, 30
 _VALUE = 'a value, or one of {"equals": V}, {"not": V}, {"contains": "text"}, {"matches": "regex"}, {"present": false}'
 _TIMES = 'a number, or {"at_least": 1, "at_most": 3}, either of them'
 
@@ -140,13 +141,23 @@ class Pattern:
     def misses(self, entry: Entry) -> list[Miss]:
         """What about a request is different; nothing where it is one of those looked for."""
         return [
-            Miss(where, str(expected), shown(received))
+            Miss(where, *_contrasted(expected, received))
             for where, read, expected in self.conditions
             if not _holds(where, expected, received := read(entry))
         ]
 
     def __str__(self) -> str:
         return ", ".join(f"{where} {expected}" for where, _, expected in self.conditions) or "any request"
+
+
+def _contrasted(expected: Expected, received: Any) -> tuple[str, str]:
+    """What was expected and what came; of two long texts from a little before the place where they part."""
+    wanted = expected.value
+    if isinstance(wanted, str) and isinstance(received, str) and expected.word == "equals":
+        parts_at = len(commonprefix([wanted, received])) - _BEFORE
+        if parts_at > _BEFORE and max(len(wanted), len(received)) > _SHOWN:
+            return f"…{shown(wanted[parts_at:])}", f"…{shown(received[parts_at:])}"
+    return str(expected), shown(received)
 
 
 def _holds(where: str, expected: Expected, received: Any) -> bool:

@@ -67,6 +67,14 @@ def test_requests_appear_with_verdict_reason_and_pictures_as_they_are_made(page:
     page.until(f"{drawn} === 2")
 
 
+def test_after_a_reset_elsewhere_what_is_seen_is_what_came_since(page: Browser, server: MockServer) -> None:
+    for prompt in ("A red fox", "A blue whale"):
+        server.reset()
+        generate(server, **{**CHEAP, "prompt": prompt})
+        page.run("look()")
+        assert page.run(f"[...{ROW}].map(row => row.querySelector('.prompt').textContent)") == [prompt]
+
+
 def test_nothing_that_came_in_runs_and_all_of_it_is_seen(page: Browser, server: MockServer) -> None:
     generate(server, **{**CHEAP, "prompt": EVIL, "user": EVIL})
     ask(f"{server.url}/v1/%3Cimg%20src=x%20onerror=hit=3%3E")

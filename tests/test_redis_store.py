@@ -170,6 +170,20 @@ def test_the_journal_holds_what_every_process_was_asked(workers: list[MockServer
     assert {it.problem for it in workers[0].journal} == {"unknown-task"}
 
 
+def test_what_one_process_was_asked_another_one_can_verify_and_show(workers: list[MockServer]) -> None:
+    one, two = workers
+    answer = generate(one, **{**CHEAP, "prompt": LONG, "n": 2})
+    two.verify(prompt=LONG, n=2, times=1, within=1)
+    [told] = ask(f"{two.url}/_imageproof/journal", key=None).json["entries"]
+    assert (told["verdict"], told["made"]) == ("valid", 2)
+    whole = ask(f"{two.url}/_imageproof/journal/{told['request_id']}", key=None).json
+    assert whole["answer"]["body"].startswith(answer.body.decode()[:500])
+    for picture in whole["pictures"]:
+        for where in picture.values():
+            if str(where).startswith("/"):
+                assert ask(f"{two.url}{where}", key=None).status == 200
+
+
 def test_a_reset_of_one_is_a_reset_of_all(workers: list[MockServer]) -> None:
     one, two = workers
     task = submit(one)

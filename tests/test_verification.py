@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from typing import Any
 
 import orjson
 import pytest
-from conftest import CHEAP, GENERATIONS, Answer, ask, generate
+from conftest import CHEAP, GENERATIONS, Answer, ask, delivered, generate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from mockserver.inspection import Inspection
 from mockserver.journal import SHORT, Entry
@@ -100,6 +103,12 @@ def test_the_nearest_miss_is_named_with_all_that_is_different(mock: MockServer) 
     ]
 
 
+def test_of_two_long_texts_the_place_is_shown_where_they_part(mock: MockServer) -> None:
+    generate(mock, **{**CHEAP, "prompt": "A fox. " * 60 + "Snow."})
+    with pytest.raises(NotSo, match=r'prompt: expected …"[A fox.]{30}Ice\.", received …"[A fox.]{30}Snow\."'):
+        mock.verify(prompt="A fox. " * 60 + "Ice.")
+
+
 def test_python_says_fields_as_names_and_patterns_as_patterns(mock: MockServer) -> None:
     asked(mock)
     assert [entry.value["prompt"] for entry in mock.requests(prompt=re.compile("whale$"))] == ["A blue whale"]
@@ -158,6 +167,19 @@ def test_files_of_a_form_are_known_by_name_kind_and_size(mock: MockServer) -> No
     told = ask(f"{mock.url}/_imageproof/journal/{entry.request_id}", key=None).json
     assert "-F 'image=@\"room.png\";type=image/png'" in told["curl"]
     assert "--form-string 'prompt=A cave'" in told["curl"]
+
+
+def test_pictures_are_shown_small_and_as_they_were_made(mock: MockServer) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(file, "PNG")
+    [made] = delivered(generate(mock, model="dall-e-3", prompt="A fox", size="1792x1024"))
+    data = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    edit = {"model": "gpt-image-1", "prompt": "A fire", "images": [{"image_url": data}], "size": "1024x1024"}
+    [edited] = delivered(ask(f"{mock.url}/v1/images/edits", edit))
+    for entry, wanted, size in zip(mock.journal, (made, edited), ((160, 91), (1024, 1024)), strict=True):
+        [told] = ask(f"{mock.url}/_imageproof/journal/{entry.request_id}", key=None).json["pictures"]
+        assert ask(mock.url + told["link"], key=None).body == wanted
+        assert Image.open(io.BytesIO(ask(mock.url + told["thumbnail"], key=None).body)).size == size
 
 
 def test_a_long_body_is_cut_and_says_so(mock: MockServer) -> None:

@@ -3,15 +3,18 @@
 
 const ROOT = "/_imageproof";
 const EVERY_MS = 1000;
-const LINES = 100;
+const LINES = 60;
 const TASKS = 50;
+const MANY = 40; // requests between two looks: the mock has more to do than to draw for this page
 const MARKS = { valid: "conforms", refused: "should", drift: "must", fault: "must", left: "not-tested" };
 const VERDICTS = { valid: "valid", refused: "refused", drift: "drift played", fault: "fault", left: "caller left" };
 const STATES = { succeeded: "conforms", failed: "must", canceled: "not-tested", "needs-input": "should" };
 
 const $ = (id) => document.getElementById(id);
-const lines = new Map(); // request_id -> its element
-let seen = "";
+const lines = new Map(); // request -> its element
+let waiting = []; // pictures that are not looked at before it is calm
+let seen = {};
+let counted = 0;
 let catalogue = {};
 let paused = false;
 let looking = Promise.resolve();
@@ -71,11 +74,13 @@ async function lookOnce() {
     const state = await call("/state");
     $("token").hidden = true;
     served(state);
-    const now = JSON.stringify([state.holds.requests, state.holds.journal, state.settings]);
-    if (now !== seen) {
-      await Promise.all([showRequests(state), showDrifts(state)]);
-      seen = now;
-    }
+    const requests = `${state.holds.requests} ${state.holds.journal} ${state.last_request}`;
+    if (requests !== seen.requests) await showRequests(state);
+    const drifts = JSON.stringify(state.settings.drifts);
+    if (drifts !== seen.drifts) await showDrifts(state);
+    seen = { requests, drifts };
+    if (Math.abs(state.holds.requests - counted) <= MANY) showPictures();
+    counted = state.holds.requests;
     await showTasks(state);
     live("live", "live");
   } catch (error) {
@@ -99,14 +104,16 @@ function served(state) {
 
 // --- requests -------------------------------------------------------------------------------------
 
+const nameOf = (entry) => `${entry.request_id} ${entry.at}`; // after a reset ids begin anew
+
 async function showRequests(state) {
   const { entries } = await call(`/journal?limit=${LINES}`);
-  const known = new Set(entries.map((entry) => entry.request_id));
+  const known = new Set(entries.map(nameOf));
   for (const [id, line] of lines) if (!known.has(id)) { line.remove(); lines.delete(id); }
-  for (const entry of entries) {
-    if (lines.has(entry.request_id)) continue;
+  const fresh = entries.filter((entry) => !lines.has(nameOf(entry)));
+  for (const entry of fresh) {
     const line = lineOf(entry);
-    lines.set(entry.request_id, line);
+    lines.set(nameOf(entry), line);
     $("lines").prepend(line);
   }
   filter();
@@ -162,8 +169,14 @@ function thumbs(entry) {
   );
 }
 
+function showPictures() {
+  for (const [image, source] of waiting) if (image.isConnected) image.src = source;
+  waiting = [];
+}
+
 function pictureOf(picture, prompt) {
-  const made = el("img", { src: picture.thumbnail, alt: `picture of: ${prompt.slice(0, 80)}`, loading: "lazy", decoding: "async" });
+  const made = el("img", { alt: `picture of: ${prompt.slice(0, 80)}`, loading: "lazy", decoding: "async" });
+  waiting.push([made, picture.thumbnail]);
   made.addEventListener("error", () => made.replaceWith(el("span", { className: "soft" }, "not shown")), { once: true });
   return made;
 }
@@ -175,6 +188,7 @@ async function toggle(open, body, entry) {
   if (!show || body.childElementCount) return;
   try {
     body.append(...whole(await call(`/journal/${encodeURIComponent(entry.request_id)}`)));
+    showPictures();
   } catch (error) {
     body.append(el("p", { className: "note" }, error.message));
   }
@@ -321,7 +335,7 @@ async function change(id, told) {
   } catch (error) {
     alertOf(error.message);
   }
-  seen = "";
+  seen = {};
   await look();
 }
 
@@ -361,7 +375,7 @@ $("reset").addEventListener("click", async () => {
   } catch (error) {
     alertOf(error.message);
   }
-  seen = "";
+  seen = {};
   await look();
 });
 $("token").addEventListener("submit", (event) => {
