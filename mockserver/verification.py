@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
-from os.path import commonprefix
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -154,10 +153,16 @@ def _contrasted(expected: Expected, received: Any) -> tuple[str, str]:
     """What was expected and what came; of two long texts from a little before the place where they part."""
     wanted = expected.value
     if isinstance(wanted, str) and isinstance(received, str) and expected.word == "equals":
-        parts_at = len(commonprefix([wanted, received])) - _BEFORE
+        parts_at = _same(wanted, received) - _BEFORE
         if parts_at > _BEFORE and max(len(wanted), len(received)) > _SHOWN:
             return f"…{shown(wanted[parts_at:])}", f"…{shown(received[parts_at:])}"
     return str(expected), shown(received)
+
+
+def _same(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _holds(where: str, expected: Expected, received: Any) -> bool:

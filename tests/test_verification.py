@@ -224,7 +224,7 @@ def test_the_answer_is_seen_as_it_was_sent(mock: MockServer) -> None:
     assert '"url":' in lost["answer"]["body"]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_was_asked_can_be_looked_at(mock: MockServer, data: Any) -> None:
     """What is refused, too: nothing in a body, a query or a path keeps the journal from being read."""
@@ -252,7 +252,7 @@ def test_more_than_the_journal_holds_cannot_be_vouched_for() -> None:
 VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab\\*[?", max_size=3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("nmp"), VALUES, max_size=3), max_size=6), st.data())
 def test_found_and_missed_together_are_everything_and_each_miss_is_one(bodies: list[dict[str, Any]], data: Any) -> None:
     entries = [
