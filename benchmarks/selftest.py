@@ -6,12 +6,14 @@ Three questions, asked of real servers over HTTP with the shipped cases and clau
 * every mutant of every answer (`mutants.py`): is it convicted?
 * the mock without drift, under every profile: is nothing found?
 
-A mutant that survives is either one the contract allows (the reason is given) or a hole in the tests; a hole, a drift
-that gets away and a false alarm make the exit code 1.
+A mutant that survives is either one the contract allows (`allowances.py` gives the reason) or a hole in the tests; a
+hole that `survivors.yaml` does not explain, a drift that gets away and a false alarm make the exit code 1.
 
     python benchmarks/selftest.py                       # everything
     python benchmarks/selftest.py --mutants 200         # as many mutants, evenly taken
     python benchmarks/selftest.py --only createImage    # mutants of these operations' answers only
+    python benchmarks/selftest.py --family replicate    # mutants of this family's answers only
+    python benchmarks/selftest.py --save found.json     # for `python benchmarks/selftest_page.py found.json ...`
 """
 
 from __future__ import annotations
@@ -22,275 +24,75 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from allowances import allowance
-from mutants import Mutant, Unchanged, mutants
+import yaml
+from court import MANY, POLLS, Court, Mutants, Score
 from rich.console import Console
 from rich.progress import track
 
-from contract_tests.budget import Ledger
-from contract_tests.cases import Case, expected_images
 from contract_tests.check import check
 from contract_tests.clauses.registry import LEVELS
-from contract_tests.findings import Findings
-from contract_tests.provider import Provider
-from contract_tests.run import DUMMY_KEY, KEY_VARIABLE, Options, Run, open_run
-from contract_tests.strategies import pixels
-from contract_tests.suite_cases import cases_of
-from mockserver.drift import Plan
-from mockserver.replies import Reply
+from contract_tests.run import DUMMY_KEY, KEY_VARIABLE, Options
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from spec.contract import Contract, Operation
+from spec.documents import default_families
 from spec.drifts import catalogue, drift_use
 from spec.profiles import PLAIN, load_profile, profile_names
 
-EVERYTHING = 1000  # pictures: the cap must leave no case out
-POLLS = 3
-_SUCCESS = 2  # of hundreds
-_FEW, _MANY = 3, 30  # refusals of one operation
-ANSWER_SECONDS = 10.0
-PATIENCE = 1.5  # seconds a task may take here, where a mutant keeps it from ending
+#: what came of one question, as it is kept
+Found = dict[str, Any]
+_WHY = Path(__file__).with_name("survivors.yaml")
 
 
-@dataclass(frozen=True)
-class Group:
-    """Cases sent together, and the operations whose answers they bring."""
-
-    name: str
-    cases: tuple[Case, ...]
-    refuses: bool = False
+def explained(name: str) -> str:
+    """Why a mutant that survives is no hole to be closed (`survivors.yaml`); empty where nobody has said so."""
+    known = yaml.safe_load(_WHY.read_text("utf-8"))
+    return next((str(one["why"]) for one in known if any(fnmatchcase(name, pattern) for pattern in one["mutants"])), "")
 
 
-def groups(run: Run, refusals: int) -> Iterator[Group]:
-    """Of every operation and every way it answers few cases that show what the answer is about."""
-    kinds = {kind: cases_of(kind, run) for kind in ("refusals", "lookups", "pictures", "streams", "tasks")}
-    for operation in dict.fromkeys(case.operation for cases in kinds.values() for case in cases):
-        own = {kind: [case for case in cases if case.operation is operation] for kind, cases in kinds.items()}
-        for kind, choose in _CHOOSERS.items():
-            if chosen := tuple(choose(own[kind])):
-                refuses = kind == "refusals"
-                yield Group(f"{operation.id} {kind}", chosen[:refusals] if refuses else chosen, refuses)
-
-
-def _refused(cases: list[Case]) -> list[Case]:
-    """One for each problem; those of which the answer has most to tell come first: a parameter, a code."""
-    found: dict[str, Case] = {}
-    for case in sorted(cases, key=lambda case: not (case.defect and case.defect.param)):
-        if case.defect is not None:
-            found.setdefault(case.defect.problem, case)
-    return sorted(found.values(), key=lambda case: case.defect is None or case.defect.code is None)
-
-
-def _pictured(cases: list[Case]) -> list[Case]:
-    """Two small pictures in each way they are delivered, or one where there is no other."""
-    found: dict[Any, Case] = {}
-    for case in sorted(cases, key=lambda case: (case.asked.get("count", 1) != 2, len(case.asked), pixels(case))):
-        found.setdefault((case.asked.get("delivery"),), case)
-    return list(found.values())
-
-
-def _streamed(cases: list[Case]) -> list[Case]:
-    return sorted(cases, key=lambda case: (-(case.asked.get("partial-count") or 0), pixels(case)))[:1]
-
-
-_CHOOSERS: dict[str, Callable[[list[Case]], list[Case]]] = {
-    "refusals": _refused,
-    "lookups": list,
-    "pictures": _pictured,
-    "streams": _streamed,
-    "tasks": lambda cases: sorted(cases, key=lambda case: (expected_images(case), pixels(case)))[:1],
-}
-
-
-class Meddler(Plan):
-    """A plan without drifts that writes down what is answered, or changes it as a mutant says."""
-
-    def __init__(self) -> None:
-        super().__init__(())
-        self.ids = ("mutant",)
-        self.mutant: Mutant | None = None
-        self.of: tuple[Any, ...] = ()
-        self.heard: list[tuple[tuple[Any, ...], Reply]] = []
-        self.touched = 0
-
-    def reply(self, reply: Reply, operation: Operation | None) -> Reply:
-        """The answer, changed or not."""
-        kind = (operation.id if operation else "", reply.status // 100, reply.streams)
-        if self.mutant is None:
-            # The server itself writes the request's id, last of all: it is out of a mutant's reach.
-            answer = operation.answer(reply.status) if operation is not None else None
-            told = answer.headers if answer is not None else {}
-            headers = {name: text for name, text in reply.headers.items() if not _names_request(told.get(name))}
-            self.heard.append((kind, replace(reply, headers=headers)))
-            return reply
-        if kind != self.of:
-            return reply
-        try:
-            reply = _mutated(reply, self.mutant)
-            self.touched += 1
-        except Unchanged:
-            pass
-        return reply
-
-
-def _names_request(header: Mapping[str, Any] | None) -> bool:
-    return header is not None and header["schema"].get("x-role") == "request-id"
-
-
-def _changes(reply: Reply, mutant: Mutant) -> bool:
-    try:
-        _mutated(reply, mutant)
-    except Unchanged:
-        return False
-    return True
-
-
-def _mutated(reply: Reply, mutant: Mutant) -> Reply:
-    match mutant.where:
-        case "header":
-            return replace(reply, headers=mutant.headers(reply.headers))
-        case "status":
-            status = mutant.status(reply.status)
-            bodiless = status in (204, 304)  # HTTP has no body there
-            return Reply(status, reply.headers) if bodiless else replace(reply, status=status)
-        case _:
-            return replace(reply, value=mutant.body(reply.value))
-
-
-@dataclass
-class Score:
-    """What became of the mutants."""
-
-    killed: Counter[str] = field(default_factory=Counter)  # by level
-    allowed: list[tuple[str, str]] = field(default_factory=list)
-    survived: list[str] = field(default_factory=list)
-
-    @property
-    def all(self) -> int:
-        """How many there were."""
-        return self.killed.total() + len(self.allowed) + len(self.survived)
-
-    @property
-    def rate(self) -> float:
-        """The share that is convicted of those the contract does not allow."""
-        guilty = self.killed.total() + len(self.survived)
-        return self.killed.total() / guilty if guilty else 1.0
-
-
-@cache
-def _planned(refusals: int, families: tuple[str, ...] = ()) -> tuple[tuple[Contract, ...], list[Group]]:
-    """The cases for a family, planned with a faithful server of it, which is asked what it has."""
-    with (
-        MockServer(Settings(port=0, contracts=families)) as server,
-        closing(open_run(Options(server.url, max_images=EVERYTHING, families=families))) as run,
-    ):
-        return run.contracts, list(groups(run, refusals))
-
-
-class Court:
-    """A server, and the groups of cases that try it; of each operation's refusals at most as many."""
-
-    def __init__(self, server: MockServer, refusals: int, families: tuple[str, ...] = ()) -> None:
-        self.server = server
-        self.contracts, self.groups = _planned(refusals, families)
-
-    def tried(self, group: Group) -> tuple[Findings, bool]:
-        """What the cases of a group find, and whether an answer broke the contract's shape."""
-        provider = Provider(self.server.url, DUMMY_KEY, Ledger(None), timeout=ANSWER_SECONDS, task_timeout=PATIENCE)
-        with closing(Run(Options(self.server.url), PLAIN, self.contracts, provider)) as run:
-            broke = False
-            for case in group.cases:
-                exchange, _, _ = run.judge(case)
-                if exchange is None:
-                    broke = True
-                    continue
-                if exchange.wants_task:
-                    run.follow(exchange)
-                broke |= any(one.violations for one in (exchange, *exchange.polls))
-            return run.findings, broke or bool(run.findings.could_not_look)
-
-
-class Mutants(Court):
-    """A mock whose answers are meddled with."""
-
-    def __init__(self, server: MockServer, families: tuple[str, ...]) -> None:
-        super().__init__(server, _FEW, families)
-        self.meddler = Meddler()
-        server.mock.plan = self.meddler
-
-    def accused(self, only: Iterable[str]) -> Iterator[tuple[Group, tuple[Any, ...], Reply, Mutant]]:
-        """Every mutant of every answer the groups bring, each once for a kind of answer."""
-        wanted = set(only)
-        for group in self.groups:
-            if wanted and not wanted & {group.name.split()[0]}:
-                continue
-            self.meddler.mutant, self.meddler.heard = None, []
-            findings, _ = self.tried(group)
-            if findings.all:
-                raise SystemExit(f"{group.name}: the mock without drift is convicted: {findings.all[0].broken}")
-            known: set[tuple[Any, ...]] = set()
-            for kind, reply in self.meddler.heard:
-                if group.refuses and kind[1] == _SUCCESS:
-                    continue  # what may be answered to a defect that is tolerated
-                for mutant in mutants(reply.value, reply.headers, reply.status, reply.streams):
-                    if (kind, mutant) not in known and _changes(reply, mutant):
-                        known.add((kind, mutant))
-                        yield group, kind, reply, mutant
-
-    def verdict(self, group: Group, kind: tuple[Any, ...], reply: Reply, mutant: Mutant, score: Score) -> None:
-        """Try one mutant."""
-        self.meddler.mutant, self.meddler.of, self.meddler.touched = mutant, kind, 0
-        findings, broke = self.tried(group)
-        self.meddler.mutant = None
-        name = f"{group.name}  {kind[0]} {kind[1]}XX  {mutant}"
-        if not self.meddler.touched:
-            return
-        if findings.all:
-            score.killed[min((finding.level for finding in findings.all), key=LEVELS.index)] += 1
-        elif not broke and (reason := self._allowed(kind, reply, mutant)):
-            score.allowed.append((name, reason))
-        else:
-            score.survived.append(name)
-
-    def _allowed(self, kind: tuple[Any, ...], reply: Reply, mutant: Mutant) -> str:
-        """Why the contract allows what a mutant does; empty when it does not say so."""
-        contract, operation = next((c, op) for c in self.contracts for op in c.operations if op.id == kind[0])
-        return allowance(contract, operation, reply, mutant)
-
-
-def try_mutants(console: Console, most: int | None, only: Iterable[str], families: tuple[str, ...] = ()) -> Score:
+def try_mutants(console: Console, family: str, most: int | None, only: Iterable[str], each: bool) -> Found:
     """Try all mutants of a family's answers, or as many, evenly taken."""
     score = Score()
-    with MockServer(Settings(port=0, task_polls=POLLS, contracts=families)) as server:
-        court = Mutants(server, families)
+    with MockServer(Settings(port=0, task_polls=POLLS, contracts=(family,))) as server:
+        court = Mutants(server, (family,), each)
         found = list(court.accused(only))
         step = max(1, len(found) // most) if most else 1
-        for group, kind, reply, mutant in track(found[::step], "mutants", console=console, transient=True):
+        for group, kind, reply, mutant in track(found[::step], family, console=console, transient=True):
             court.verdict(group, kind, reply, mutant, score)
+    unknown = [name for name in score.survived if not explained(name)]
     console.print(
-        f"mutants of answers  {score.all} tried: {score.killed.total()} convicted "
+        f"mutants of answers, {family}  {score.all} of {len(found)} tried: {score.killed.total()} convicted "
         f"({', '.join(f'{score.killed[level]} {level}' for level in LEVELS)}), "
-        f"{len(score.allowed)} allowed by the contract, {len(score.survived)} survived: kill rate {score.rate:.1%}"
+        f"{len(score.allowed)} allowed by the contract, {len(score.survived)} survived, {len(unknown)} of them "
+        f"unexplained: kill rate {score.rate:.1%}"
     )
     for name in score.survived:
-        console.print(f"  survived  {name}", markup=False)
-    return score
+        console.print(f"  survived  {name}  {explained(name)}", markup=False)
+    if not only and (missing := court.unreached()):
+        console.print(f"  not reached: successes of {', '.join(missing)}")
+    return {
+        "tried": score.all,
+        "of": len(found),
+        "convicted": {level: score.killed[level] for level in LEVELS},
+        "allowed": score.allowed,
+        "survived": [(name, explained(name)) for name in score.survived],
+        "rate": score.rate,
+        "unreached": [] if only else court.unreached(),
+    }
 
 
-def try_drifts(console: Console) -> list[str]:
+def try_drifts(console: Console) -> Found:
     """Play every drift of the catalogue; what was not convicted, or not called by its name."""
     lost, named = [], 0
     for id_ in track(catalogue(), "drifts", console=console, transient=True):
         with MockServer(Settings(port=0, task_polls=2 * POLLS, drifts=(drift_use(id_),))) as server:
-            court = Court(server, _MANY)
+            court = Court(server, MANY)
             known = [finding for group in court.groups for finding in court.tried(group)[0].all]
         names = {finding.drift.id for finding in known if finding.drift is not None}
         named += id_ in names
@@ -302,10 +104,10 @@ def try_drifts(console: Console) -> list[str]:
     console.print(f"drifts of the catalogue  {len(catalogue())} played: {named} convicted under their names")
     for what in lost:
         console.print(f"  missed    {what}", markup=False)
-    return lost
+    return {"tried": len(catalogue()), "named": named, "missed": lost}
 
 
-def try_innocents(console: Console) -> list[str]:
+def try_innocents(console: Console) -> Found:
     """Check the mock without drift under every profile; what is found all the same."""
     accused = []
     profiles = [None, *profile_names()]
@@ -320,7 +122,7 @@ def try_innocents(console: Console) -> list[str]:
     console.print(f"faithful mocks  {len(profiles)} profiles: {len(accused)} false alarms")
     for what in accused:
         console.print(f"  accused   {what}", markup=False)
-    return accused
+    return {"tried": len(profiles), "accused": accused}
 
 
 def main() -> int:
@@ -328,19 +130,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mutants", type=int, metavar="N", help="as many mutants, evenly taken")
     parser.add_argument("--only", action="append", default=[], metavar="OPERATION", help="mutants of its answers only")
+    parser.add_argument("--each", action="store_true", help="each operation's, though it answers as another one does")
     parser.add_argument("--allowed", action="store_true", help="list the mutants that the contract allows, too")
-    parser.add_argument("--family", metavar="NAME", help="mutants of this family's answers only")
+    parser.add_argument("--family", action="append", default=[], metavar="NAME", help="mutants of its answers only")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep what was found as JSON")
     told = parser.parse_args()
     os.environ.setdefault(KEY_VARIABLE, DUMMY_KEY)
     console = Console(soft_wrap=True, highlight=False)
     began = time.perf_counter()
-    guilty = [] if told.only or told.family else [*try_innocents(console), *try_drifts(console)]
-    score = try_mutants(console, told.mutants, told.only, (told.family,) if told.family else ())
-    if told.allowed:
-        for name, reason in score.allowed:
+    found: Found = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "families": {}}
+    if not told.only and not told.family:
+        found["innocents"] = try_innocents(console)
+        found["drifts"] = try_drifts(console)
+    for family in told.family or default_families():
+        found["families"][family] = one = try_mutants(console, family, told.mutants, told.only, told.each)
+        for name, reason in one["allowed"] if told.allowed else ():
             console.print(f"  allowed   {name}: {reason}", markup=False)
-    console.print(f"{time.perf_counter() - began:.0f} s")
-    return 1 if guilty or score.survived else 0
+    found["seconds"] = round(time.perf_counter() - began)
+    console.print(f"{found['seconds']} s")
+    if told.save:
+        told.save.write_text(json.dumps(found, indent=1, ensure_ascii=False), "utf-8")
+    holes = [name for one in found["families"].values() for name, why in one["survived"] if not why]
+    guilty = found.get("innocents", {}).get("accused") or found.get("drifts", {}).get("missed")
+    return 1 if guilty or holes else 0
 
 
 if __name__ == "__main__":
