@@ -243,7 +243,7 @@ class Exchange:
         """Whether the answer, being a success, must carry pictures."""
         if self.case.defect is not None or not self.succeeded or not self.case.operation.response_roles & IMAGE_ROLES:
             return False
-        if self.makes == "text":
+        if self.makes == "text" or self.case.operation.tells_tasks:
             return False
         if "task-status" in self.case.operation.response_roles:
             return self.state == "succeeded" and not self.unready

@@ -243,7 +243,7 @@ class Provider:
             first_byte=began_after,
             repeats_key=self.redact.told(body, *map(str.encode, answer_headers.values())),
         )
-        if exchange.succeeded:
+        if exchange.succeeded and not exchange.case.operation.tells_tasks:  # those were looked at with their task
             exchange.pictures = self._seen_twice(self._look_at_all(exchange.image_meanings, value), value)
             exchange.unfinished = self._look_at_all(exchange.unfinished_meanings, value)
         return exchange

@@ -409,6 +409,12 @@ def looks_up(operation: Operation) -> bool:
     return "task-id" in operation.request_roles
 
 
+def needs_nothing(operation: Operation) -> bool:
+    """Whether the operation only tells something, and need not be told anything for it."""
+    told = operation.body or operation.refuses or any(parameter.required for parameter in operation.parameters)
+    return operation.method.lower() == "get" and not told
+
+
 def tells_models(operation: Operation) -> bool:
     """Whether the operation tells which models there are, or of one of them."""
     return "listed-model" in operation.response_roles

@@ -17,7 +17,7 @@ from contract_tests.plan import Plan
 from contract_tests.planning import coverage, refusals, streamed
 from contract_tests.raw import raw
 from contract_tests.replay import kept
-from contract_tests.run import Run, delivers, looks_up, operations_of, streams, submits, tells_models
+from contract_tests.run import Run, delivers, looks_up, needs_nothing, operations_of, streams, submits, tells_models
 from contract_tests.variations import varied, with_variations
 from contract_tests.wanted import KINDS
 from spec.contract import Contract, Operation
@@ -116,6 +116,8 @@ def _lookups(run: Run) -> list[Case]:
             found.append(unknown_task(contract, operation))
         if tells_models(operation):
             found.append(_known_model(contract, operation, run.models_to_look_up(contract)))
+        elif needs_nothing(operation):
+            found.append(Case(contract, operation))
     return found
 
 

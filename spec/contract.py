@@ -174,6 +174,12 @@ class Operation:
             return False
         return "task-status" in told or not told & IMAGE_ROLES
 
+    @cached_property
+    def tells_tasks(self) -> bool:
+        """Whether a successful answer tells of tasks by the list, so that what it says is not said of one."""
+        parts = [part for schema in self.success.content.values() for _, part in walk(schema)]
+        return any("items" in part and "task-id" in roles_in([part["items"]]) for part in parts)
+
     def becomes_task(self, asked: Mapping[str, Any]) -> bool:
         """Whether a request that asks this (role -> value) is answered with a task."""
         return self.always_task or ("task-id" in self.response_roles and asked.get("async") is True)

@@ -315,6 +315,11 @@ def predicted(**more: Any) -> Exchange:
     return exchange(case, prediction(**more), 201, targets={LINK: Target(drawn(1024, 1024))})
 
 
+def predictions(*told: Mapping[str, Any]) -> Exchange:
+    """The list of this key's tasks, of whatever age."""
+    return exchange(Case(FLUX, FLUX.operation("listPredictions")), {"previous": None, "next": None, "results": told})
+
+
 def not_predicted(status: int, /, **more: Any) -> Exchange:
     """A question about a task nobody has, refused."""
     return exchange(unknown_task(FLUX, FLUX_POLL), {"detail": "There is none.", **more}, status)

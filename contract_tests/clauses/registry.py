@@ -94,19 +94,26 @@ def clause(
         text, *told = (" ".join(part.split()) for part in _PARTS.split(judge.__doc__ or ""))
         notes = dict(zip(told[::2], told[1::2], strict=True))
         why, how, remedy = (notes.get(name, "") for name in ("Why", "How", "Do"))
-        certain = judge if always or judges != "exchange" else _where_certain(judge)
+        certain = judge if always or judges != "exchange" else _where_certain(judge, id_)
         _CLAUSES[id_] = Clause(id_, level, rests_on, text, certain, why, how, remedy, judges)
         return judge
 
     return register
 
 
-def _where_certain(judge: Judge) -> Judge:
-    """The same judge, silent where the contract leaves open what has to be answered."""
+#: clauses about one result say nothing of a list of tasks, whose members are told of many
+_OF_ONE = ("task", "images", "stream", "usage", "created", "echo")
+
+
+def _where_certain(judge: Judge, id_: str) -> Judge:
+    """The same judge, silent where the contract leaves open what has to be answered, and of what."""
+    of_one = id_.startswith(_OF_ONE)
 
     @wraps(judge)
     def judged(exchange: Any) -> Verdict:
         defect = exchange.case.defect
+        if of_one and exchange.case.operation.tells_tasks and exchange.succeeded:
+            return None
         return None if defect is not None and defect.tolerated else judge(exchange)
 
     return judged

@@ -20,6 +20,8 @@ from faulty import (
     links,
     pictures,
     predicted,
+    prediction,
+    predictions,
     task,
 )
 
@@ -134,3 +136,15 @@ def a_task_of_its_kind() -> Exchange:
 @faithful
 def a_task_that_does_not_say_what_it_is() -> Exchange:
     return imagined(action=None)
+
+
+@silent("task.times", "task.seconds", "task.links", "images.count", "images.reachable", "task.result")
+@faithful
+def tasks_of_all_ages_in_a_list() -> Exchange:
+    old = prediction(id="old", created_at="2026-01-01T00:00:00Z", metrics={"predict_time": 900})
+    return predictions(prediction(), {**old, "status": "failed", "error": "No.", "output": None})
+
+
+@breaks("wire.schema", "status")
+def a_task_of_a_list_in_a_state_nobody_knows() -> Exchange:
+    return predictions(prediction(status="archived"))
