@@ -11,6 +11,7 @@ hole that `survivors.yaml` does not explain, a drift that gets away and a false 
 
     python benchmarks/selftest.py                       # everything
     python benchmarks/selftest.py --mutants 200         # as many mutants, evenly taken
+    python benchmarks/selftest.py --part faithful       # one of the three questions
     python benchmarks/selftest.py --only createImage    # mutants of these operations' answers only
     python benchmarks/selftest.py --family replicate    # mutants of this family's answers only
     python benchmarks/selftest.py --save found.json     # for `python benchmarks/selftest_page.py found.json ...`
@@ -38,6 +39,7 @@ from rich.progress import track
 
 from contract_tests.check import check
 from contract_tests.clauses.registry import LEVELS
+from contract_tests.findings import Finding
 from contract_tests.run import DUMMY_KEY, KEY_VARIABLE, Options
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
@@ -45,6 +47,7 @@ from spec.documents import default_families
 from spec.drifts import catalogue, drift_use
 from spec.profiles import PLAIN, load_profile, profile_names
 
+_PARTS = ("faithful", "drifts", "mutants")
 #: what came of one question, as it is kept
 Found = dict[str, Any]
 _WHY = Path(__file__).with_name("survivors.yaml")
@@ -93,8 +96,12 @@ def try_drifts(console: Console) -> Found:
     for id_ in track(catalogue(), "drifts", console=console, transient=True):
         with MockServer(Settings(port=0, task_polls=2 * POLLS, drifts=(drift_use(id_),))) as server:
             court = Court(server, MANY)
-            known = [finding for group in court.groups for finding in court.tried(group)[0].all]
-        names = {finding.drift.id for finding in known if finding.drift is not None}
+            known: list[Finding] = []
+            names: set[str] = set()
+            for group in court.groups:
+                if id_ not in names:  # what is convicted under its name need not be tried any further
+                    known += court.tried(group)[0].all
+                    names = {finding.drift.id for finding in known if finding.drift is not None}
         named += id_ in names
         if not known:
             lost.append(f"{id_}: not convicted")
@@ -133,16 +140,19 @@ def main() -> int:
     parser.add_argument("--each", action="store_true", help="each operation's, though it answers as another one does")
     parser.add_argument("--allowed", action="store_true", help="list the mutants that the contract allows, too")
     parser.add_argument("--family", action="append", default=[], metavar="NAME", help="mutants of its answers only")
+    parser.add_argument("--part", action="append", choices=_PARTS, help="ask one of the questions only")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep what was found as JSON")
     told = parser.parse_args()
     os.environ.setdefault(KEY_VARIABLE, DUMMY_KEY)
     console = Console(soft_wrap=True, highlight=False)
     began = time.perf_counter()
     found: Found = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "families": {}}
-    if not told.only and not told.family:
+    parts = told.part or (["mutants"] if told.only or told.family else _PARTS)
+    if "faithful" in parts:
         found["innocents"] = try_innocents(console)
+    if "drifts" in parts:
         found["drifts"] = try_drifts(console)
-    for family in told.family or default_families():
+    for family in (told.family or default_families()) if "mutants" in parts else ():
         found["families"][family] = one = try_mutants(console, family, told.mutants, told.only, told.each)
         for name, reason in one["allowed"] if told.allowed else ():
             console.print(f"  allowed   {name}: {reason}", markup=False)
