@@ -202,6 +202,11 @@ class Exchange:
         return said if isinstance(said, str) and said in STATES else None
 
     @property
+    def given_up(self) -> Exchange | None:
+        """The answer to giving this task up, where that was asked and accepted."""
+        return next((poll for poll in self.polls if poll.case.operation.effect == "cancel"), None)
+
+    @property
     def awaits_pictures(self) -> bool:
         """Whether this says that pictures are there which are not, and the contract says that they may be late."""
         return self.case.operation.late and self.state == "succeeded" and not self.pictures_delivered

@@ -29,7 +29,7 @@ from contract_tests.seen import Seen, decode_base64, look, unreachable
 from spec import events
 from spec.addresses import root_of
 from spec.contract import Contract, Operation
-from spec.language import LINK_ROLES
+from spec.language import LINK_ROLES, TERMINAL_STATES
 from spec.messages import Response, Undecodable, decode, is_json, media_type
 from spec.recordings.secrets import Redactor
 from spec.recordings.writing import Recording
@@ -368,12 +368,20 @@ class Provider:
         target = self.linked(submit)
         return [self._send(case, submit) for case in strangers(target, bool(self._other_key))] if target else []
 
-    def linked(self, exchange: Exchange) -> Case | None:
-        """The look at a task that an answer links to; None where it names none."""
+    def give_up(self, submit: Exchange) -> Exchange | None:
+        """Give a task up; None where its answer does not say how, it has ended already, or that is refused."""
+        target = self.linked(submit, "cancel") if submit.state not in TERMINAL_STATES else None
+        answer = self._send(target, submit) if target is not None else None
+        return answer if answer is not None and answer.succeeded else None
+
+    def linked(self, exchange: Exchange, effect: str = "") -> Case | None:
+        """The look at a task that an answer links to, or what has that effect on it; None where it names none."""
         case = exchange.case
         for link in case.operation.links:
             told = {name: _at(exchange.response.value, pointer) for name, pointer in link.parameters.items()}
-            if all(type(value) in (str, int) and value != "" for value in told.values()):
+            if case.contract.operation(link.operation).effect == effect and all(
+                type(value) in (str, int) and value != "" for value in told.values()
+            ):
                 target = case.contract.operation(link.operation)
                 places = {parameter.name: parameter.location for parameter in target.parameters}
                 path, query = (

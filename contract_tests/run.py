@@ -30,6 +30,7 @@ from spec.profiles import PLAIN, Profile, load_profile
 DUMMY_KEY = "sk-imageproof-any"
 LOOPBACK_IMAGES = 40
 _PAID = ("pictures", "streams", "tasks")
+_FEW_TASKS = 3  # of fewer none is given up: all of them are needed to see them end
 KEY_VARIABLE = "OPENAI_API_KEY"
 
 
@@ -232,7 +233,10 @@ class Run:
                     reason = "no other valid key was given (--other-key-env NAME)"
                     self.findings.not_tested["a task looked at with another valid key"] = reason
                 found = [finding for one in self.provider.intrude(exchange) for finding in self.findings.judge(one)]
+            given_up = self.provider.give_up(exchange) if self._is_given_up(exchange) else None
             self.provider.follow(*submits)
+            if given_up is not None:
+                exchange.polls.insert(0, given_up)
         except CouldNotLook as error:
             self.findings.could_not_look[f"{exchange.case.operation.id}: polling"] = str(error)
         except BudgetSpent as error:
@@ -243,6 +247,15 @@ class Run:
             found += [finding for poll in submit.polls for finding in self.findings.judge(poll)]
             found += self.findings.judge(submit) if submit.polls else []
         return found
+
+    def _is_given_up(self, exchange: Exchange) -> bool:
+        """Whether this task is the one of its family that is given up: the last, where three or more are planned."""
+        contract = exchange.case.contract
+        tasks = [one for one in vars(self).get("planned", {}).get("tasks", ()) if one.contract is contract]
+        if len(tasks) < _FEW_TASKS or tasks[-1].key != exchange.case.key:
+            return False
+        target = contract.linked(exchange.case.operation, "cancel")
+        return target is not None and self.offers(contract, target)
 
     @cached_property
     def planned(self) -> dict[str, list[Case]]:

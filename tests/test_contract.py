@@ -513,6 +513,7 @@ BROKEN: dict[str, tuple[list[Edit], str, str, str]] = {
         [put(f"{ASKED}/seed", {"type": "integer", "x-said": {"as": 1, "never": "why"}})],
         f"{IN_REQUEST}/properties/seed/x-said", "not understood", "never",
     ),
+    "contract-of-another-kind": ([put("/x-contract", "draft")], "/x-contract", "not understood", "proposed"),
     "late-without-a-state": (
         [put(f"{ASKED}/seed", {"type": "integer", "x-late": True})],
         f"{IN_REQUEST}/properties/seed/x-late", "where no state is", "task-status",

@@ -23,7 +23,9 @@ from contract_tests.cases import Case, json_case
 from contract_tests.findings import Findings
 from contract_tests.lives import Watch
 from contract_tests.provider import Provider
-from contract_tests.run import DUMMY_KEY, Options, Run
+from contract_tests.run import DUMMY_KEY, Options, Run, open_run
+from mockserver.runner import MockServer
+from mockserver.settings import Settings
 from spec.profiles import PLAIN
 
 ONE = asking(CHEAP, **{"async": "true"})
@@ -162,3 +164,17 @@ def test_pictures_that_may_come_after_the_state_are_looked_for_until_they_are_th
     )
     assert [poll.pictures_delivered for poll in submit.polls] == [0, 0, 1, 1]
     assert broken(submit) == {}
+
+
+def test_the_last_of_several_tasks_is_given_up_and_ends_so() -> None:
+    contract = PLAIN.contract("replicate")
+    create = contract.operation("createFluxSchnell")
+    cases = [json_case(contract, create, {"input": {"prompt": f"A fox {number}"}}) for number in range(3)]
+    with MockServer(Settings(port=0, contracts=("replicate",), task_polls=3)) as server:
+        run = open_run(Options(server.url, families=("replicate",)))
+        run.__dict__["planned"] = {"tasks": cases}
+        submits = [submit for case in cases if (submit := run.judge(case)[0]) is not None]
+        found = [run.follow(submit) for submit in submits]
+        run.close()
+    assert [submit.polls[-1].state for submit in submits] == ["succeeded", "succeeded", "canceled"]
+    assert (found, run.findings.tallies["task.canceled"].conforms) == ([[], [], []], 1)

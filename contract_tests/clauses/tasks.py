@@ -117,6 +117,8 @@ def succeeds(exchange: Exchange) -> Verdict:
     """
     if exchange.parent is None or exchange.state not in TERMINAL_STATES or exchange.case.defect is not None:
         return None
+    if exchange.parent.given_up is not None:
+        return None
     if exchange.state == "succeeded":
         return CONFORMS
     return Broken("a task that succeeds: the request keeps the contract", f"{exchange.state}: {_reason(exchange)}")
@@ -218,6 +220,21 @@ def _may_be_unknown(operation: Operation, role: str) -> bool:
     parts = [part for schema in operation.success.content.values() for _, part in walk(schema)]
     found = [part for part in parts if part.get("x-role") == role]
     return any("default" in part or "null" in part.get("type", ()) for part in found)
+
+
+@clause("task.canceled", "SHOULD", "x-effect: cancel")
+def canceled(exchange: Exchange) -> Verdict:
+    """A task that was given up before it ended ends as canceled.
+
+    Why: what nobody waits for any more is made, and billed.
+    How: one task is given up right after its submit; what its last look says, where that was accepted.
+    Do: stop the work, or refuse to.
+    """
+    given_up = exchange.given_up
+    last = exchange.polls[-1].state if exchange.polls else None
+    if given_up is None or given_up.state not in (None, "queued", "running", "canceled") or last not in TERMINAL_STATES:
+        return None
+    return CONFORMS if last == "canceled" else Broken("canceled, as it was given up", str(last))
 
 
 @clause("task.private", "MUST", "x-problems.unknown-task")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from faulty import (
     CHEAP,
@@ -25,10 +26,13 @@ from faulty import (
     task,
 )
 
-from contract_tests.cases import WRONG_KEY
+from contract_tests.cases import WRONG_KEY, Case, json_case
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled
 from exhibits import breaks, faithful, silent
+from spec.profiles import PLAIN
+
+REPLICATE = PLAIN.contract("replicate")
 
 
 @breaks("task.accepted", "the pictures at once (1)")
@@ -226,3 +230,47 @@ def a_task_accepted_when_it_was_nearly_done() -> Exchange:
 @silent("task.private", "task.stable", "task.at-once")
 def pictures_without_a_task() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn()))
+
+
+# --- given up -----------------------------------------------------------------------------------------
+
+
+def _prediction(state: str, **more: Any) -> dict[str, Any]:
+    """An answer about a task of a family in which tasks can be given up."""
+    urls = {"get": "https://api.example/e6je4zpg", "cancel": "https://api.example/e6je4zpg/cancel"}
+    told = {"id": "e6je4zpg", "model": "black-forest-labs/flux-schnell", "urls": urls, "input": {"prompt": "A red fox"}}
+    return {**told, "status": state, "output": None, "error": None, "created_at": "2027-01-15T08:00:00.000Z", **more}
+
+
+def _given_up(answer: dict[str, Any], *polls: dict[str, Any]) -> Exchange:
+    """A submit, the answer to giving the task up, and what the polls said."""
+    asked = {"input": {"prompt": "A red fox", "output_format": "png"}}
+    submit = exchange(
+        json_case(REPLICATE, REPLICATE.operation("createFluxSchnell"), asked), _prediction("starting"), 201
+    )
+    place = {"prediction_id": "e6je4zpg"}
+    cancel, look = (
+        Case(REPLICATE, REPLICATE.operation(f"{verb}Prediction"), path_parameters=place) for verb in ("cancel", "get")
+    )
+    told = [(cancel, answer), *((look, poll) for poll in polls)]
+    submit.polls = [exchange(case, body, parent=submit) for case, body in told]
+    return submit
+
+
+@breaks("task.canceled", "succeeded")
+def a_task_that_was_given_up_and_made() -> Exchange:
+    done = _prediction("succeeded", output=[LINK], completed_at="2027-01-15T08:00:09.000Z")
+    return _given_up(_prediction("processing"), done, done)
+
+
+@faithful
+def a_task_that_was_given_up() -> Exchange:
+    over = _prediction("canceled", completed_at="2027-01-15T08:00:01.000Z")
+    return _given_up(over, over, over)
+
+
+@silent("task.canceled")
+@faithful
+def a_task_that_had_ended_before_it_was_given_up() -> Exchange:
+    done = _prediction("succeeded", output=[LINK], completed_at="2027-01-15T08:00:09.000Z")
+    return _given_up(done, done, done)
