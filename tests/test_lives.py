@@ -157,13 +157,15 @@ def test_pictures_that_may_come_after_the_state_are_looked_for_until_they_are_th
     told = {"id": "a", "prompt": "A red fox", "state": "completed", "created_at": None}
     done = {**told, "video": {"url": "https://cdn.example/fox.mp4"}}
     question = Case(luma, luma.operation("getVideo"), path_parameters={"task_id": "a"})
-    submit = exchange(json_case(luma, luma.operation("createVideo"), {"user_prompt": "A red fox"}), told)
+    submit = exchange(
+        json_case(luma, luma.operation("createVideo"), {"user_prompt": "A red fox"}), {**told, "state": "pending"}
+    )
     answers = iter([{**told, "video": None}, {**told, "video": None}, done, done])
     Watch(lambda case, parent: exchange(case, next(answers), parent=parent), lambda _: None, 5).follow(
         [(submit, question)]
     )
     assert [poll.pictures_delivered for poll in submit.polls] == [0, 0, 1, 1]
-    assert broken(submit) == {}
+    assert not broken(submit).keys() & {"task.result", "images.count"}
 
 
 def test_the_last_of_several_tasks_is_given_up_and_ends_so() -> None:
