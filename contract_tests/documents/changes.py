@@ -20,6 +20,7 @@ from spec.contract import Operation, Parameter
 from spec.documents import follow
 from spec.language import Schema, escape, types_of, walk
 
+_DEEPEST = 16
 _ONE_VALUE = ("string", "integer", "number", "boolean")
 _WIDEST: Mapping[str, Callable[[Iterable[Any]], Any]] = {
     "minimum": min,
@@ -62,17 +63,25 @@ def _query(pointer: str) -> str:
 
 
 def _standing(raw: Mapping[str, Any], pointer: str) -> str:
-    """Where the part at `pointer` really stands: references are followed wherever they are met on the way."""
-    node: Any = raw
-    where = ""
-    for segment in pointer.split("/")[1:]:
-        key = segment.replace("~1", "/").replace("~0", "~")
-        for _ in range(16):
-            if isinstance(node, Mapping) and key not in node and isinstance(target := node.get("$ref"), str):
-                where, node = target.removeprefix("#"), follow(raw, target, "", "")
-        node = node[int(key)] if isinstance(node, list) else node[key]
-        where = f"{where}/{segment}"
-    return where
+    """Where the part at `pointer` really stands: in a part itself, else in what it refers to; empty where nowhere."""
+    return next(_places(raw, raw, "", pointer.split("/")[1:]), "")
+
+
+def _places(raw: Mapping[str, Any], node: Any, where: str, segments: Sequence[str], depth: int = 0) -> Iterator[str]:
+    if not segments:
+        yield where
+        return
+    segment, *rest = segments
+    key = segment.replace("~1", "/").replace("~0", "~")
+    if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+        yield from _places(raw, node[int(key)], f"{where}/{segment}", rest, depth)
+    elif isinstance(node, Mapping) and depth < _DEEPEST:
+        if key in node:
+            yield from _places(raw, node[key], f"{where}/{segment}", rest, depth)
+        if isinstance(target := node.get("$ref"), str):
+            yield from _places(raw, follow(raw, target, "", ""), target.removeprefix("#"), segments, depth + 1)
+        for index, branch in enumerate(node.get("allOf", ()) if isinstance(node.get("allOf"), list) else ()):
+            yield from _places(raw, branch, f"{where}/allOf/{index}", segments, depth + 1)
 
 
 def _above(operation: Operation) -> str:
@@ -101,7 +110,7 @@ def _values(subject: Subject, raw: Mapping[str, Any]) -> Iterator[Change]:
         if known and field.name in subject.request.get("properties", {}):
             standing = _standing(raw, f"{_body(subject)}/properties/{escape(field.name)}/enum")
             for value, (place, confidence) in shown.items():
-                if value not in known and value not in value_at(raw, standing):
+                if value not in known and standing and value not in value_at(raw, standing):
                     action = {"target": _query(standing), "update": value}
                     yield Change(f"A {role} no contract lists: {value}.", place, confidence, (action,))
         listed = list(_listed(subject, field))
@@ -155,9 +164,10 @@ def _required(subject: Subject, raw: Mapping[str, Any]) -> Iterator[Change]:
             action = _beside(subject, {"required": [field.name]})
             yield Change(f"{field.name} is required.", field.required_place, "medium (schema)", (action,))
         else:
-            where = _query(_standing(raw, f"{_body(subject)}/required"))
-            action = {"target": f"{where}[?@=='{field.name}']", "remove": True}
-            yield Change(f"{field.name} is optional.", subject.place(field), "medium (schema)", (action,))
+            where = _standing(raw, f"{_body(subject)}/required")
+            action = {"target": f"{_query(where)}[?@=='{field.name}']", "remove": True}
+            actions = (action,) if where else ()
+            yield Change(f"{field.name} is optional.", subject.place(field), "medium (schema)", actions)
 
 
 def _narrowed(subject: Subject) -> Iterator[Change]:
@@ -253,21 +263,21 @@ def _without_async(subject: Subject, raw: Mapping[str, Any]) -> Iterator[Change]
     for parameter in subject.operation.parameters:
         if parameter.role != "async":
             continue
-        actions = [{"target": _query(_parameter(subject.operation, parameter, raw)), "remove": True}]
+        place = _parameter(subject.operation, parameter, raw)
+        actions = [{"target": _query(place), "remove": True}] if place else []
         if subject.operation.links:
             links = _standing(raw, f"{_above(subject.operation)}/responses/{subject.operation.success.status}/links")
-            actions.append({"target": _query(links), "remove": True})
+            actions += [{"target": _query(links), "remove": True}] if links else []
         yield Change(f"No {parameter.name}, so no task.", subject.documented.place, "medium (absence)", tuple(actions))
 
 
 def _parameter(operation: Operation, parameter: Parameter, raw: Mapping[str, Any]) -> str:
-    """The pointer at which an operation names a parameter."""
+    """The pointer at which an operation names a parameter; empty where it stands above the operation."""
     above = f"{_above(operation)}/parameters"
-    for index in range(len(_at(raw, above))):
-        if _at(raw, f"{above}/{index}/name") == parameter.name:
-            return f"{above}/{index}"
-    raise ValueError(f"{operation.label} has no parameter {parameter.name} of its own")
+    places = (f"{above}/{index}" for index in range(len(_at(raw, above) or ())))
+    return next((place for place in places if _at(raw, f"{place}/name") == parameter.name), "")
 
 
 def _at(raw: Mapping[str, Any], pointer: str) -> Any:
-    return value_at(raw, _standing(raw, pointer))
+    standing = _standing(raw, pointer)
+    return value_at(raw, standing) if standing else None

@@ -1,6 +1,7 @@
 """OpenAPI 3.x documents, YAML or JSON, with the place of everything in them.
 
-Every local `$ref` is followed when a part is asked for; a remote or circular one counts as an empty object.
+Every local `$ref` is followed when a part is asked for; keywords beside one hold together with it (`allOf`). A remote
+or circular one counts as an empty object.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ MARKS = "`openapi: 3.x` in YAML or JSON"
 _VERSION = re.compile(r"""^[\s{]*["']?openapi["']?\s*:\s*["']?3\.\d""", re.MULTILINE)
 _JSON_VERSION = re.compile(r'"openapi"\s*:\s*"3\.\d')
 _MOST_PARTS = 20_000
+#: what may stand beside a reference without saying more of the value
+_OVERRIDDEN = {"description", "summary", "title"}
 _LONGEST_TRAIL = 16
 
 
@@ -81,13 +84,17 @@ class _Source:
 
     def at(self, pointer: str) -> str:
         """`pointer`, or where the `$ref` that stands there leads."""
-        for _ in range(16):
-            found = value_at(self._part.value, pointer)
-            target = found.get("$ref") if isinstance(found, Mapping) else None
-            if not isinstance(target, str) or not target.startswith("#/"):
+        for _ in range(_LONGEST_TRAIL):
+            before, pointer = pointer, self._next(pointer)
+            if before == pointer:
                 break
-            pointer = target[1:]
         return pointer
+
+    def _next(self, pointer: str) -> str:
+        """Where the `$ref` at `pointer` leads at once, or `pointer`."""
+        found = value_at(self._part.value, pointer)
+        target = found.get("$ref") if isinstance(found, Mapping) else None
+        return target[1:] if isinstance(target, str) and target.startswith("#/") else pointer
 
     def value(self, pointer: str) -> Any:
         """What stands at `pointer`, None when nothing does."""
@@ -124,13 +131,16 @@ class _Source:
 
         def visit(where: str, inside: str, trail: tuple[str, ...]) -> Any:
             places[inside] = self.place(where)
-            target = self.at(where)
+            target = self._next(where)
             if target != where:
                 if target in trail or len(trail) > _LONGEST_TRAIL or len(places) > _MOST_PARTS:
                     return {}
-                below = visit_children(target, inside, (*trail, target))
                 beside = visit_children(where, inside, trail)
-                return {**below, **beside} if isinstance(below, dict) and isinstance(beside, dict) else below
+                if not isinstance(beside, dict) or not beside.keys() - _OVERRIDDEN:
+                    return visit(target, inside, (*trail, target))
+                both = beside.setdefault("allOf", [])
+                both.append(visit(target, f"{inside}/allOf/{len(both)}", (*trail, target)))
+                return beside
             return visit_children(target, inside, trail)
 
         def visit_children(target: str, inside: str, trail: tuple[str, ...]) -> Any:

@@ -167,6 +167,16 @@ def judging(schema: Schema) -> Iterator[Schema]:
             yield from judging(branch)
 
 
+def listed(schema: Schema) -> list[Any] | None:
+    """The values a schema lists, None where it lists none: those that all of `allOf` take, any of the alternatives."""
+    found = [*schema["enum"]] if "enum" in schema else [schema["const"]] if "const" in schema else None
+    told = [values for branch in schema.get("allOf", ()) if (values := listed(branch)) is not None]
+    either = [[value for branch in schema.get(key, ()) for value in listed(branch) or ()] for key in ("anyOf", "oneOf")]
+    for values in (*told, *filter(None, either)):
+        found = values if found is None else [value for value in found if value in values]
+    return found
+
+
 def property_path(pointer: str) -> str:
     """A pointer into a schema as the field it speaks of: `/properties/data/items/properties/url` -> `data[].url`."""
     path = ""

@@ -16,7 +16,7 @@ from contract_tests.documents.document import (
     Example,
 )
 from contract_tests.documents.json_text import Part, Place
-from contract_tests.documents.schemas import Property, judging, properties, required_names, specimen
+from contract_tests.documents.schemas import Property, judging, listed, properties, required_names, specimen
 from spec import forms
 from spec.contract import Contract, Operation, Parameter
 from spec.language import IMAGE_ROLES, Schema, walk
@@ -57,7 +57,7 @@ class Field:
     @property
     def listed(self) -> list[Any]:
         """The values the document lists for the field."""
-        return [*self.says("const"), *(value for values in self.says("enum") for value in values)]
+        return listed(self.schema) or []
 
     def says(self, *keywords: str) -> list[Any]:
         """What the documented schema, its alternatives included, has under any of the keywords."""

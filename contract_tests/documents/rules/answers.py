@@ -10,6 +10,7 @@ from contract_tests.documents.defects import Flaw, operation_rule
 from contract_tests.documents.document import DocumentedResponse
 from contract_tests.documents.schemas import describes_nothing, property_path, schema_at, specimen
 from contract_tests.documents.subject import Subject
+from spec.events import MEDIA_TYPE as EVENT_STREAM
 from spec.language import IMAGE_ROLES, Schema, escape, types_of, walk
 from spec.roles import alternatives_of
 from spec.validation import ResponseCheck
@@ -116,13 +117,17 @@ def _fields(response: DocumentedResponse) -> Any:
 def success_undocumented(subject: Subject) -> Iterator[Flaw]:
     """No success is documented, or none with a body."""
     successes = subject.documented.successes
-    if subject.purpose and not any(response.schema or response.examples for response in successes):
+    if subject.purpose and not any(map(_is_described, successes)):
         yield Flaw(
             "What a success answers is not documented.",
             successes[0].place if successes else subject.documented.place,
             _wanted(subject),
             "no schema, no example",
         )
+
+
+def _is_described(response: DocumentedResponse) -> bool:
+    return bool(response.schema or response.examples) or EVENT_STREAM in (text.text for text in response.media)
 
 
 @operation_rule("response-example-breaks-contract", "error", "An example of a success keeps the contract.")

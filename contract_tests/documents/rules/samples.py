@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from contract_tests.documents.defects import Flaw, operation_rule
-from contract_tests.documents.document import Text
+from contract_tests.documents.defects import Flaw, document_rule, operation_rule
+from contract_tests.documents.document import Document, Text
 from contract_tests.documents.json_text import Place
 from contract_tests.documents.subject import Subject
 
@@ -45,15 +45,16 @@ def server_url_missing(subject: Subject) -> Iterator[Flaw]:
             )
 
 
-@operation_rule("no-host-no-server", "warning", "The document names its server.")
-def no_host_no_server(subject: Subject) -> Iterator[Flaw]:
+@document_rule("no-host-no-server", "warning", "The document names its server.")
+def no_host_no_server(document: Document, subjects: Sequence[Subject]) -> Iterator[Flaw]:
     """Neither a server nor a printed call, so that no host is named at all."""
-    if not subject.document.servers and not subject.documented.samples:
+    bare = [subject.documented for subject in subjects if not subject.documented.samples]
+    if bare and not document.servers:
         yield Flaw(
             "Only the path is given: the document names no server.",
-            subject.documented.place,
-            f"https://HOST{subject.documented.path}",
-            subject.documented.path,
+            bare[0].place,
+            f"https://HOST{bare[0].path}",
+            bare[0].path,
         )
 
 
