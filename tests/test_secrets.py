@@ -26,7 +26,7 @@ from test_provider import CREATE, IMAGES, Asked, Listener, Told, asking, create,
 from contract_tests.cases import json_case
 from contract_tests.provider import CouldNotLook
 from contract_tests.report.evidence import curl
-from spec.recordings.secrets import MASK, Redactor
+from spec.recordings.secrets import MASK, Redactor, secrets_in, secrets_of
 
 # Every form it takes in a URL, in JSON and on a page differs from the others.
 KEY = 'sk-Planted/9+8="7"&6é'
@@ -256,3 +256,29 @@ def test_sensitive_headers_are_masked_whole_and_a_url_loses_its_password() -> No
 def test_a_word_of_a_few_letters_is_no_secret() -> None:
     """Or every answer would be full of holes."""
     assert Redactor(["any"]).text("any picture of many") == "any picture of many"
+
+
+def test_what_a_message_carries_as_a_key_is_learned_whatever_it_is_called() -> None:
+    headers = {
+        "Authorization": "Basic " + base64.b64encode(b"me:hunter2-hunter2").decode(),
+        "X-Own-Api-Key": "own-0123456",
+        "cookie": "a=cookie-one; b=cookie-two",
+        "Set-Cookie": "s=session-1; Domain=.example.com; Path=/",
+        "Accept": "image/png",
+    }
+    told = set(secrets_of(headers.items(), {"key": "AIza0123", "async": "true"}.items()))
+    assert told >= {"hunter2-hunter2", "own-0123456", "cookie-one", "cookie-two", "session-1", "AIza0123"}
+    assert not told & {".example.com", "/", "image/png", "true"}
+    assert list(secrets_of([("Authorization", "Bearer"), ("authorization", "sk-naked")])) == ["sk-naked"]
+    body = b'{"api_key": "in-json-1", "key": "a word", "message": "no sk-proj_0123456789-0123456789!"}'
+    assert list(secrets_in(body)) == ["in-json-1", "sk-proj_0123456789-0123456789"]
+    assert list(secrets_in(b'; name="token"\r\n\r\nin-a-form\r\n--x')) == ["in-a-form"]
+
+
+def test_a_word_that_somebody_uses_for_a_key_is_masked_where_it_stands_alone() -> None:
+    redact = Redactor()
+    redact.learn(["picture", "sk-0123456"])
+    assert redact.text("the picture of /pictures/ and a picture-book: sk-0123456") == (
+        "the <key> of /pictures/ and a picture-book: <key>"
+    )
+    assert redact.url("/v1/x?token=abc&size=1&key=") == "/v1/x?token=<key>&size=1&key=<key>"

@@ -72,8 +72,8 @@ def proxy(
     from mockserver.serving import CannotListen, serve_until_told
     from spec.profiles import PLAIN, load_profile
 
-    if not no_record and record.exists():
-        fail(f"{record} exists, and a recording is never written over: name another with --record", USAGE)
+    if not no_record:
+        _make_sure(record)
 
     def ready(running: Proxy, url: str) -> None:
         console = terminal()
@@ -102,6 +102,18 @@ def proxy(
         fail(f"{log_file} cannot be written: {error.strerror}", USAGE)
     except CannotListen as error:
         fail(f"{error}. Choose another with --port, or --port 0 for a free one.", COULD_NOT_LOOK)
+
+
+def _make_sure(record: Path) -> None:
+    """End the program where the recording is there already, or could not be written once it is paid for."""
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.touch(exist_ok=False)
+        record.unlink()
+    except FileExistsError:
+        fail(f"{record} exists, and a recording is never written over: name another with --record", USAGE)
+    except OSError as error:
+        fail(f"{record} cannot be written: {error.strerror}. Name another with --record, or use --no-record", USAGE)
 
 
 class _Log:

@@ -27,7 +27,7 @@ from mockserver.wire import cut_off
 from spec.messages import Request, is_json, media_type
 from spec.profiles import PLAIN, Profile
 from spec.recordings.blobs import Blobs
-from spec.recordings.secrets import Redactor, secrets_of
+from spec.recordings.secrets import Redactor, secrets_in, secrets_of
 from spec.recordings.writing import Recording
 from spec.violations import Violation
 
@@ -126,6 +126,7 @@ class _Passing:
         self._download = Copy(proxy.settings.max_body)
         self._began = time.perf_counter()
         self._verdict: asyncio.Task[list[str]] | None = None
+        self._bodies: dict[str, bytes | None] = {}
         self._request: Request | None = None
         self._begun = self._over = False
         operation = self._place.operation.id if self._place else ""
@@ -228,12 +229,17 @@ class _Passing:
         )
 
     def _readable(self, copy: Copy, headers: Headers, name: str) -> bytes | None:
-        """A body as it is judged and kept; None, and a note, where it cannot be read."""
+        """A body as it is judged and kept; None, and a note, where it cannot be read. Its secrets are known then."""
+        if name in self._bodies:
+            return self._bodies[name]
         most = self._proxy.settings.max_body
         body = None if copy.data is None else readable(copy.data, headers, most)
         if body is None:
             why = f"longer than {most:,} bytes, or its Content-Encoding cannot be read"
             self._passage.note = f"the {name}'s body was neither judged nor kept: it is {why}"
+        else:
+            self._proxy.redact.learn(secrets_in(body))
+        self._bodies[name] = body
         return body
 
     async def _keep(self, answer: aiohttp.ClientResponse, violations: list[str] | None) -> None:

@@ -17,6 +17,19 @@ MASK = "<key>"
 _SENSITIVE = re.compile(r"(.*[-_])?(authorization|cookie|api-?key|key|token|secret|password)", re.IGNORECASE)
 _PARAMETER = re.compile(r"(([^?&=#]+)=)([^&#]*)")
 _MOST_LEARNED = 256
+_SCHEMES = frozenset({"basic", "bearer", "digest", "key", "token"})  # words before a key
+_WORD = re.compile(r"[A-Za-z]{1,19}")  # what people use for a key where none is needed
+#: each begins with a literal: only then does the engine skip fast over the megabytes of a picture
+_IN_BODIES = tuple(
+    map(
+        re.compile,
+        (
+            rb'"(?i:api_?key|access_?token|secret_?key|password|authorization)"\s*:\s*"([^"\\\s]{6,512})"',
+            rb'name="(?i:api_?key|key|token|secret|password)"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{6,512})\r\n--',
+            rb"sk-[\w-]{20,512}",
+        ),
+    )
+)
 _SHORTEST = 6  # a shorter "key" would be found everywhere
 _RUN = r"[A-Za-z0-9+/=_-]*%s[A-Za-z0-9+/=_-]*"
 _SHORTEST_PICTURE = 256  # letters of base64
@@ -42,11 +55,19 @@ def secrets_of(headers: Iterable[tuple[str, str]], query: Iterable[tuple[str, st
             yield from (pair.partition("=")[2].strip() for pair in pairs)
             continue
         word, _, rest = value.strip().partition(" ")
-        yield rest.strip() or word
+        if rest or word.lower() not in _SCHEMES:
+            yield rest.strip() or word
         if word.lower() == "basic":
             with contextlib.suppress(ValueError):
                 told = base64.b64decode(rest, validate=True).decode("utf-8", "replace")
                 yield from (told, told.partition(":")[2])
+
+
+def secrets_in(body: bytes) -> Iterator[str]:
+    """What in a body is called a key, or looks like one, as some clients and answers have it."""
+    for pattern in _IN_BODIES:
+        for found in pattern.finditer(body):
+            yield found[found.lastindex or 0].decode("utf-8", "replace")
 
 
 class Redactor:
@@ -69,9 +90,12 @@ class Redactor:
             self._know()
 
     def _know(self) -> None:
-        known = sorted({*self._given, *self._learned}, key=len, reverse=True)
-        self._patterns = [re.compile(_written(secret)) for secret in known]
-        self._data_patterns = [re.compile(_written(secret).encode()) for secret in known]
+        # A mere word, learned from a header, is masked where it stands alone: it may be part of many others.
+        words = {secret for secret in self._learned if _WORD.fullmatch(secret)} - self._given
+        known = sorted({*self._given, *self._learned} - words, key=len, reverse=True)
+        written = [*map(_written, known), *(rf"(?<![\w/-]){_written(word)}(?![\w/-])" for word in sorted(words))]
+        self._patterns = [re.compile(pattern) for pattern in written]
+        self._data_patterns = [re.compile(pattern.encode()) for pattern in written]
         self._telling = [re.compile(_written(secret).encode()) for secret in known if len(secret) >= _TELLING]
         self._encoded = sorted({form for secret in known for form in _inside_base64(secret)}, key=len, reverse=True)
 
