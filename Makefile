@@ -53,8 +53,9 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 
-bench: $(VENV)/dev.stamp  ## requests per second as a ratio to a bare aiohttp handler
+bench: $(VENV)/dev.stamp  ## requests per second as a ratio to a bare aiohttp handler; waits while pictures are drawn
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/latency.py
 
 soak: $(VENV)/dev.stamp  ## resident memory over a million different requests
 	$(BIN)/python benchmarks/throughput.py --memory 1000000

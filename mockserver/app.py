@@ -71,9 +71,7 @@ class Mock:
         self._scribes = [(contract, Scribe(contract)) for contract in self.contracts]
         self._routes: Routes[Handler] = Routes()
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
-        #: who answers the usual request to a method and path; empty while nothing is usual
-        self.at_once: dict[tuple[str, str], AtOnce] = {}
-        self._usual: dict[tuple[str, str], AtOnce] = {}
+        self.at_once = AtOnce()
         for contract, scribe in self._scribes:
             for operation in contract.operations:
                 endpoint = Endpoint(self, contract, scribe, operation)
@@ -81,7 +79,7 @@ class Mock:
                 for prefix, path in product(("", *contract.prefixes), (operation.path, *operation.also)):
                     self._routes.add(operation.method, prefix + path, endpoint.handle)
                     if endpoint.usual is not None and "{" not in path:
-                        self._usual.setdefault((operation.method.upper(), prefix + path), endpoint.usual.answer)
+                        self.at_once.add(operation.method, prefix + path, endpoint.usual.heard)
         self._routes.add("GET", f"{FILES}{{name}}", self._file)
         for method, path, handler in Control(self).routes():
             self._routes.add(method, path, handler)
@@ -96,8 +94,7 @@ class Mock:
         check_faults(settings.faults, self.contracts)
         check_admission(settings, self.contracts)
         self.settings, self.plan, self.latency = settings, plan, bool(settings.latency)
-        self.at_once.clear()
-        self.at_once.update(self._usual if Usual.is_allowed(settings) else {})
+        self.at_once.allow(Usual.is_allowed(settings))
         if "faults" in touched:
             self.faults = Faults(settings.faults, settings.seed) if settings.faults else None
         self.admission = Admission.of(settings, self.clock, self.admission, touched)

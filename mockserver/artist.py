@@ -9,7 +9,8 @@ import io
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from PIL import GifImagePlugin, Image, ImageChops
@@ -94,6 +95,16 @@ class Picture:
     """`grid`: four pictures, indexes 4*index on, in two rows; `copy`: the first upload itself. Else one picture,
     `video`: asked for because it moves; `small`: of a larger one, so that it does not name its own size and format."""
 
+    def saying(self, prompt: str) -> "Picture":
+        """The same picture of another prompt: what has been checked is taken over, every answer makes one."""
+        one: Picture = object.__new__(Picture)
+        one.prompt = prompt
+        (
+            one.width, one.height, one.format, one.compression, one.transparent, one.index, one.seed, one.label,
+            one.frames, one.frame_ms, one.base, one.sharpness, one.layout,
+        ) = _look(self)  # fmt: skip
+        return one
+
     def __post_init__(self) -> None:
         row = _FORMATS.get(self.format)
         if row is None:
@@ -110,6 +121,9 @@ class Picture:
             raise ValueError(f"a frame stays 0..655350 ms, not {self.frame_ms}")
         if not 0 < self.sharpness <= 1:
             raise ValueError(f"sharpness is above 0 and at most 1, not {self.sharpness}")
+
+
+_look = attrgetter(*(field.name for field in fields(Picture) if field.name != "prompt"))
 
 
 class Artist:

@@ -17,66 +17,123 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 
 log = logging.getLogger("imageproof.wire")
-#: takes a request with its whole body; the answer as it goes over the wire, None where it is not that simple
-AtOnce = Callable[[RawRequestMessage, bytes], bytes | None]
-#: finds out by method and path who may know
-Asks = Callable[[tuple[str, str]], AtOnce | None]
 _Messages = Sequence[tuple[RawRequestMessage, StreamReader]]
 
 _AT_MOST = 32 * 1024  # bytes of head and body; aiohttp stops reading when bodies much longer than that wait to be read
 _END = b"\r\n\r\n"
 
 
+#: answers requests of one head by their bodies: the bytes that are to be sent, None where more is needed for it
+Answers = Callable[[bytes], bytes | None]
+#: who answers requests with this head; None where that depends on more than their bodies
+Hears = Callable[[RawRequestMessage], Answers | None]
+_HEADS = 512
+_LONGEST_HEAD = 4096  # bytes
+
+
+class AtOnce:
+    """What a server answers at once, without waiting for anything.
+
+    `heads` says by the bytes of a request's head, as far as they are known, how long its body is and who answers it:
+    clients send the same head again and again.
+    """
+
+    def __init__(self) -> None:
+        self._hears: dict[tuple[str, str], Hears] = {}
+        self._allowed = False
+        self.heads: dict[bytes, tuple[int, Answers]] = {}
+
+    def add(self, method: str, path: str, hears: Hears) -> None:
+        """Answer such requests; the first one for a method and path stays."""
+        self._hears.setdefault((method.upper(), path), hears)
+
+    def allow(self, allowed: bool) -> None:
+        """Begin or end it; the settings may be others now, so everything is heard anew."""
+        self.heads.clear()
+        self._allowed = allowed
+
+    def learn(self, head: bytes, message: RawRequestMessage, length: int) -> Answers | None:
+        """Who answers requests with this head, which promises a body of so many bytes; None where nobody does."""
+        hears = self._hears.get((message.method, message.path)) if self._allowed else None
+        answers = None if hears is None else hears(message)
+        if answers is not None and len(head) <= _LONGEST_HEAD:
+            if len(self.heads) >= _HEADS:
+                self.heads.clear()
+            self.heads[head] = length, answers
+        return answers
+
+
 class Connection(web_protocol.RequestHandler):
     """One connection. What is no HTTP is answered without being quoted."""
 
-    __slots__ = ("_asks", "_consumed", "_feed")
+    __slots__ = ("_at_once", "_consumed", "_feed", "_heads", "_parted")
 
-    def __init__(self, manager: web.Server, asks: Asks, **told: Any) -> None:
+    def __init__(self, manager: web.Server, at_once: AtOnce, **told: Any) -> None:
         super().__init__(manager, **told)
-        self._asks = asks
+        self._at_once, self._heads = at_once, at_once.heads
         parser: Any = self._parser
         self._feed = parser.feed_data
         self._consumed = getattr(parser, "message_consumed", None)  # newer parsers count what waits to be answered
         self._parser = _Shown(parser, self._fed)  # type: ignore[assignment]
+        self._parted = False  # whether the parser may be in the middle of a request
+
+    def data_received(self, data: bytes) -> None:
+        """Something has come."""
+        end = data.find(_END) + len(_END)
+        if (known := self._heads.get(data[:end])) is not None and not self._parted and self._is_idle():
+            length, answers = known
+            if len(data) - end == length and (answer := answers(data[end:])) is not None:
+                self._send(answer)
+                return
+        super().data_received(data)
 
     def _fed(self, data: bytes) -> tuple[_Messages, bool, bytes]:
         """What a parser makes of data, without the request that has been answered."""
+        parted, self._parted = self._parted, self._parted or bool(data)  # without data it goes on with what it has
         found: tuple[_Messages, bool, bytes] = self._feed(data)
-        if len(found[0]) == 1 and self._is_idle() and self._answers(*found[0][0], data):
+        if (
+            len(found[0]) == 1
+            and self._is_whole(*found[0][0], data)
+            and not parted
+            and self._answers(found[0][0][0], data)
+        ):
+            if self._consumed is not None:
+                self._consumed()
             return (), *found[1:]
         return found
 
-    def _is_idle(self) -> bool:
-        """Whether nothing is being answered, and what was answered before has been sent."""
-        waiter = self._waiter
-        return waiter is not None and not waiter.done() and not self._messages and not self._paused
+    def _is_whole(self, message: RawRequestMessage, payload: StreamReader, data: bytes) -> bool:
+        """Whether data ended with this request's body, so that the next one begins with what comes next."""
+        length = len(data) - data.find(_END) - len(_END)
+        # A head that came in two pieces, chunks, or the beginning of another request do not fit.
+        whole = payload.is_eof() and message.headers.get("content-length", "0") == str(length) and not message.upgrade
+        self._parted = not whole
+        return whole
 
-    def _answers(self, message: RawRequestMessage, payload: StreamReader, data: bytes) -> bool:
-        """Answer a request at once, where that is possible."""
-        at_once = self._asks((message.method, message.path))
-        if (
-            at_once is None
-            or not payload.is_eof()
-            or message.should_close
-            or message.compression
-            or message.upgrade
-            or message.version != HttpVersion11
-            or len(data) > _AT_MOST
-        ):
+    def _answers(self, message: RawRequestMessage, data: bytes) -> bool:
+        """Answer a request that came in one piece at once, where that is possible."""
+        if message.should_close or message.compression or message.version != HttpVersion11 or len(data) > _AT_MOST:
             return False
-        body = data[data.find(_END) + len(_END) :]
-        # The body proper: a head that came in two pieces, chunks, or the beginning of another request do not fit.
-        if message.headers.get("content-length") != str(len(body)) or self.transport is None:
+        end = data.find(_END) + len(_END)
+        answers = self._at_once.learn(data[:end], message, len(data) - end)
+        if answers is None or not self._is_idle() or (answer := answers(data[end:])) is None:
             return False
-        answer = at_once(message, body)
-        if answer is None:
-            return False
-        self.transport.write(answer)
-        if self._consumed is not None:
-            self._consumed()
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        self._send(answer)
         return True
+
+    def _is_idle(self) -> bool:
+        """Whether nothing is being answered, what was answered before has been sent, and the connection is to stay."""
+        waiter = self._waiter
+        return (
+            waiter is not None
+            and not waiter.done()
+            and not (self._messages or self._paused or self._close or self._force_close)
+        )
+
+    def _send(self, answer: bytes) -> None:
+        assert self.transport is not None  # noqa: S101 - for the type checker: data has just come from it
+        self.transport.write(answer)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
 
     def handle_error(
         self, request: Any, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -99,13 +156,13 @@ class _Shown:
 class Server(web.Server):
     """aiohttp's server, with connections of our own."""
 
-    def __init__(self, handler: Any, asks: Asks, **told: Any) -> None:
+    def __init__(self, handler: Any, at_once: AtOnce, **told: Any) -> None:
         super().__init__(handler, access_log=None, logger=log, **told)
-        self._asks = asks
+        self._at_once = at_once
 
     def __call__(self) -> Connection:
         """A connection that somebody opens."""
-        return Connection(self, self._asks, loop=self._loop, **self._kwargs)
+        return Connection(self, self._at_once, loop=self._loop, **self._kwargs)
 
 
 _CLIENT_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)

@@ -64,11 +64,8 @@ class Endpoint:
         self._embeds = bool(said & (IMAGE_ROLES - LINK_ROLES - {"image-markdown"}))
         self._forcible = Forcible(contract, operation)
         self._request_ids, self._task_ids = (contract.ids.get(role, "") for role in ("request-id", "task-id"))
-        makes = operation.method == "post" and bool(operation.body) and operation.makes == "pictures"
-        waits = operation.always_task or self.desk.asks_about_tasks or self._intake.takes_pictures
-        parts = (mock, scribe, operation, self._intake, self._finish, self._request_ids)
         #: the usual request to it, where there is such a thing
-        self.usual = Usual(*parts) if makes and not waits and not operation.refuses else None
+        self.usual = Usual.of(mock, scribe, operation, self._intake, self._finish, self._request_ids)
 
     async def handle(self, http: web.BaseRequest, parameters: Mapping[str, str]) -> web.StreamResponse:
         """One request, from the wire to the wire."""
@@ -123,7 +120,7 @@ class Endpoint:
                     wishes.cause if wishes is not None else "",
                     "" if request is None else request.media,
                     0 if request is None else len(request.body),
-                    b"" if request is None or not request.body else kept(request),
+                    b"" if request is None or not request.body else kept(request.body, request.media, request.value),
                     mock.pictures.kept(reply.pictures, mock.clock) if reply.pictures else (),
                     beginning(answer, ANSWER),
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,17 @@ from aiohttp import HttpVersion11, web
 from spec.contract import Contract, Operation
 from spec.inputs import Input, Inputs
 from spec.language import INPUT_ROLES
-from spec.messages import Request, Undecodable
-from spec.roles import Reader
+from spec.messages import Request, Undecodable, is_json
+from spec.roles import Reader, plan_of
+from spec.shapes import ShapeIndex, is_object
 from spec.validation import RequestCheck
 
 _NOTHING: Mapping[str, str] = {}
 UNREADABLE = object()
+
+
+#: roles in our units, and what words stand for
+Told = tuple[dict[str, Any], Sequence[tuple[str, Mapping[Any, Any]]]]
 
 
 @dataclass(slots=True)
@@ -97,6 +102,23 @@ class Intake:
         if body is not None and isinstance(request.value, dict):
             roles.update(body.asked(request.value)[0])
         return {**roles, **self.check.asked_by_parameters(request)}
+
+    def judged(self, media: str) -> Callable[[dict[str, Any]], Told | None] | None:
+        """What the body of a request asks, None where it breaks the contract: judged and read in one go.
+
+        None for a media type whose bodies are no JSON objects.
+        """
+        schema = self.check.operation.body.get(media)
+        if schema is None or not is_json(media) or not is_object(schema):
+            return None
+        verdict = self.check.bodies[media]
+        known = ShapeIndex(schema, lambda shape: (verdict.of(shape), plan_of(shape).asked))
+
+        def told(value: dict[str, Any]) -> Told | None:
+            is_valid, asked = known(value)
+            return asked(value) if is_valid(value) else None
+
+        return told
 
     def inputs(self, request: Request) -> list[Input]:
         """The pictures an accepted request gives."""

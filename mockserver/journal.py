@@ -14,7 +14,7 @@ import orjson
 
 from mockserver.packing import pack
 from spec.forms import MEDIA_TYPE as FORM
-from spec.messages import Request, is_json
+from spec.messages import is_json
 
 if TYPE_CHECKING:
     from mockserver.artist import Picture
@@ -93,17 +93,16 @@ def address(raw_path: str) -> str:
     return _QUERY_KEY.sub(r"\1***", raw_path) if "?" in raw_path else raw_path
 
 
-def kept(request: Request) -> bytes:
+def kept(body: bytes, media: str, value: Any) -> bytes:
     """A body as the journal keeps it: short JSON as it came, anything else as JSON that says what was in it.
 
     A file in a form is its name, media type and number of bytes; the long texts of a long body are cut.
     """
-    body = request.body
     if b"sk-" in body:
         body = _KEY_IN_BODY.sub(b"sk-***", body)
-    if len(body) <= SHORT and is_json(request.media):
+    if len(body) <= SHORT and is_json(media):
         return body
-    brief = pack(_brief(request.value), {}) if isinstance(request.value, dict | list) else body
+    brief = pack(_brief(value), {}) if isinstance(value, dict | list) else body
     return brief if len(brief) <= 2 * SHORT else body[:SHORT]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import sqrt
 from string import hexdigits
 from typing import Any, NamedTuple
@@ -129,10 +130,10 @@ class Delivery:
 
     def get(self, role: str) -> Any:
         """The picture's own roles, None for a representation that was not asked for; or the outcome's."""
-        if role not in _OWN_ROLES:
-            return self._outcome.get(role)
         if role == "revised-prompt":
             return self._picture.prompt or None
+        if role not in IMAGE_ROLES:
+            return self._outcome.get(role)
         shop = self._outcome.shop
         if shop is None or (shop.delivery is not None and role != shop.delivery):
             return None
@@ -187,7 +188,10 @@ def _like_first(meant: LikeInput, resolved: Mapping[str, Any]) -> Size:
 
 def drawn_for(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
     """The pictures that come of a resolved request, by what it makes (`spec.language.MAKES`)."""
-    makes, base = resolved.get("makes", "pictures"), base_of(resolved)
+    makes = resolved.get("makes")
+    if makes is None:
+        return pictures_of(resolved, seed)
+    base = base_of(resolved)
     if makes in ("copies", "text"):
         given = base.images if base is not None else ()
         return [Picture("", one.width, one.height, base=Base((one,)), layout="copy") for one in given]
@@ -221,26 +225,52 @@ def _moving(picture: Picture, seconds: float) -> Picture:
 
 def pictures_of(resolved: Mapping[str, Any], seed: int) -> list[Picture]:
     """The pictures a resolved request asks for, all different."""
-    size = resolved.get("size")
-    width, height = size if isinstance(size, tuple) else (resolved.get("width"), resolved.get("height"))
-    if width is None or height is None:
-        ratio = ratio_of(resolved.get("aspect-ratio"))
-        width, height = DEFAULT_SIZE if ratio is None else _shaped(ratio, resolved.get("pixels", _PIXELS))
-    count = int(resolved.get("count", 1))  # JSON Schema takes 2.0 for an integer, too
-    label = " · ".join([str(word) for role in ("model", "quality") if (word := resolved.get(role))])
     prompt = resolved.get("prompt", "")
-    format_ = resolved.get("output-format", "png")
-    compression = int(resolved.get("compression", 100))
-    transparent = resolved.get("background") == "transparent"
-    base, seed = base_of(resolved), _seeded(seed, resolved.get("seed"))
-    frames, frame_ms = int(resolved.get("frame-count", 1)), int(resolved.get("frame-duration", 0))
+    told = [seed, *map(resolved.get, _SHAPING)]
+    try:
+        blanks = _blanks(*told)
+    except TypeError:  # a list among them, which cannot be remembered
+        blanks = _blanks.__wrapped__(*told)
+    pictures = [blank.saying(prompt) for blank in blanks]
+    if "input-image" in resolved and (base := base_of(resolved)) is not None:
+        for picture in pictures:
+            picture.base = base
+    return pictures
+
+
+#: the roles that decide how pictures are, besides the prompt and what they start from
+_SHAPING = ("size", "width", "height", "aspect-ratio", "pixels", "count", "model", "quality", "output-format",
+            "compression", "background", "seed", "frame-count", "frame-duration")  # fmt: skip
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _blanks(
+    own_seed: int, size: Any, width: Any, height: Any, ratio: Any, pixels: Any, count: Any, model: Any, quality: Any,
+    format_: Any, compression: Any, background: Any, seed: Any, frames: Any, frame_ms: Any,
+) -> list[Picture]:  # fmt: skip
+    """The pictures that a request with these roles makes (`_SHAPING`), none of them with a prompt yet."""
+    if isinstance(size, tuple):
+        width, height = size
+    if width is None or height is None:
+        wanted = ratio_of(ratio)
+        width, height = DEFAULT_SIZE if wanted is None else _shaped(wanted, _PIXELS if pixels is None else pixels)
+    count = 1 if count is None else int(count)  # JSON Schema takes 2.0 for an integer, too
+    label = " · ".join([str(word) for word in (model, quality) if word])
     labels = [f"{label} · {number} of {count}" for number in range(1, count + 1)] if count > 1 else [label]
     return [
         Picture(
-            prompt, width, height, format_, compression, transparent, index, seed, label, frames, frame_ms, base=base
+            "", width, height,
+            format="png" if format_ is None else format_,
+            compression=100 if compression is None else int(compression),
+            transparent=background == "transparent",
+            index=index,
+            seed=_seeded(own_seed, seed),
+            label=label,
+            frames=1 if frames is None else int(frames),
+            frame_ms=0 if frame_ms is None else int(frame_ms),
         )
         for index, label in enumerate(labels)
-    ]
+    ]  # fmt: skip
 
 
 _PIXELS = DEFAULT_SIZE[0] * DEFAULT_SIZE[1]
@@ -297,13 +327,13 @@ def finished(
         if ordered[0].layout == "video":
             roles["duration"] = ordered[0].frames * ordered[0].frame_ms / 1000
         roles["output-format"] = ordered[0].format
-    lists: dict[str, Sequence[Source]] = {}
+    lists: dict[str, Sequence[Source]] | None = None
     if resolved.get("makes") == "text":
         told = descriptions(
             str(resolved.get("prompt", "")), [one.digest for one in base.images] if (base := base_of(resolved)) else []
         )
         roles["description"] = "\n\n".join(f"{number}. {text}" for number, text in enumerate(told, 1))
-        lists["descriptions"] = [Values({"description": text}) for text in told]
+        lists = {"descriptions": [Values({"description": text}) for text in told]}
     return Outcome(roles, resolved, ordered, Shop(pictures, base_url, resolved.get("delivery"), tokens, now), lists)
 
 

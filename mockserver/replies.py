@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -158,6 +158,11 @@ class Scribe:
             return self._broken(operation, "; ".join(map(str, found)), request_id)
         return reply
 
+    def usual(self, operation: Operation) -> Usually | None:
+        """The documented success in its parts; None where its headers depend on what comes of a request."""
+        answer = self._successes[operation.id]
+        return self._writer(answer).usually(int(answer.status), self._checks[operation.id])
+
     def stream(
         self, operation: Operation, outcomes: Iterable[Source], asked: Mapping[str, Any], request_id: str
     ) -> Reply:
@@ -238,6 +243,21 @@ class Scribe:
         return known[1]
 
 
+class Usually(NamedTuple):
+    """A success whose headers are always the same, in its parts.
+
+    `write` may raise Unfillable; `conforms` says whether what it has written keeps the contract. The request's id
+    stands in the headers named `ids`.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    ids: Sequence[str]
+    media: str
+    write: Callable[[Source, Mapping[str, Any]], Any]
+    conforms: Callable[[Any], bool]
+
+
 class _AnswerWriter:
     """Writes one documented answer: headers and body."""
 
@@ -249,10 +269,17 @@ class _AnswerWriter:
         self._same = {name: str(writer.constant) for name, writer in writers.items() if writer.constant is not None}
         known = (*self._request_ids, *self.timed, *self._same)
         self._headers = [(name, writer) for name, writer in writers.items() if name not in known]
-        self._media, schema = next(iter(answer.content.items()), ("", {}))
-        self._body = Writer(schema) if self._media else None
+        self._media, self._schema = next(iter(answer.content.items()), ("", {}))
+        self._body = Writer(self._schema) if self._media else None
         self._tells_id = self._body is not None and "request-id" in self._body.roles
         self._event = Writer(answer.events) if answer.events else None
+
+    def usually(self, status: int, check: ResponseCheck) -> Usually | None:
+        """See Scribe.usual."""
+        if self._body is None or self._tells_id or self._headers or self.timed:
+            return None
+        write, conforms = self._body.write, check.verdict(self._schema)
+        return Usually(status, self._same, self._request_ids, self._media, write, conforms)
 
     def event(self, source: Source, asked: Mapping[str, Any]) -> Any:
         """One event. Raises Unfillable when the source does not know what it must say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -13,6 +14,8 @@ from aiohttp.http import SERVER_SOFTWARE
 from mockserver.links import http_date
 from mockserver.replies import Reply
 
+#: the head of an answer with this request id and so many bytes of body
+Head = Callable[[str, int], bytes]
 _AUTOMATIC = frozenset({"content-length", "content-type", "date", "server", "connection", "transfer-encoding"})
 
 
@@ -74,6 +77,22 @@ def ready(reply: Reply, request_id: str) -> bytes | None:
     lines.append(f"Content-Type: {reply.media}\r\nContent-Length: {len(body)}\r\n{_ending(int(time.time()))}")
     head = _status_line(reply.status) + "\r\n".join(lines)
     return head.encode() + body
+
+
+def ready_head(status: int, headers: Mapping[str, str], ids: Sequence[str], media: str) -> Head | None:
+    """The head of answers with always the same headers, the request's id apart; None where `ready` would make none."""
+    mark = "\0"
+    names = {**headers, **dict.fromkeys(ids or ("x-request-id",), mark)}
+    lines = [f"{name}: {text}" for name, text in names.items()]
+    if not _AUTOMATIC.isdisjoint(map(str.lower, names)) or not "".join(lines).replace(mark, "").isprintable():
+        return None
+    text = _status_line(status) + "\r\n".join(lines) + f"\r\nContent-Type: {media}\r\nContent-Length: "
+    parts = text.split(mark)
+
+    def head(request_id: str, length: int) -> bytes:
+        return f"{request_id.join(parts)}{length}\r\n{_ending(int(time.time()))}".encode()
+
+    return head
 
 
 def whole(reply: Reply, request_id: str) -> web.Response:

@@ -61,13 +61,13 @@ class Listening(Protocol):
 class Application(Protocol):
     """What can be served: a mock, a proxy, a recording.
 
-    `at_once` says who answers what needs no waiting, by method and path; `server_options` are aiohttp's for this one.
+    `at_once` says who answers what needs no waiting; `server_options` are aiohttp's for this one.
     """
 
     server_options: Mapping[str, Any]
 
     @property
-    def at_once(self) -> Mapping[tuple[str, str], AtOnce]:
+    def at_once(self) -> AtOnce:
         """Empty where everything waits."""
 
     @property
@@ -94,7 +94,7 @@ def http_runner(application: Application) -> web.ServerRunner:
     def request(*parts: Any) -> web.BaseRequest:
         return web.BaseRequest(*parts, loop=loop, client_max_size=max_body)  # type: ignore[misc]
 
-    server = Server(application.handle, application.at_once.get, request_factory=request, **application.server_options)
+    server = Server(application.handle, application.at_once, request_factory=request, **application.server_options)
     return web.ServerRunner(server, handle_signals=False, shutdown_timeout=DRAIN_SECONDS)
 
 

@@ -44,7 +44,7 @@ class Reader:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._plans: ShapeIndex[_Plan] | None = ShapeIndex(schema, _plan) if is_object(schema) else None
+        self._plans: ShapeIndex[Plan] | None = ShapeIndex(schema, plan_of) if is_object(schema) else None
 
     def asked(self, value: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[tuple[str, Mapping[Any, Any]]]]:
         """Roles of a request object in our units, defaults for what is absent or null; and what words resolve to.
@@ -53,22 +53,7 @@ class Reader:
         """
         if self._plans is None:
             return {meaning.role: meaning.value for meaning in self.read(value)}, ()
-        plan = self._plans(value)
-        roles = plan.defaults.copy()
-        fields = plan.fields
-        for name, found in value.items():
-            if found is not None and (known := fields.get(name)) is not None:
-                role, convert = known
-                roles[role] = found if convert is None else convert(found)
-        resolves = plan.resolves
-        for name, inner in plan.nested:
-            part = value.get(name)
-            below, words = inner.asked(part if isinstance(part, dict) else {})
-            roles.update(below)
-            resolves = (*resolves, *words)
-        if plan.texts or plan.lists:
-            _add_parts(roles, plan, value)
-        return roles, resolves
+        return self._plans(value).asked(value)
 
     def read(self, value: Any, pointer: str = "") -> Iterator[Meaning]:
         """Every meaning in `value`, as far as it can be read; each (role, pointer) once."""
@@ -79,7 +64,7 @@ class Reader:
                 yield meaning
 
 
-def _add_parts(roles: dict[str, Any], plan: _Plan, value: Mapping[str, Any]) -> None:
+def _add_parts(roles: dict[str, Any], plan: Plan, value: Mapping[str, Any]) -> None:
     """Add what texts say besides themselves, and what is said in lists: that is a list, too."""
     for name, schema in plan.texts:
         if isinstance(text := value.get(name), str):
@@ -139,8 +124,10 @@ def could_be(schema: Schema, value: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """A shape, flattened for speed: defaults in our units; property -> (role, conversion); words and what they mean.
+class Plan:
+    """How to read what a request asks: a shape, flattened for speed.
+
+    Defaults in our units; property -> (role, conversion); words and what they mean.
 
     `nested` are the objects with roles inside, `lists` the arrays: what is said there is said several times; `texts`
     say more than themselves.
@@ -153,8 +140,27 @@ class _Plan:
     lists: tuple[tuple[str, Reader], ...]
     texts: tuple[tuple[str, Schema], ...]
 
+    def asked(self, value: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[tuple[str, Mapping[Any, Any]]]]:
+        """What `Reader.asked` says of an object of this shape."""
+        roles = self.defaults.copy()
+        fields = self.fields
+        for name, found in value.items():
+            if found is not None and (known := fields.get(name)) is not None:
+                role, convert = known
+                roles[role] = found if convert is None else convert(found)
+        resolves = self.resolves
+        for name, inner in self.nested:
+            part = value.get(name)
+            below, words = inner.asked(part if isinstance(part, dict) else {})
+            roles.update(below)
+            resolves = (*resolves, *words)
+        if self.texts or self.lists:
+            _add_parts(roles, self, value)
+        return roles, resolves
 
-def _plan(shape: Shape) -> _Plan:
+
+def plan_of(shape: Shape) -> Plan:
+    """A shape as a plan."""
     defaults: dict[str, Any] = {}
     fields: dict[str, tuple[str, Callable[[Any], Any] | None]] = {}
     resolves, nested, lists = [], [], []
@@ -175,7 +181,7 @@ def _plan(shape: Shape) -> _Plan:
             elif "items" in schema:
                 lists.append((name, Reader(schema)))
     texts = tuple((name, schema) for name, schema in shape.properties.items() if "x-parts" in schema)
-    return _Plan(defaults, fields, tuple(resolves), tuple(nested), tuple(lists), texts)
+    return Plan(defaults, fields, tuple(resolves), tuple(nested), tuple(lists), texts)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -243,7 +249,7 @@ class Writer:
         parts = [found for _, found in walk(schema)]
         self.roles = frozenset(found["x-role"] for found in parts if "x-role" in found)
         #: what is written whatever comes of a request, None where that depends
-        self.constant = None if {"x-role", "x-when"} & schema.keys() else schema.get("const")
+        self.constant = None if self.roles or "x-when" in schema else schema.get("const", schema.get("default"))
         self._conditions = tuple({role: None for found in parts for role in found.get("x-when", ())})
         self._specialised: dict[tuple[Any, ...], _Write] = {}
 
@@ -271,19 +277,20 @@ class Writer:
 def _writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
     """The compiled form of the five rules: role, default, null, left out, else not fillable (MISSING)."""
     if not holds(schema, asked):
-        return _constant(MISSING)
+        return _Same(MISSING)
     if "x-role" in schema:
         return _role_writer(schema)
     if "const" in schema:
-        return _constant(schema["const"])
+        return _Same(schema["const"])
     if is_object(schema):
         return _object_writer(schema, asked)
     alternatives = [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
     if alternatives:
-        return _first_of([_writer(branch, asked) for branch in alternatives], _fallback(schema))
+        writers = [_writer(branch, asked) for branch in alternatives]
+        return _first_of([write for write in writers if not _never(write)], _fallback(schema))
     if "items" in schema:
         return _array_writer(schema, asked)
-    return _constant(_fallback(schema))
+    return _Same(_fallback(schema))
 
 
 def holds(schema: Schema, asked: Mapping[str, Any]) -> bool:
@@ -291,10 +298,20 @@ def holds(schema: Schema, asked: Mapping[str, Any]) -> bool:
     return fits(schema.get("x-when", {}), asked)
 
 
-def _constant(value: Any) -> _Write:
-    if isinstance(value, dict | list):  # each answer its own: a drift may change it in place
-        return lambda _: copy.deepcopy(value)
-    return lambda _: value
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """Writes the same whatever comes of a request."""
+
+    value: Any
+
+    def __call__(self, _: Source) -> Any:
+        # each answer its own: a drift may change it in place
+        return copy.deepcopy(self.value) if isinstance(self.value, dict | list) else self.value
+
+
+def _never(write: _Write | None) -> bool:
+    """Whether this can never be filled."""
+    return isinstance(write, _Same) and write.value is MISSING
 
 
 def _fallback(schema: Schema) -> Any:
@@ -340,8 +357,9 @@ def _object_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
     parts = {name: inner for name, inner in shape.properties.items() if holds(inner, asked)}
     # A plain role is written in the loop below, without a call for it: most properties are one.
     members = [(name, name in shape.required, *_member(inner, asked)) for name, inner in parts.items()]
-    if not shape.required <= parts.keys():
-        return _constant(fallback)
+    if not shape.required <= parts.keys() or any(required and _never(write) for _, required, write, *_ in members):
+        return _Same(fallback)
+    members = [member for member in members if not _never(member[2])]
     either = [frozenset(branch.get("required", ())) for key in ("anyOf", "oneOf") for branch in schema.get(key, ())]
 
     def write(source: Source) -> Any:
@@ -360,7 +378,7 @@ def _object_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
                 return fallback
         if either and not any(names <= filled.keys() for names in either):
             return fallback
-        return filled if filled or (fallback is MISSING and not members) else fallback
+        return filled if filled or (fallback is MISSING and not parts) else fallback
 
     return write
 
@@ -376,7 +394,7 @@ def _array_writer(schema: Schema, asked: Mapping[str, Any]) -> _Write:
     held = {found.get("x-role") for _, found in walk(schema["items"])}
     kind = next((kind for kind, roles in REPEATS.items() if roles & held), None)
     if kind is None:
-        return _one_item(item, fallback) if "error-message" in held else _constant(fallback)
+        return _one_item(item, fallback) if "error-message" in held else _Same(fallback)
     least = schema.get("minItems", 1)
 
     def write(source: Source) -> Any:

@@ -221,7 +221,9 @@ def inward(role: str, schema: Schema) -> Callable[[Any], Any] | None:
         return lambda value: words.get(value, value) if isinstance(value, str | int) else value
     if convert is None:
         return None
-    if convert in (_size, _integer):  # on the mock's hot path: texts only, and no detour for the rest
+    if convert is _size:  # on the mock's hot path, like the next: no detour
+        return lambda value: parse_size(value) if isinstance(value, str) else value
+    if convert is _integer:
         return lambda value: convert(value, schema) if isinstance(value, str) else value
     return lambda value: convert(value, schema)
 

@@ -90,10 +90,11 @@ class BodyVerdict:
     def __init__(self, operation: Operation, schema: Schema) -> None:
         self._operation = operation
         self._known: dict[bytes, Callable[[Any], bool]] = {}
-        self._by_shape = ShapeIndex(schema, self._of) if is_object(schema) else None
+        self._by_shape = ShapeIndex(schema, self.of) if is_object(schema) else None
         self._whole = verdict(operation, schema)
 
-    def _of(self, shape: Shape) -> Callable[[Any], bool]:
+    def of(self, shape: Shape) -> Callable[[Any], bool]:
+        """The question for objects of this shape."""
         # Many values make one shape, such as every text where one word is looked for.
         content = orjson.dumps(shape.schema)
         if content not in self._known:
@@ -111,7 +112,7 @@ class RequestCheck:
     def __init__(self, contract: Contract, operation: Operation) -> None:
         self._contract = contract
         self.operation = operation
-        self._bodies = {media: BodyVerdict(operation, schema) for media, schema in operation.body.items()}
+        self.bodies = {media: BodyVerdict(operation, schema) for media, schema in operation.body.items()}
         self._parameters = [
             (parameter, operation.compile(parameter.schema).is_valid) for parameter in operation.parameters
         ]
@@ -127,16 +128,19 @@ class RequestCheck:
         """The same, for whoever has read the caller's key already."""
         if token is None and self.operation.secured:
             return False
-        if (request.query or not self._optional_query) and not self._parameters_fit(request):
+        if not self.parameters_fit(request):
             return False
-        if not self._bodies:
+        if not self.bodies:
             return True
         if not request.body:
             return not self.operation.body_required
-        is_valid_body = self._bodies.get(request.media)
+        is_valid_body = self.bodies.get(request.media)
         return is_valid_body is not None and is_valid_body(request.value)
 
-    def _parameters_fit(self, request: Request) -> bool:
+    def parameters_fit(self, request: Request) -> bool:
+        """Whether its parameters keep the contract."""
+        if self._optional_query and not request.query:
+            return True
         for parameter, is_valid in self._parameters:
             text = parameter_text(parameter, request)
             if text is None:
@@ -168,7 +172,7 @@ class RequestCheck:
 
         Of a body nested a hundred levels deep and more only `explain` can say what is wrong (ValueError).
         """
-        if request.media not in self._bodies or request.value is None:
+        if request.media not in self.bodies or request.value is None:
             return self.explain(request)
         found = dict.fromkeys((*self._body_violations(request), *self._parameter_violations(request)))
         return self._in_order(found, request)
@@ -379,11 +383,11 @@ class ResponseCheck:
         schema = answer.content.get(media)
         if schema is None:
             return not answer.content and value is None
-        return self._verdict(schema)(value)
+        return self.verdict(schema)(value)
 
     def conforms_event(self, answer: Answer, media: str, event: Any) -> bool:
         """Whether one item of a sequence keeps this documented answer's item schema."""
-        return self._verdict(answer.items[media])(event)
+        return self.verdict(answer.items[media])(event)
 
     def violations(self, response: Response, expected: frozenset[str] = frozenset()) -> list[Violation]:
         """Everything in which a whole answer breaks the contract: status, headers, media type, schema.
@@ -479,7 +483,8 @@ class ResponseCheck:
         prefix = "".join(f"/{part}" for part in path)
         return [replace(found, pointer=prefix + found.pointer) for found in nearest]
 
-    def _verdict(self, schema: Mapping[str, Any]) -> Callable[[Any], bool]:
+    def verdict(self, schema: Mapping[str, Any]) -> Callable[[Any], bool]:
+        """A schema of an answer as a yes-or-no question."""
         known = self._verdicts.get(id(schema))
         if known is None:
             known = self._verdicts[id(schema)] = (schema, verdict(self.operation, schema))

@@ -10,7 +10,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -894,3 +894,11 @@ def test_base64_is_remembered_beside_the_picture_within_the_same_bytes() -> None
         assert artist.cached_bytes <= 200_000
     assert artist.has_base64(pictures[-1])
     assert not artist.has_base64(pictures[0])
+
+
+def test_a_picture_of_another_prompt_is_the_same_in_everything_else() -> None:
+    one = Picture("a", 2, 3, "gif", 50, True, 4, 5, "label", 6, 70, None, 0.5, "grid")
+    one.base = Base((opened(draw()),))
+    other = Picture("a", 1, 1)
+    assert [field.name for field in fields(one) if getattr(one, field.name) == getattr(other, field.name)] == ["prompt"]
+    assert one.saying("b") == replace(one, prompt="b")

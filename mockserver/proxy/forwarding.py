@@ -64,7 +64,7 @@ class Proxy:
     """Stands before a provider. `told` hears of every exchange when it has ended."""
 
     #: the request upstream ends with the caller's; an encoded body is passed on as it is
-    at_once: Mapping[tuple[str, str], AtOnce] = {}
+    at_once = AtOnce()
     server_options: Mapping[str, Any] = {"handler_cancellation": True, "auto_decompress": False}
 
     def __init__(self, settings: ProxySettings, told: Callable[[Passage], None] = lambda _: None) -> None:

@@ -46,7 +46,7 @@ class ReplaySettings:
 class Player:
     """Plays a recording."""
 
-    at_once: Mapping[tuple[str, str], AtOnce] = {}
+    at_once = AtOnce()
     server_options: Mapping[str, Any] = {}
 
     def __init__(self, settings: ReplaySettings, recorded: Iterable[Recorded]) -> None:
