@@ -187,8 +187,9 @@ class Capabilities:
         """Whether a request that keeps the contract is refused for a model the provider may not have at all."""
         model = exchange.case.asked.get("model")
         refused = exchange.case.defect is None and 400 <= exchange.response.status < 500
-        unknown = isinstance(model, str) and model not in self._delivered and not self.models.certain
-        return refused and unknown and exchange.response.status not in NOT_ABOUT_THE_REQUEST
+        if not refused or exchange.response.status in NOT_ABOUT_THE_REQUEST:
+            return False  # which models there are is asked of the provider only where it matters
+        return isinstance(model, str) and model not in self._delivered and not self.models.certain
 
     @property
     def delivers(self) -> bool:
