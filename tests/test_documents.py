@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -636,6 +637,13 @@ def test_one_change_to_a_good_document_is_exactly_one_cause(tmp_path: Path, want
     document = good_openapi()
     change(document)
     assert rules(linted(tmp_path, yaml.safe_dump(document), "api.yaml")) == wanted
+
+
+def test_the_page_about_documents_counts_right() -> None:
+    told = (ROOT / "docs" / "documents.md").read_text("utf-8")
+    missed = re.findall(r"^\| `([a-z-]+)` \| The |^\| `([a-z-]+)` \| (?:So|Two)", told, re.MULTILINE)
+    assert f"{len(IN_CHAT_BP) + len(IN_ZHONGZHUAN)} are found" in told
+    assert len(IN_CHAT_BP) + len(IN_ZHONGZHUAN) + len(missed) == 71
 
 
 def test_every_rule_is_seen_to_fire_and_says_what_is_right() -> None:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from test_documents import ZHONGZHUAN, answer_of, good_openapi, operation_of, request_of
 from test_page import EVIL, clean, finding, report
+from test_postman import LUMEN
 
 from contract_tests.documents.document import Document
 from contract_tests.documents.reading import read_document
@@ -21,7 +22,7 @@ from contract_tests.three_ways.calls import Call, calls
 from contract_tests.three_ways.view import three_ways
 from imageproof import main
 from spec.contract import load_contracts
-from spec.forms import Part, joined
+from spec.forms import File, Part, joined
 
 CONTRACTS = load_contracts(("images",))
 CREATE = CONTRACTS[0].operation("createImage")
@@ -110,6 +111,19 @@ def test_each_cell_says_what_it_rests_on(tmp_path: Path) -> None:
     assert row["document"] == "required, integer, 1 to 10"
     assert '"n": {' in Path(read.name).read_text("utf-8").splitlines()[row["line"] - 1]
     assert row["observed"] == 'takes left out, 1; takes at times 2; refuses "2", 0'
+
+
+def test_a_file_is_a_file_in_a_form_and_on_a_page() -> None:
+    edit = CONTRACTS[0].operation("editImage")
+    asked = {"model": "gpt-image-1", "prompt": "A fox", "image": [File(b"x", "a.png", "image/png")]}
+    seen = Call(edit, 200, asked, "multipart/form-data", True, "", ANSWER)
+    told = {row["name"]: row for row in view(read_document(LUMEN), seen)["operations"][1]["rows"]}
+    assert {key: told["image"][key] for key in ("contract", "document", "observed", "who")} == {
+        "contract": "required, a file",
+        "document": "a file",
+        "observed": "takes a file",
+        "who": "agree",
+    }
 
 
 def test_members_of_the_answer(tmp_path: Path) -> None:
@@ -214,7 +228,7 @@ def test_no_text_of_a_page_or_a_provider_becomes_markup(tmp_path: Path) -> None:
     def change(value: dict[str, Any]) -> None:
         properties = request_of(value)["schema"]["properties"]
         properties[EVIL] = {"type": "string", "enum": [EVIL]}
-        properties["quality"]["enum"] = [EVIL, "a | b"]
+        properties["quality"]["enum"] = [EVIL, "a | b", {"a": [1]}, []]
 
     told = view(document(tmp_path, change), taken({EVIL: 1}), taken(**{EVIL: EVIL}), data=report(findings=[finding()]))
     page, summary = three_ways_page(told), three_ways_summary(told)

@@ -1,7 +1,7 @@
 """What may be asked: each member of the request body, as the contract, the document and the provider have it.
 
 Every call is held against the contract's schema and the document's, and each verdict is laid to the members at fault.
-A document that refuses less than the contract says less, which is no deviation; nor is it the provider's, to refuse
+A document that refuses less than the contract sets fewer limits, which is no deviation; nor is it the provider's, to refuse
 what the contract refuses.
 """
 
@@ -20,6 +20,7 @@ from contract_tests.documents.keys import masked
 from contract_tests.documents.subject import Subject
 from contract_tests.three_ways.calls import Call
 from contract_tests.three_ways.row import NOTHING, UNSEEN, Row, who_deviates
+from spec import forms
 from spec.language import Schema, types_of
 from spec.violations import from_schema_error
 
@@ -147,6 +148,8 @@ class _View:
         if demanded is not None and demanded != (name in self._required):
             return True
         theirs, ours = types_of(declared.schema) - {"null"}, types_of(schema) - {"null"}
+        if _is_file(declared.schema) and _is_file(schema):
+            return False
         return bool(theirs and ours and not theirs <= ours) or _is_wider(declared.schema, schema)
 
     def _documented(self, name: str, shown: bool) -> str:
@@ -191,8 +194,8 @@ def _is_wider(theirs: Schema, ours: Schema) -> bool:
     beyond = any(
         key in theirs and key in ours and widest(theirs[key], ours[key]) != ours[key] for key, widest in _WIDEST.items()
     )
-    listed = {value for value in ours.get("enum", ()) if isinstance(value, str | int)}
-    return beyond or bool(listed and {value for value in theirs.get("enum", ()) if value is not None} - listed)
+    listed = ours.get("enum", ())
+    return beyond or bool(listed and any(value not in listed for value in theirs.get("enum", ()) if value is not None))
 
 
 def _faults(schema: Schema, validator: Any, value: Any) -> set[str]:
@@ -208,6 +211,8 @@ def _faults(schema: Schema, validator: Any, value: Any) -> set[str]:
 def _said(schema: Schema, required: bool | None) -> str:
     """A member's schema in a few words: `required, integer, 1 to 10`."""
     words = [] if required is None else ["required" if required else "optional"]
+    if _is_file(schema):
+        return ", ".join([*words, "a file"])
     words += sorted(types_of(schema) - {"null"})
     least, most = schema.get("minimum"), schema.get("maximum")
     if least is not None or most is not None:
@@ -218,6 +223,11 @@ def _said(schema: Schema, required: bool | None) -> str:
         more = f" and {len(listed) - _MOST_VALUES} more" if len(listed) > _MOST_VALUES else ""
         words.append(f"one of {', '.join(_short(value) for value in listed[:_MOST_VALUES])}{more}")
     return ", ".join(words) or "anything"
+
+
+def _is_file(schema: Schema) -> bool:
+    """Whether a schema is of a file in a form, or of several."""
+    return schema.get("format") == "binary" or forms.FILE in schema or forms.FILE in schema.get("items", {})
 
 
 def _observed(told: _Member) -> str:
@@ -237,8 +247,10 @@ def _listed(values: Mapping[str, int]) -> str:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, bytes):
+    if isinstance(value, forms.File):
         return "a file"
+    if isinstance(value, list) and any(isinstance(one, forms.File) for one in value):
+        return "a file" if len(value) == 1 else f"{len(value)} files"
     try:
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
     except TypeError:
