@@ -1,8 +1,8 @@
 """What may be asked: each member of the request body, as the contract, the document and the provider have it.
 
 Every call is held against the contract's schema and the document's, and each verdict is laid to the members at fault.
-A document that refuses less than the contract sets fewer limits, which is no deviation; nor is it the provider's, to refuse
-what the contract refuses.
+A document that refuses less than the contract sets fewer limits, which is no deviation; nor is it the provider's, to
+refuse what the contract refuses.
 """
 
 from __future__ import annotations
