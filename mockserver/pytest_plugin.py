@@ -4,7 +4,7 @@ Installed with imageproof, nothing else is needed:
 
     def test_my_client(imageproof_env):
         assert make_poster("A fox")                     # reads OPENAI_BASE_URL, as the official client does
-        assert [entry.status for entry in imageproof_env.journal] == [200]
+        imageproof_env.verify(prompt="A fox", status=200, times=1)  # told what came nearest, when it is not so
 
 One server per session, started when a test first asks for it and as fresh as a new one in every test. To set it up
 otherwise, override `imageproof_settings`.
@@ -48,7 +48,7 @@ def _imageproof_server(imageproof_settings: Settings) -> Iterator[MockServer]:
 
 @pytest.fixture
 def imageproof_mock(_imageproof_server: MockServer) -> MockServer:
-    """A running mock that has seen nothing yet: `url`, `base_url`, `journal`, `settings`.
+    """A running mock that has seen nothing yet: `url`, `base_url`, `journal`, `requests`, `verify`, `settings`.
 
     Tasks, uploads, the journal and the counted ids of earlier tests are forgotten, so that the same requests
     get the same answers in any order of tests.

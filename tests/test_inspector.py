@@ -110,6 +110,25 @@ def test_of_two_drifts_that_contradict_each_other_the_later_one_plays(page: Brow
     assert drifts_of(server) == ["empty-object-200"]
 
 
+def test_a_drifts_parameter_is_typed_in(page: Browser, server: MockServer) -> None:
+    server.configure(drifts=["size-not-applied-512"])
+    page.run("look()")
+    field = "document.querySelector('#drift-size-not-applied-512-fixed')"
+    assert page.run(f"{field}.value") == "512x512"
+    page.run(f"{field}.value = '640x480'; {field}.dispatchEvent(new Event('change')); look()")
+    assert page.run(f"{field}.value") == "640x480"
+    assert [use.parameters["fixed"] for use in server.mock.settings.drifts] == ["640x480"]
+
+
+def test_of_several_processes_no_drift_is_offered_that_only_one_would_play(browser: Browser) -> None:
+    with MockServer(Settings(port=0, workers=2)) as server:
+        browser.look()
+        browser.open(f"{server.url}/_imageproof/")
+        browser.until("document.getElementById('live').dataset.state === 'live'")
+        assert browser.run("document.querySelectorAll('.drift input:not(:disabled)').length") == 0
+        assert "at the start only" in browser.run("document.getElementById('drift-note').innerText")
+
+
 def test_tasks_move_while_one_looks_and_looking_moves_none(page: Browser, server: MockServer) -> None:
     task = generate(server, "?async=true", **CHEAP).json["task_id"]
     page.run("look()")

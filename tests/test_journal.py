@@ -5,6 +5,7 @@ import tracemalloc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockserver.artist import Picture
 from mockserver.journal import Entry, Journal
 
 FEW = settings(max_examples=30, deadline=None)
@@ -43,6 +44,30 @@ def test_a_hundred_thousand_entries_stay_within_the_bytes_that_were_granted() ->
     kept = list(journal)
     assert len(kept) > 1000
     assert [known.detail for known in kept] == [f"body n: {number}" for number in range(100_000 - len(kept), 100_000)]
+
+
+def test_bodies_answers_and_pictures_weigh_what_they_take() -> None:
+    limit = 1024 * 1024
+
+    def write(journal: Journal, numbers: range) -> None:
+        for number in numbers:
+            body, answer = bytes(number % 700), bytes(2000 + number % 48)
+            made = [Picture(f"A fox {number} " * 20, 1024, 1024, index=index) for index in range(3)]
+            links = [f"/_imageproof/files/{number:0600d}.png"]
+            path, at = "/v1/images/generations", float(number)
+            told = Entry(str(number), at, "POST", path, "createImage", 200, 0.1, body=body, answer=answer)
+            told.made = made if number % 2 else links
+            journal.add(told)
+
+    journal = Journal(limit)
+    tracemalloc.start()
+    try:
+        write(journal, range(3000))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 100 < len(journal) < 1000
+    assert held < limit * 1.1
 
 
 @FEW
