@@ -24,11 +24,11 @@ from spec.errors import SpecError
 if TYPE_CHECKING:
     from mockserver.app import Mock
 
-_LIMIT = 100
+_LIMIT, _MOST = 100, 1_000_000
 _PICTURES = 4  # of a request, that a line of the journal shows
 _EDGE = 160  # pixels of a thumbnail's longer side
 _SUMMARY = ("model", "prompt", "count", "size")
-_TEXT = 300
+_TEXT, _DEEP = 300, 6
 _AGAIN = 0.05  # seconds
 _LONGEST = 60.0
 _WANTED = 'such as {"method": "POST", "path": "/v1/*", "body": {"n": 2}, "times": 1}'
@@ -57,7 +57,7 @@ class Inspection:
         status = number(wanted, "status", int)
         since = number(wanted, "since", float)
         limit = number(wanted, "limit", int)
-        limit = _LIMIT if limit is None else int(limit)
+        limit = _LIMIT if limit is None else min(int(limit), _MOST)
         if wanted.keys() <= {"limit"}:
             kept = (await self._mock.state.holds())["journal"]
             shown = await self._mock.journal.newest(limit)
@@ -217,12 +217,14 @@ def small(picture: Picture) -> Picture:
     return replace(picture, width=width, height=height, format="webp", compression=80, frames=1, layout=layout)
 
 
-def _plain(value: Any) -> Any:
-    """A role's value as JSON, long texts cut."""
+def _plain(value: Any, depth: int = 0) -> Any:
+    """A role's value as JSON, long texts cut, and what lies deep left out."""
     if isinstance(value, str):
         return value if len(value) <= _TEXT else f"{value[:_TEXT]}…"
+    if isinstance(value, Mapping | list) and depth > _DEEP:
+        return "…"
     if isinstance(value, Mapping):
-        return {str(key): _plain(held) for key, held in value.items()}
+        return {str(key): _plain(held, depth + 1) for key, held in value.items()}
     if isinstance(value, list):
-        return [_plain(held) for held in value]
+        return [_plain(held, depth + 1) for held in value]
     return value if isinstance(value, int | float | bool | None) else str(value)

@@ -393,6 +393,7 @@ def control(draw: st.DrawFn) -> Hostile:
         )
     method, path = draw(st.sampled_from([
         ("GET", "state"), ("GET", "journal"), ("PATCH", "settings"), ("PUT", "settings"), ("POST", "clock/advance"),
+        ("GET", "tasks"), ("GET", "drifts"), ("GET", "journal/%00"), ("POST", "verify"), ("GET", ""),
         ("GET", "clock"), ("DELETE", "settings"), ("OPTIONS", "settings"), ("GET", "files/"), ("GET", "files/../state"),
     ]))  # fmt: skip
     queries = [

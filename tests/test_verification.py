@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mockserver.inspection import Inspection
+from mockserver.artist import Artist, Picture
+from mockserver.inspection import Inspection, small
 from mockserver.journal import SHORT, Entry
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
@@ -182,6 +184,12 @@ def test_pictures_are_shown_small_and_as_they_were_made(mock: MockServer) -> Non
         assert Image.open(io.BytesIO(ask(mock.url + told["thumbnail"], key=None).body)).size == size
 
 
+def test_a_picture_that_is_shown_small_does_not_say_that_it_is() -> None:
+    shown = small(Picture("A fox", 1536, 1024, label="gpt-image-2 · low"))
+    assert (shown.width, shown.height) == (160, 107)
+    assert Artist().draw(shown) != Artist().draw(replace(shown, layout=""))  # its footer would name 160x107 and webp
+
+
 def test_a_long_body_is_cut_and_says_so(mock: MockServer) -> None:
     generate(mock, **{**CHEAP, "prompt": "x" * 30_000})
     [entry] = mock.requests(model="dall-e-2", prompt={"matches": r"^x{1000}… \(30000 characters\)$"})
@@ -237,6 +245,16 @@ def test_whatever_was_asked_can_be_looked_at(mock: MockServer, data: Any) -> Non
     )
     assert isinstance(mock.mock.asked_by(entry), dict)
     assert isinstance(Inspection(mock.mock)._line(entry), dict)
+
+
+def test_what_is_nested_as_deeply_as_json_may_be_can_be_looked_at(mock: MockServer) -> None:
+    body = b'{"prompt":' + b"[" * 990 + b"]" * 990 + b"}"
+    entry = Entry("r", 0.0, "POST", GENERATIONS, "createImage", 400, 0.0, media=JSON, body=body)
+    mock.mock.journal.add(entry)
+    assert ask(f"{mock.url}/_imageproof/journal", key=None).status == 200
+    assert ask(f"{mock.url}/_imageproof/journal/r", key=None).status == 200
+    for wanted in ("x", {"contains": "x"}, {"matches": "x"}, {"not": 3}):
+        assert verify(mock, body={"prompt": wanted, "n": 3}, asked={"prompt": wanted}).status == 406
 
 
 def test_more_than_the_journal_holds_cannot_be_vouched_for() -> None:
