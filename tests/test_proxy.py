@@ -27,6 +27,8 @@ from mockserver.proxy.forwarding import ERROR_HEADER, Proxy, ProxySettings
 from mockserver.proxy.passage import HEADER, Passage
 from mockserver.runner import MockServer
 from mockserver.serving import ThreadedServer
+from spec.recordings.secrets import Redactor
+from spec.recordings.writing import Recording
 
 KEY = "sk-planted-0123456789"
 SOON = 10.0  # seconds; nobody waits that long unless something is wrong
@@ -165,6 +167,7 @@ def test_the_official_client_notices_nothing_and_all_is_recorded_without_its_key
                 client.images.generate(**{**asked, "prompt": f"A fox {KEY}", "size": f"A fox {KEY}"})
             *unfinished, finished = client.images.generate(**asked, stream=True, partial_images=1)
         passages = proxied.passages(6)
+        assert len(proxied.entries()) == 6  # the file is whole while the proxy runs
     assert [made.headers[HEADER], *(edit.headers[HEADER] for edit in edits)] == ["0", "0", "0"]
     assert [event.type for event in (*unfinished, finished)] == [
         "image_generation.partial_image",
@@ -254,10 +257,16 @@ def test_messages_pass_byte_for_byte_without_what_belongs_to_the_connection(tmp_
 
 
 @pytest.mark.parametrize(
-    ("media", "first"),
-    [("text/event-stream", b"data: {}\n\n"), ("application/octet-stream", b"\x00"), ("application/json", b" ")],
+    ("media", "first", "held"),
+    [
+        ("text/event-stream", b"data: {}\n\n", 6 * SOON),
+        ("application/octet-stream", b"\x00", 6 * SOON),
+        ("application/json", b" ", 0.1),
+    ],
 )
-def test_the_first_bytes_come_before_upstream_sends_the_rest(tmp_path: Path, media: str, first: bytes) -> None:
+def test_the_first_bytes_come_before_upstream_sends_the_rest(
+    tmp_path: Path, media: str, first: bytes, held: float
+) -> None:
     seen = threading.Event()
 
     def play(caller: Caller) -> None:
@@ -265,7 +274,7 @@ def test_the_first_bytes_come_before_upstream_sends_the_rest(tmp_path: Path, med
         if seen.wait(SOON):
             caller.send(ANSWER)
 
-    with upstream(play) as url, proxying(url, tmp_path, held=0.1) as proxied:
+    with upstream(play) as url, proxying(url, tmp_path, held=held) as proxied:
         connection = HTTPConnection("127.0.0.1", proxied.server.port, timeout=SOON)
         connection.request("POST", GENERATIONS, json.dumps(CHEAP), {"Content-Type": "application/json"})
         answer = connection.getresponse()
@@ -361,7 +370,17 @@ def test_upstream_is_given_up_when_the_caller_goes(tmp_path: Path) -> None:
     assert proxied.entries() == []
 
 
-def test_a_recording_is_never_written_over_and_no_other_options_are_taken(tmp_path: Path) -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_exchange_that_cannot_be_recorded_passes_all_the_same(tmp_path: Path) -> None:
+    with upstream(lambda caller: caller.send(message(ANSWER))) as url, proxying(url, tmp_path) as proxied:
+        proxied.server.application.recording = Recording(Path("/dev/full"), Redactor())
+        assert [ask(proxied.url, CHEAP).body for _ in range(2)] == [ANSWER] * 2
+        assert [(each.recorded, each.note) for each in proxied.passages(2)] == [
+            (False, "not recorded: No space left on device")
+        ] * 2
+
+
+def test_a_recording_is_never_written_over_and_an_upstream_with_a_password_is_refused(tmp_path: Path) -> None:
     former = tmp_path / "former.har"
     former.write_text("{}")
     result = CliRunner().invoke(imageproof.main, ["proxy", "http://127.0.0.1:1", "--record", str(former)])
@@ -372,3 +391,6 @@ def test_a_recording_is_never_written_over_and_no_other_options_are_taken(tmp_pa
     assert result.exit_code == 2
     assert "a user or password" in result.output
     assert KEY not in result.output
+    result = CliRunner().invoke(imageproof.main, ["proxy", "localhost:4011/v1", "--no-record"])
+    assert result.exit_code == 2
+    assert "where the proxy itself would listen" in result.output

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 import click
 from rich.markup import escape
+from yarl import URL
 
 from spec.errors import SpecError
 from spec.terminal import COULD_NOT_LOOK, USAGE, Told, fail, terminal
@@ -83,6 +84,9 @@ def proxy(
             console.print(f"  records to {escape(str(record))}", soft_wrap=True)
         sys.stdout.flush()
 
+    own = URL(upstream)
+    if own.port == port and own.host in ("localhost", host):
+        fail(f"{upstream} is where the proxy itself would listen: give it another --port", USAGE)
     try:
         settings = ProxySettings(
             upstream,

@@ -112,7 +112,10 @@ class Upstream:
         name, so_far = self.name, "" if received is None else f" after {received:,} bytes of the body"
         match error:
             case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-                return Trouble(502, f"no secure connection to {name}: its certificate or TLS is not accepted")
+                return Trouble(
+                    502,
+                    f"no secure connection to {name}: its certificate is not trusted (SSL_CERT_FILE names authorities)",
+                )
             case aiohttp.ClientConnectorDNSError():
                 return Trouble(502, f"there is no host {name}: check the URL the proxy was started with")
             case aiohttp.ConnectionTimeoutError():
