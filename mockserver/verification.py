@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from mockserver.configuration import Unreadable
+from mockserver.expectations import ABSENT, SHOWN, VALUE, Expected, as_text, shown
 from mockserver.journal import Entry
 from spec.messages import part_at
 
@@ -20,85 +20,12 @@ Asked = Callable[[Entry], Mapping[str, Any]]
 _LOOKED_AT = 1000  # of the newest requests, when the nearest is sought
 _COMPARED = 20  # of those that miss least, word by word
 _NEAREST = 3
-_SHOWN, _BEFORE = 200, 30
-_VALUE = 'a value, or one of {"equals": V}, {"not": V}, {"contains": "text"}, {"matches": "regex"}, {"present": false}'
+_BEFORE = 30
 _TIMES = 'a number, or {"at_least": 1, "at_most": 3}, either of them'
 
 
 class NotSo(AssertionError):
     """Requests were not made as often as a test expects; the text says what was made instead."""
-
-
-class Absent:
-    """What a request does not say."""
-
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-ABSENT = Absent()
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What one value must be: a word of `_HOLDS`, and what it is held against."""
-
-    word: str
-    value: Any
-
-    def holds(self, received: Any) -> bool:
-        """Whether a value, ABSENT included, is so."""
-        try:
-            return _HOLDS[self.word](self.value, received)
-        except RecursionError:  # nested hundreds of levels deep: like nothing that a test would look for
-            return False
-
-    def __str__(self) -> str:
-        if self.word == "present":
-            return "anything" if self.value else "nothing"
-        told = self.value.pattern if isinstance(self.value, re.Pattern) else self.value
-        return f"{_WORDS[self.word]}{shown(told)}"
-
-    @staticmethod
-    def read(value: Any, where: str) -> Expected:
-        """A value that is meant as it is, a compiled pattern, or an object of one word. Raises Unreadable."""
-        if isinstance(value, re.Pattern):
-            return Expected("matches", value)
-        if not isinstance(value, Mapping):
-            return Expected("equals", list(value) if isinstance(value, tuple) else value)
-        word, told = next(iter(value.items()), ("", None))
-        if len(value) != 1 or word not in _HOLDS:
-            raise Unreadable(where, f"{value!r} is not understood", _VALUE)
-        if word == "present" and not isinstance(told, bool):
-            raise Unreadable(f"{where}/present", f"{told!r} is neither true nor false", "true or false")
-        if word == "matches":
-            try:
-                told = re.compile(told)
-            except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
-                raise Unreadable(
-                    f"{where}/matches", f"{told!r} is no pattern: {error}", "a regular expression"
-                ) from None
-        return Expected(word, told)
-
-
-def _equal(expected: Any, received: Any) -> bool:
-    return isinstance(expected, bool) == isinstance(received, bool) and bool(expected == received)
-
-
-def _contains(expected: Any, received: Any) -> bool:
-    if isinstance(received, str):
-        return isinstance(expected, str) and expected in received
-    return isinstance(received, list | dict) and expected in received
-
-
-_HOLDS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "equals": _equal,
-    "not": lambda expected, received: not _equal(expected, received),
-    "contains": _contains,
-    "matches": lambda expected, received: received is not ABSENT and bool(expected.search(_text(received))),
-    "present": lambda expected, received: (received is not ABSENT) == expected,
-}
-_WORDS = {"equals": "", "not": "not ", "contains": "containing ", "matches": "matching "}
 
 
 class Condition(NamedTuple):
@@ -130,7 +57,7 @@ class Pattern:
         for name, value in given.items():
             if name in _PARTS:
                 if not isinstance(value, Mapping):
-                    raise Unreadable(name, f"{value!r} is no object", f"an object of names and values; each {_VALUE}")
+                    raise Unreadable(name, f"{value!r} is no object", f"an object of names and values; each {VALUE}")
                 self.conditions += [
                     Condition(f"{name} {key}", _reader(name, str(key), asked), _of_part(name, held, f"{name}/{key}"))
                     for key, held in value.items()
@@ -157,7 +84,7 @@ def _contrasted(expected: Expected, received: Any) -> tuple[str, str]:
     wanted = expected.value
     if isinstance(wanted, str) and isinstance(received, str) and expected.word == "equals":
         parts_at = _same(wanted, received) - _BEFORE
-        if parts_at > _BEFORE and max(len(wanted), len(received)) > _SHOWN:
+        if parts_at > _BEFORE and max(len(wanted), len(received)) > SHOWN:
             return f"…{shown(wanted[parts_at:])}", f"…{shown(received[parts_at:])}"
     return str(expected), shown(received)
 
@@ -197,7 +124,7 @@ _PARTS = ("body", "query", "asked")
 def _of_part(part: str, value: Any, where: str) -> Expected:
     """A query's values are texts, whatever kind they are meant as."""
     if part == "query" and not isinstance(value, str | Mapping | re.Pattern):
-        value = _text(value)
+        value = as_text(value)
     return Expected.read(value, where)
 
 
@@ -327,19 +254,6 @@ def _nearest(pattern: Pattern, entries: Iterable[Entry]) -> list[Near]:
 
 def _likeness(miss: Miss) -> float:
     return SequenceMatcher(None, miss.expected, miss.received).ratio()
-
-
-def shown(value: Any) -> str:
-    """A value as JSON, cut where it is long; nothing where there is none."""
-    try:
-        text = repr(value) if value is ABSENT else json.dumps(value, ensure_ascii=False, default=str)
-    except RecursionError:
-        text = "something nested hundreds of levels deep"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _line(entry: Entry) -> str:
