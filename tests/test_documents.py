@@ -19,8 +19,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from contract_tests.documents.defects import LEVELS, Defect, catalogue, subjects_of
-from contract_tests.documents.document import DocumentUnreadable
+from contract_tests.documents.defects import LEVELS, Defect, catalogue, known_operation, subjects_of
+from contract_tests.documents.document import DocumentedOperation, DocumentUnreadable, Text
+from contract_tests.documents.json_text import Place
 from contract_tests.documents.lint import lint, render
 from contract_tests.documents.reading import SHAPES, read_document
 from spec.contract import load_contracts
@@ -405,6 +406,25 @@ def test_a_contract_itself_is_a_good_document(family: str) -> None:
     found = lint(ROOT / "spec" / f"{family}.yaml", load_contracts((family,)))
     worse = [defect for defect in found if defect.level != "note" and defect.rule != "no-host-no-server"]
     assert worse == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "known"),
+    [
+        ("post", "/v1beta/models/{model}:generateContent", "generateContent"),
+        ("post", "/v1beta/models/{{any}}:streamGenerateContent", "streamGenerateContent"),
+        ("post", "/v1beta/models/gemini-2.5-flash-image:generateContent", "generateContent"),
+        ("get", "/v1/models/dall-e-3", "getModel"),
+        ("get", "/v1/models/:name", "getModel"),
+        ("get", "/v1/models/", "listModels"),
+        ("get", "/v1/models/dall-e-3/more", None),
+        ("post", "/v1beta/models/gemini-2.5-flash-image", None),
+    ],
+)
+def test_a_path_is_known_with_a_value_in_it(method: str, path: str, known: str | None) -> None:
+    documented = DocumentedOperation(method, path, Place(1), Text("", Place(1)))
+    found = known_operation(documented, load_contracts(("images", "gemini")))
+    assert (found[1].id if found else None) == known
 
 
 def test_keywords_beside_a_reference_hold_together_with_it(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ Levels: a client written from the document fails (error), has to guess or is hel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -151,14 +152,35 @@ def known_operation(
 ) -> tuple[Contract, Operation] | None:
     """The operation of the same method and path in the first contract that has it, None when none has.
 
-    Of a document that does not say how paths start, it is the operation whose path ends so.
+    A value may stand where a contract's path has a parameter, but a path that is a contract's own comes first. Of a
+    document that does not say how paths start, it is the operation whose path ends so.
     """
     path = plain_path(documented.path)
-    for contract in contracts:
-        for operation in contract.operations:
-            known = plain_path(operation.path)
-            if operation.method == documented.method and (
-                known == path or (path and not documented.rooted and known.endswith(path))
-            ):
+    candidates = [
+        (contract, operation, plain_path(known))
+        for contract in contracts
+        for operation in contract.operations
+        if operation.method == documented.method
+        for known in (operation.path, *operation.also)
+    ]
+    for fits in (_same, _filled):
+        for contract, operation, known in candidates:
+            if fits(path, known, documented.rooted):
                 return contract, operation
     return None
+
+
+def _same(path: str, known: str, rooted: bool) -> bool:
+    return known == path or (bool(path) and not rooted and known.endswith(path))
+
+
+def _filled(path: str, known: str, rooted: bool) -> bool:
+    """Whether a path is a contract's with values in place of its parameters."""
+    theirs, ours = path.split("/"), known.split("/")
+    if "{}" not in known or (len(theirs) != len(ours) and (rooted or len(theirs) > len(ours) or len(theirs) < 3)):
+        return False
+    return all(map(_segment_fits, theirs[1:], ours[len(ours) - len(theirs) + 1 :]))
+
+
+def _segment_fits(theirs: str, ours: str) -> bool:
+    return re.fullmatch(re.escape(ours).replace(re.escape("{}"), "[^/]+"), theirs) is not None

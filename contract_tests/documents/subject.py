@@ -24,6 +24,7 @@ from spec.messages import is_json
 from spec.roles import Reader
 from spec.shapes import Shape, shape_of
 
+_PARAMETER = re.compile(r"\{+[^{}]*\}+")
 _PICTURE_LINK = re.compile(r"(https?://\S+\.(png|jpe?g|webp|gif|bmp)(\?\S*)?|data:image/\S+)", re.IGNORECASE)
 
 #: what an answer is there for: pictures, or the task that makes them
@@ -214,7 +215,7 @@ class Subject:
 def plain_path(path: str) -> str:
     """A path without what may differ: names of parameters, a query, a slash at the end."""
     segments = path.partition("?")[0].rstrip("/").split("/")
-    return "/".join("{}" if segment.startswith(("{", ":")) else segment for segment in segments)
+    return "/".join("{}" if segment.startswith(":") else _PARAMETER.sub("{}", segment) for segment in segments)
 
 
 def is_picture_link(value: Any) -> bool:
