@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from contract_tests import backend
-from contract_tests.cases import CREDENTIALS, Case, most_images
+from contract_tests.cases import CREDENTIALS, Case, most_images, with_value
 from contract_tests.mutations import breaches, labelled, mutants, sample
+from contract_tests.places import places, put
 from contract_tests.strategies import (
     Allowed,
     ObjectPlan,
@@ -36,7 +37,8 @@ from contract_tests.wording import worded
 from spec.contract import Contract, Operation
 from spec.language import Schema, walk
 from spec.shapes import discriminators, is_object, shape_of
-from spec.units import parse_size, size_text
+from spec.units import parse_size, ratio_of, size_text
+from spec.validation import request_check
 
 _PER_MODEL = 5  # cases drawn of each to choose from
 _TRIES = 3  # of one constraint, where something else is broken with it
@@ -189,7 +191,21 @@ def _draft(
         return collect([cases(contract, operation, pin, least, allowed, media) for pin in pins], rounds, seed_)
 
     plain, told_of = drawn(each), [model for model in each if _is_known(contract, model)]
-    return drawn(customary), drawn(masked), plain, [*plain, *drawn(pins), *drawn(told_of, False, _PER_MODEL)]
+    deep = list(_deep(schema, plain[0])) if plain else []
+    return drawn(customary), drawn(masked), plain, [*plain, *drawn(pins), *deep, *drawn(told_of, False, _PER_MODEL)]
+
+
+def _deep(schema: Schema, plain: Case) -> Iterator[Case]:
+    """A plain request with each listed value of what no pin reaches: ratios, and what stands inside of objects."""
+    for role in (*_COVERED_ROLES, "aspect-ratio"):
+        for place in places(schema, plain.request.value, role):
+            if role == "model" or (len(place.path) == 1 and role != "aspect-ratio"):
+                continue
+            listed = place.schema.get("x-said", {}).get("among", place.schema.get("enum", ()))
+            for value in [2] if role == "count" else listed:
+                case = with_value(plain, put(plain.request.value, place.path, value))
+                if request_check(case.contract, case.operation).accepts(case.request):
+                    yield case
 
 
 def _each_model(schema: Schema, models: tuple[str, ...], allowed: Allowed) -> tuple[list[dict[str, Any]], Allowed]:
@@ -337,8 +353,9 @@ def shows(case: Case) -> frozenset[Any]:
         told.append(("partial-count", case.asked.get("partial-count")))
     size = case.asked.get("size")
     aspect = []
-    if isinstance(size, tuple):
-        aspect = [("aspect", "square" if size[0] == size[1] else "wide" if size[0] > size[1] else "tall")]
+    ratio = size[0] / size[1] if isinstance(size, tuple) else ratio_of(case.asked.get("aspect-ratio"))
+    if ratio is not None:
+        aspect = [("aspect", "square" if ratio == 1 else "wide" if ratio > 1 else "tall")]
     return frozenset([*((value,) for value in [*told, *aspect] if value[0] != "model"), *combinations(told, 2)])
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from contract_tests.cases import Case, inputs, with_value
 from contract_tests.mutations import unfit_pictures
 from contract_tests.pictures import GALLERY, bytes_given, drawn, instead, measured, resized
+from contract_tests.places import places, put
 from contract_tests.strategies import replaced
 from contract_tests.wording import PROMPTS
 from spec.language import INPUT_ROLES, Schema
-from spec.shapes import shape_of
 from spec.validation import request_check
 
 #: nothing else shows whether these are heard, and each is a MUST: they come right behind the first pictures
@@ -66,10 +66,8 @@ def _others(case: Case, role: str) -> Iterator[dict[str, Any]]:
     if role in INPUT_ROLES:
         yield from _other_pictures(case, role)
         return
-    shape = shape_of(case.operation.body[case.request.media], value)
-    for name, schema in shape.properties.items():
-        if schema.get("x-role") == role and not shape.forbids(name):
-            yield from ({**value, name: other} for other in _VALUES[role](case, schema, value.get(name)))
+    for place in places(case.operation.body[case.request.media], value, role):
+        yield from (put(value, place.path, other) for other in _VALUES[role](case, place.schema, place.value))
 
 
 def _other_pictures(case: Case, role: str) -> Iterator[dict[str, Any]]:

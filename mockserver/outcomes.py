@@ -132,7 +132,7 @@ class Delivery:
         """The picture's own roles, None for a representation that was not asked for; or the outcome's."""
         if role == "revised-prompt":
             return self._picture.prompt or None
-        if role not in IMAGE_ROLES:
+        if role not in _OWN_ROLES:
             return self._outcome.get(role)
         shop = self._outcome.shop
         if shop is None or (shop.delivery is not None and role != shop.delivery):

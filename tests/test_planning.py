@@ -11,12 +11,14 @@ import pytest
 from conftest import PROFILES
 
 from contract_tests.cases import Case, expected_images
+from contract_tests.places import put
 from contract_tests.planning import collect, coverage, shows
 from contract_tests.strategies import cases, pixels
 from contract_tests.variations import with_variations
 from spec.language import IMAGE_ROLES
 from spec.profiles import PLAIN, load_profile
 from spec.shapes import shape_of
+from spec.units import ratio_of
 from spec.validation import request_check
 
 IMAGES = PLAIN.contract("images")
@@ -176,3 +178,21 @@ def test_few_pictures_show_many_values_and_pairs_of_them(
     for size, share in ((1, values), (2, pairs)):
         of_size = [one for one in every if len(one) == size]
         assert len(seen.intersection(of_size)) / len(of_size) >= share
+
+
+def test_what_stands_inside_of_objects_is_planned_and_varied_too() -> None:
+    contract = PLAIN.contract("replicate")
+    planned = with_variations(coverage(contract, contract.operation("createFluxSchnell"), 0))
+    told = [case.asked for case in planned]
+    assert {1, 2} <= {asked["count"] for asked in told}
+    assert {"webp", "jpeg", "png"} <= {asked["output-format"] for asked in told}
+    ratios = [ratio for asked in told if (ratio := ratio_of(asked["aspect-ratio"])) is not None]
+    assert min(ratios) < 1 < max(ratios)
+    assert len({asked["prompt"] for asked in told}) > 1
+    assert len({asked.get("seed") for asked in told if "seed" in asked}) > 1
+
+
+def test_a_part_is_put_at_its_place_and_objects_around_it_are_made() -> None:
+    body = {"parts": [{"text": "a"}, {"text": "b"}]}
+    assert put(body, ("parts", 1, "text"), "c") == {"parts": [{"text": "a"}, {"text": "c"}]}
+    assert put(body, ("config", "image", "ratio"), "1:1") == {**body, "config": {"image": {"ratio": "1:1"}}}
