@@ -53,9 +53,13 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 
-bench: $(VENV)/dev.stamp  ## requests per second as a ratio to a bare aiohttp handler; waits while pictures are drawn
+bench: $(VENV)/dev.stamp  ## requests per second as a ratio to a bare aiohttp handler; waits while pictures are drawn; other servers
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/latency.py
+	@if command -v npm >/dev/null; then npm --prefix benchmarks/node install --no-package-lock --ignore-scripts \
+	  --loglevel=error --no-audit --no-fund >/dev/null || echo "make: the Node peers could not be installed (see above)"; \
+	else echo "make: no npm here; the Node peers are left out"; fi
+	$(BIN)/python benchmarks/serving_peers.py
 
 soak: $(VENV)/dev.stamp  ## resident memory over a million different requests
 	$(BIN)/python benchmarks/throughput.py --memory 1000000

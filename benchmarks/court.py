@@ -203,7 +203,7 @@ class Mutants(Court):
         self.each = each
         self.reached: set[str] = set()
         server.mock.plan = self.meddler
-        server.mock.at_once.clear()  # what is answered where its bytes arrive knows of no plan
+        server.mock.at_once.allow(False)  # what is answered where its bytes arrive knows of no plan
 
     def accused(self, only: Iterable[str]) -> Iterator[tuple[Group, tuple[Any, ...], Reply, Mutant]]:
         """Every mutant of every answer the groups bring, each once for what the contract says of the answer."""
