@@ -69,6 +69,7 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "image-b64": _TEXT,
     "image-data-url": _TEXT,
     "image-markdown": _TEXT,
+    "same-image-url": _TEXT,
     "video-url": _TEXT,
     "cover-url": _TEXT,
     "revised-prompt": _TEXT,

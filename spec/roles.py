@@ -334,9 +334,13 @@ def _role_writer(schema: Schema) -> _Write:
     return write
 
 
+#: what is written for a role that says again what another one says
+_WRITTEN_AS = {"same-image-url": "image-url"}
+
+
 def _role_part(schema: Schema) -> tuple[str, _Convert | None, Any]:
     """What writing a schema with a role takes: the role, the conversion, and what stands where there is no value."""
-    role: str = schema["x-role"]
+    role: str = _WRITTEN_AS.get(schema["x-role"], schema["x-role"])
     return role, outward(role, schema), _fallback(schema)
 
 
