@@ -187,8 +187,8 @@ class Capabilities:
         """Whether a request that keeps the contract is refused for a model the provider may not have at all."""
         model = exchange.case.asked.get("model")
         refused = exchange.case.defect is None and 400 <= exchange.response.status < 500
-        if not refused or exchange.response.status in NOT_ABOUT_THE_REQUEST:
-            return False  # which models there are is asked of the provider only where it matters
+        if not refused or exchange.response.status in NOT_ABOUT_THE_REQUEST or "models" not in vars(self):
+            return False  # which models there are is asked when a run is planned, and not for this
         return isinstance(model, str) and model not in self._delivered and not self.models.certain
 
     @property

@@ -100,12 +100,14 @@ _WITHIN = (
 
 #: relation -> the clauses about one answer that are broken because of it
 _ACROSS: dict[str, tuple[str, ...]] = {
-    "meta.constant": ("meta.*", "images.size", "images.format", "images.alpha", "images.distinct", "echo.*",
+    "meta.constant": ("meta.*", "edit.*", "images.size", "images.format", "images.alpha", "images.distinct", "echo.*",
                       "task.apart", "run.links", "stream.partial-pictures"),
     "auth.enforced": ("task.private",),
     "task.private": ("task.unknown",),
-    "meta.prompt": ("meta.input-image", "meta.mask", "meta.seed", "meta.style", "images.distinct", "run.links"),
-    "meta.input-image": ("meta.mask", "images.distinct"),
+    "meta.prompt": ("meta.input-image", "meta.mask", "edit.*", "meta.seed", "meta.style", "images.distinct",
+                    "run.links"),
+    "meta.input-image": ("meta.mask", "images.distinct", "edit.*"),
+    "meta.mask": ("edit.kept", "edit.filled"),
     "meta.size": ("images.size", "echo.size"),
     "meta.count": ("images.count", "images.distinct"),
     "meta.output-format": ("images.format", "echo.format", "images.extension",

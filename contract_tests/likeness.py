@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
+from statistics import StatisticsError, correlation
 
 from PIL import Image, ImageChops, ImageStat
 
@@ -29,6 +30,27 @@ def distance(one: bytes, other: bytes) -> float | None:
     if left is None or right is None:
         return None
     return _mean(ImageChops.difference(left.convert("RGB"), right.convert("RGB")))
+
+
+def likeness(one: bytes, other: bytes) -> float | None:
+    """How much two pictures' cells go together (Pearson's correlation of their colours), -1 to 1, whatever else is laid
+    over them; None where one does not decode or is of one colour."""
+    left, right = coarse(one), coarse(other)
+    if left is None or right is None:
+        return None
+    grounds = [Image.new("RGBA", cells.size, "grey") for cells in (left, right)]
+    laid = [Image.alpha_composite(ground, cells) for ground, cells in zip(grounds, (left, right), strict=True)]
+    try:
+        found = [correlation(*(one.getchannel(band).tobytes() for one in laid)) for band in "RGB"]
+    except StatisticsError:
+        return None
+    return sum(found) / len(found)
+
+
+def quantised(jpeg: bytes) -> dict[int, list[int]]:
+    """The tables by which a jpeg was quantised: another level of compression has others."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        return dict(getattr(image, "quantization", {}))
 
 
 def differences(before: bytes, after: bytes, mask: bytes) -> tuple[float, float] | None:

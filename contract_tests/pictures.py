@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from spec.forms import FILE, File
 from spec.inputs import reason_against
@@ -25,13 +25,17 @@ NO_PICTURE = b"imageproof: these bytes are no picture\n"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is in a picture; sizes are pixels. `alpha`: it could have transparent pixels, `transparent`: it has some."""
+    """What is in a picture; sizes are pixels. `alpha`: it could have transparent pixels, `transparent`: it has some.
+
+    `turned`: its negative, what is transparent on the other side: what is made of one looks like none of the other.
+    """
 
     format: str = "png"
     width: int = _EDGE
     height: int = _EDGE
     alpha: bool = True
     transparent: bool = True
+    turned: bool = False
 
     @property
     def media(self) -> str:
@@ -64,6 +68,11 @@ def drawn(picture: Picture) -> bytes:
         image.putalpha(255)
     if picture.transparent:
         image.paste((0, 0, 0, 0), (size[0] // 2, size[1] // 2, *size))
+    if picture.turned:
+        colours, alpha = ImageOps.invert(image.convert("RGB")), image.getchannel("A") if picture.alpha else None
+        image = colours
+        if alpha is not None:
+            image.putalpha(alpha.transpose(Image.Transpose.ROTATE_180))
     file = io.BytesIO()
     image.save(file, picture.format.upper(), **({"lossless": True} if picture.format == "webp" else {}))
     return file.getvalue()

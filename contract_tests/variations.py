@@ -7,6 +7,8 @@ here: the prompt, the pictures given, and what changes a picture without changin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import cycle
 from typing import Any
 
 from contract_tests.cases import Case, inputs, with_value
@@ -20,6 +22,7 @@ from spec.validation import request_check
 
 #: nothing else shows whether these are heard, and each is a MUST: they come right behind the first pictures
 _GIVEN = ("input-image", "mask")
+_LOSSY = ("jpeg", "webp")
 #: these come when the plan has shown what it can
 _LATER = ("seed", "style", "compression", "quality")
 
@@ -30,11 +33,25 @@ def with_variations(planned: list[Case]) -> list[Case]:
     Behind the first case: several pictures for another prompt. Behind the second, which has a mask where there are any:
     other pictures given; there the several come after these. At the end: what changes a picture but not its shape.
     """
+    planned = list(_with_levels(planned))
     given = [found for role in _GIVEN if (found := _first(planned, role)) is not None]
     several = [found for found in (_several(planned),) if found is not None]
     later = [found for role in _LATER if (found := _first(planned, role)) is not None]
     begin = [*planned[:2], *given, *several] if given else [*planned[:1], *several]
     return list({case.key: case for case in (*begin, *planned, *later)}.values())
+
+
+def _with_levels(planned: list[Case]) -> Iterator[Case]:
+    """The same cases, those in a lossy format told by turns to be compressed little and much, where they may be."""
+    levels = cycle((95, 15))
+    for case in planned:
+        known = case.operation.body.get(case.request.media, {}).get("properties", {})
+        told = [name for name, inner in known.items() if inner.get("x-role") == "compression"]
+        if not told or case.asked.get("output-format") not in _LOSSY or case.asked.get("compression", 100) != 100:
+            yield case
+            continue
+        other = with_value(case, {**case.request.value, told[0]: next(levels)})
+        yield other if request_check(other.contract, other.operation).accepts(other.request) else case
 
 
 def _first(planned: list[Case], role: str) -> Case | None:
@@ -77,6 +94,7 @@ def _other_pictures(case: Case, role: str) -> Iterator[dict[str, Any]]:
         data = bytes_given(one.value)
         if data is None or (picture := measured(data)) is None:
             continue
+        yield replaced(case.request.value, one.param, instead(one.value, drawn(replace(picture, turned=True))))
         for other in GALLERY:
             if (changed := resized(other, picture)) != picture and other.format == picture.format:
                 yield replaced(case.request.value, one.param, instead(one.value, drawn(changed)))
@@ -101,7 +119,7 @@ def _listed(_: Case, schema: Schema, now: Any) -> Iterable[Any]:
 
 
 def _levels(case: Case, _: Schema, __: Any) -> Iterable[Any]:
-    if case.asked.get("output-format") not in ("jpeg", "webp"):
+    if case.asked.get("output-format") not in _LOSSY:
         return []
     return [10] if case.asked.get("compression", 100) >= 60 else [100]
 

@@ -75,6 +75,7 @@ class Painter:
             format_ = "png"
         clear = value.get("background") == "transparent" and "background" not in self.ignores
         small = Image.frombytes("RGB", (16, 16), noise.randbytes(768)).resize((width, height))
+        small = self._laid_over(seen, small)
         if clear:
             small.putalpha(128)
         file = io.BytesIO()
@@ -82,6 +83,15 @@ class Painter:
         level = 80 if level is None or "output_compression" in self.ignores else level
         small.save(file, format_.upper(), quality=level)
         return file.getvalue()
+
+    def _laid_over(self, seen: dict[str, Any], paint: Image.Image) -> Image.Image:
+        """New paint over the picture that was given, where there is one, thick where a mask is open."""
+        if not isinstance(seen.get("image"), bytes):
+            return paint
+        given = Image.open(io.BytesIO(seen["image"])).convert("RGB").resize(paint.size)
+        if not isinstance(seen.get("mask"), bytes):
+            return Image.blend(given, paint, 0.5)
+        return Image.composite(given, paint, Image.open(io.BytesIO(seen["mask"])).getchannel("A").resize(paint.size))
 
     def _link(self, data: bytes) -> str:
         path = f"/cdn/{len(self.shelf)}.png"

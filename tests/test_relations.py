@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from faulty import CHEAP, IMAGES, asking
+from faulty import CHEAP, IMAGES, asking, drawn, editing, exchange, pictures
 from painter import painting
+from PIL import Image
 
 from contract_tests.budget import Ledger
 from contract_tests.cases import Case, case_of
+from contract_tests.clauses import CONFORMS, Broken, catalogue
 from contract_tests.findings import Findings
+from contract_tests.pairs import Pair
 from contract_tests.pictures import PLAINEST, as_value
+from contract_tests.pictures import Picture as Shape
+from contract_tests.pictures import drawn as pictured
 from contract_tests.provider import Provider
 from contract_tests.run import DUMMY_KEY, Options, Run
 from contract_tests.variations import varied
@@ -77,6 +83,34 @@ def test_a_parameter_that_is_ignored_is_one_finding_that_names_it(name: str) -> 
         assert finding.clause.id == CLAUSES[name]
         assert len(finding.beside) == 1, "the first of the two is evidence as well"
     assert finding.operations == ["createImage"]
+
+
+def test_an_ignored_compression_shows_in_two_pictures_that_have_nothing_else_in_common() -> None:
+    told = [{**one, "prompt": f"Fox {at}"} for at, one in enumerate(ASKED["output_compression"])]
+    with painting() as heard, painting(ignores=frozenset({"output_compression"})) as ignored:
+        assert run_of(heard.url, asked(*told)).all == []
+        assert ids(run_of(ignored.url, asked(*told))) == ["meta.compression"]
+
+
+def laid_over(picture: bytes, paint: bytes) -> bytes:
+    """Both pictures half and half, as an edit that draws everything anew and comes near."""
+    below, above = (Image.open(io.BytesIO(data)).convert("RGB").resize((1024, 1024)) for data in (picture, paint))
+    file = io.BytesIO()
+    Image.blend(below, above, 0.5).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_an_edit_is_more_like_the_picture_it_was_made_of_than_like_another_one() -> None:
+    inputs = [pictured(Shape(alpha=False, transparent=False, turned=turned)) for turned in (False, True)]
+    paint = [drawn(512, 512, index=at) for at in range(2)]
+    edits = [exchange(editing(one), pictures(laid_over(one, new))) for one, new in zip(inputs, paint, strict=True)]
+    unseen = [exchange(editing(one), pictures(new)) for one, new in zip(inputs, paint, strict=True)]
+    judge = catalogue()["edit.based"].judge
+    assert judge(Pair(*edits)) is CONFORMS
+    found = judge(Pair(*unseen))
+    assert isinstance(found, Broken)
+    assert "to their own" in found.received
+    assert judge(Pair(edits[0], exchange(editing(inputs[0], prompt="Another"), pictures(paint[0])))) is None
 
 
 def test_every_ignored_parameter_is_a_finding_of_its_own() -> None:

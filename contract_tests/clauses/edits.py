@@ -1,4 +1,7 @@
-"""Clauses about pictures made from pictures: something was changed, and where a mask says so, nothing else."""
+"""Clauses about pictures made from pictures: something was changed, and where a mask says so, nothing else.
+
+None of them knows how much a model keeps. What is measured stands at each threshold; of real models nothing is known.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from contract_tests.clauses.images import decoded
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from contract_tests.footage import FORMATS as VIDEOS
-from contract_tests.likeness import differences, distance
+from contract_tests.likeness import differences, distance, likeness
+from contract_tests.pairs import Pair
 from contract_tests.pictures import measured
 
 _NO_RASTER = ("svg", *VIDEOS)
@@ -14,6 +18,11 @@ _NO_RASTER = ("svg", *VIDEOS)
 _UNCHANGED = 1.0
 #: what differs more is not the picture that was given: models that draw everything anew come near, but not exactly
 _REPLACED = 48.0
+#: what differs more, and half as much as where the mask is open, was not kept; servers that ignore masks come to 25
+_TOUCHED, _HALF = 12.0, 0.5
+#: how much more alike an edit and its own picture are than it and another's, both ways added: of servers that blend new
+#: paint over it by a third to two thirds 1.7 to 2.7, of those that never look at it -0.9 to 0.6
+_BASED = 0.5
 _RATIO_TOLERANCE = 0.02
 
 
@@ -67,13 +76,14 @@ def kept(exchange: Exchange) -> Verdict:
     """What a mask keeps stays roughly as it was.
 
     Why: a mask that is ignored replaces the whole picture, and nobody is told.
-    How: cells wholly under the opaque part of the mask differ by less than a fifth on average, where shapes agree.
+    How: cells wholly under the opaque part of the mask differ by less than a fifth on average; by more than a little
+        only where the open part differs by twice that; where shapes agree.
     Do: pass the mask on, or refuse it.
     """
     found = _by_mask(exchange)
     if not found:
         return None
-    bad = next((one for one in found if one[0] > _REPLACED), None)
+    bad = next((one for one in found if one[0] > _REPLACED or one[0] > max(_TOUCHED, _HALF * one[1])), None)
     return (
         Broken("the rest of the picture as it was", f"a difference of {bad[0]:.0f} of 255", bad[2]) if bad else CONFORMS
     )
@@ -92,3 +102,26 @@ def filled(exchange: Exchange) -> Verdict:
         return None
     bad = next((one for one in found if one[1] < _UNCHANGED), None)
     return Broken("something new where the mask is open", "what was there before", bad[2]) if bad else CONFORMS
+
+
+@clause("edit.based", "SHOULD", "x-role: input-image", "pair")
+def based(pair: Pair) -> Verdict:
+    """An edit looks like the picture it was made of, more than like another one.
+
+    Why: a picture that was never looked at is another picture, billed as an edit.
+    How: of two edits of clearly different pictures each is, coarsely, more like its own than like the other's.
+    Do: hand the picture on to the model.
+    """
+    first, second = _edited(pair.base), _edited(pair.other)
+    if first is None or second is None or "input-image" not in pair.differs:
+        return None
+    (one, [(made, _), *_]), (other, [(made_of_other, pointer), *_]) = first, second
+    apart = likeness(one, other)
+    found = [likeness(made, one), likeness(made_of_other, other), likeness(made, other), likeness(made_of_other, one)]
+    if apart is None or apart > _BASED or None in found:
+        return None
+    own, others = (sum(part for part in half if part is not None) for half in (found[:2], found[2:]))
+    if own - others > _BASED:
+        return CONFORMS
+    received = f"likeness {own / 2:.2f} to their own, {others / 2:.2f} to each other's"
+    return Broken("two edits more like their own pictures than like each other's", received, pointer)

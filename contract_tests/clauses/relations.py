@@ -9,6 +9,7 @@ from typing import Any
 
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
+from contract_tests.likeness import quantised
 from contract_tests.pairs import Pair, decoded, origin, wish
 from contract_tests.seen import Seen
 from spec.language import INPUT_ROLES
@@ -211,15 +212,19 @@ def compression(pair: Pair) -> Verdict:
     """A picture compressed hard has fewer bytes than the same request's hardly compressed one.
 
     Why: compression is asked for to save bytes.
-    How: bytes of two jpeg or webp answers whose requests differ in compression alone, by 50 or more.
+    How: bytes of two jpeg or webp answers whose requests differ in compression alone, by 50 or more; of any two jpeg
+        answers that far apart, the tables by which they were quantised.
     Do: hand compression on to the encoder, or refuse it.
     """
     wishes = [level for part in (pair.base, pair.other) if type(level := wish(part).get("compression")) is int]
-    if not pair.only("compression") or len(wishes) < 2:
-        return None
     one, two = decoded(pair.base), decoded(pair.other)
     formats = {picture.format for picture in (*one, *two)}
-    if not one or not two or abs(wishes[0] - wishes[1]) < _FAR_APART or not formats <= set(_LOSSY):
+    if len(wishes) < 2 or not one or not two or abs(wishes[0] - wishes[1]) < _FAR_APART:
+        return None
+    if formats == {"jpeg"} and quantised(one[0].data) == quantised(two[0].data):
+        told = f"compression {min(wishes)} and {max(wishes)} are quantised differently"
+        return Broken(told, "both by the same tables", two[0].pointer)
+    if not pair.only("compression") or not formats <= set(_LOSSY):
         return None
     hard, mild = (one, two) if wishes[0] < wishes[1] else (two, one)
     least, most = len(hard[0].data), len(mild[0].data)

@@ -104,3 +104,8 @@ def an_edit_of_another_shape() -> Exchange:
 @faithful
 def pictures_from_a_prompt_alone() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn()))
+
+
+@breaks("edit.kept", "a difference of")
+def new_paint_everywhere_in_spite_of_a_mask() -> Exchange:
+    return _edited(Image.blend(_scaled(_given()), _other(), 0.4), _mask())
