@@ -115,7 +115,8 @@ def test_only_the_usual_request_is_answered_at_once(server: MockServer) -> None:
         answers = server.mock.at_once.learn(b"", message, len(body))
         return answers is not None and answers(body) is not None
 
-    second_answer(server.port, USUAL[-1], 0)  # draws its picture
+    for body in USUAL:
+        second_answer(server.port, body, 0)  # draws its pictures
     assert [at_once(body) for body in USUAL] == [True, True, True]
     assert not any(map(at_once, UNUSUAL))
     for name, text in (("Prefer", "wait=1"), ("Authorization", "Bearer sk-wrong"), ("Content-Type", "text/plain")):
