@@ -335,12 +335,13 @@ def _role_writer(schema: Schema) -> _Write:
 
 
 #: what is written for a role that says again what another one says
-_WRITTEN_AS = {"same-image-url": "image-url"}
+_WRITTEN_AS: Mapping[str, str] = {"same-image-url": "image-url"}
 
 
 def _role_part(schema: Schema) -> tuple[str, _Convert | None, Any]:
     """What writing a schema with a role takes: the role, the conversion, and what stands where there is no value."""
-    role: str = _WRITTEN_AS.get(schema["x-role"], schema["x-role"])
+    said: str = schema["x-role"]
+    role = _WRITTEN_AS.get(said, said)
     return role, outward(role, schema), _fallback(schema)
 
 
