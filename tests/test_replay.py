@@ -145,12 +145,8 @@ def test_what_drifted_is_asked_first_in_the_next_run_and_gone_once_it_is_mended(
         result = imageproof(
             "check",
             mock.base_url,
-            "--only",
-            "error.in-success",
-            "--max-images",
-            "0",
-            "--max-requests",
-            "60",
+            *("--only", "error.in-success", "--only", "refusal.refused"),
+            *("--max-images", "0", "--max-requests", "60", "--model", "dall-e-2", "--family", "images"),
             folder=tmp_path,
         )
         return result.returncode, " ".join(result.stdout.split()), report_of(tmp_path)
