@@ -114,8 +114,10 @@ def _look_at_video(role: str, pointer: str, raw: str, data: bytes, media: str, n
         found = footage.decoded(data)
     except Exception as error:  # noqa: BLE001 - as above
         return replace(seen, trouble=f"{error} (it is to be {name})")
+    first = _measured(replace(seen, format=name), found.first)
     return replace(
-        _measured(replace(seen, format=name), found.first),
+        first,
+        flat=first.flat and not found.moves,  # many begin with a black frame
         frames=found.frames,
         moves=found.moves,
         seconds=found.seconds,

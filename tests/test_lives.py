@@ -172,7 +172,7 @@ def test_the_last_of_several_tasks_is_given_up_and_ends_so() -> None:
     contract = PLAIN.contract("replicate")
     create = contract.operation("createFluxSchnell")
     cases = [json_case(contract, create, {"input": {"prompt": f"A fox {number}"}}) for number in range(3)]
-    with MockServer(Settings(port=0, contracts=("replicate",), task_polls=3)) as server:
+    with MockServer(Settings(port=0, contracts=("replicate",), task_polls=2)) as server:
         run = open_run(Options(server.url, families=("replicate",)))
         run.__dict__["planned"] = {"tasks": cases}
         submits = [submit for case in cases if (submit := run.judge(case)[0]) is not None]

@@ -95,6 +95,12 @@ def a_video_that_comes_a_little_later_than_its_state() -> Exchange:
 
 
 @faithful
+def a_video_that_begins_black() -> Exchange:
+    images = [Image.new("RGB", (192, 108)), Image.open(io.BytesIO(drawn(192, 108))).convert("RGB")]
+    return _made(mp4(iter(images), (192, 108), 500))
+
+
+@faithful
 def a_video_as_a_gif() -> Exchange:
     images = [Image.open(io.BytesIO(drawn(192, 108, index=index))).convert("RGB") for index in range(3)]
     file = io.BytesIO()
