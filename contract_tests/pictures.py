@@ -118,7 +118,8 @@ def possible(schema: Schema) -> list[Picture]:
     gallery = [replace(p, width=max(p.width, least), height=max(p.height, least)) for p in GALLERY]
     fit = [p for p in gallery if (called is None or p.media in called) and reason_against(rule, p, {}) is None]
     if schema.get("x-role") == "mask":  # an opaque one leaves nothing to be changed
-        fit = [p for p in fit if p.transparent]
+        # Open where a picture that is given is not clear itself: there nothing could be seen to change.
+        fit = [replace(p, turned=True) for p in fit if p.transparent]
         fit = [p for p in fit if p.format == "png"] or fit  # whether others are taken is not settled
     return fit or [PLAINEST]
 

@@ -94,7 +94,9 @@ def _other_pictures(case: Case, role: str) -> Iterator[dict[str, Any]]:
         data = bytes_given(one.value)
         if data is None or (picture := measured(data)) is None:
             continue
-        yield replaced(case.request.value, one.param, instead(one.value, drawn(replace(picture, turned=True))))
+        for turned in (True, False):
+            data = drawn(replace(picture, turned=turned))
+            yield replaced(case.request.value, one.param, instead(one.value, data))
         for other in GALLERY:
             if (changed := resized(other, picture)) != picture and other.format == picture.format:
                 yield replaced(case.request.value, one.param, instead(one.value, drawn(changed)))
