@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -10,7 +11,9 @@ from typing import Any
 
 from spec.documents import SPEC, load_yaml
 from spec.errors import DocumentError, SpecError, UnknownName
+from spec.language import STATES
 from spec.references import split_reference
+from spec.units import parse_size
 
 _FIELDS = {"class", "switch", "title", "clause", "contract", "observed", "seen"}
 _OPTIONAL = {"also", "with", "plays", "shows", "narrows", "records", "learned"}
@@ -144,11 +147,23 @@ def drift_use(reference: str | Mapping[str, Any]) -> DriftUse:
     return _use(id_, given, "")
 
 
+#: what the parameters of drifts are: a value is of the same kind as the one it takes the place of
+_KINDS: dict[str, Callable[[str], bool]] = {
+    "a size": lambda text: isinstance(parse_size(text), tuple),
+    "a number": lambda text: bool(re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text)),
+    "a state of tasks": STATES.__contains__,
+}
+
+
 def _use(id_: str, given: Mapping[str, str], source: str) -> DriftUse:
     found = drift(id_)
     for key in given:
         if key not in found.defaults:
             raise UnknownName(f"parameter of drift {id_}", key, found.defaults or ["none: it takes no parameters"])
+        usual = found.defaults[key]
+        kind = next((one for one, is_one in _KINDS.items() if is_one(usual)), None)
+        if kind is not None and not _KINDS[kind](given[key]):
+            raise SpecError(f"drift {id_}: {key} is {given[key]!r}\n  expected: {kind}, as {usual}")
     return DriftUse(found, {**found.defaults, **given}, source)
 
 

@@ -37,9 +37,24 @@ def decode(body: bytes, media: str) -> Any:
     if not is_json(media):
         return body
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Undecodable(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+    if body.count(b"[") + body.count(b"{") > _DEEPEST and _depth(value) > _DEEPEST:
+        raise Undecodable(f"it is nested more than {_DEEPEST} levels deep")
+    return value
+
+
+_DEEPEST = 100  # levels; validators and explanations are recursive, and no request of any family has ten
+
+
+def _depth(value: Any) -> int:
+    """How many arrays and objects lie in each other, up to one more than is allowed."""
+    level, depth = [value], 0
+    while level and depth <= _DEEPEST:
+        inner = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)]
+        level, depth = [part for parts in inner for part in parts], depth + bool(inner)
+    return depth
 
 
 def part_at(value: Any, pointer: str) -> Any:

@@ -168,10 +168,7 @@ class RequestCheck:
         return self._in_order(found, request)  # openapi-core is content with an empty key
 
     def violations(self, request: Request) -> list[Violation]:
-        """The same by the compiled validators alone, where they can read the body: for whoever asks a thousand times.
-
-        Of a body nested a hundred levels deep and more only `explain` can say what is wrong (ValueError).
-        """
+        """The same by the compiled validators alone, where they can read the body: for whoever asks often."""
         if request.media not in self.bodies or request.value is None:
             return self.explain(request)
         found = dict.fromkeys((*self._body_violations(request), *self._parameter_violations(request)))
@@ -312,7 +309,10 @@ class _Explainer:
 
 
 def _strict_json(body: bytes | str, **_: str) -> Any:
-    return orjson.loads(body)
+    try:
+        return decode(body if isinstance(body, bytes) else body.encode(), "application/json")
+    except Undecodable as error:
+        raise ValueError(str(error)) from error  # as openapi-core expects of whoever decodes
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

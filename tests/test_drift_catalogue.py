@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from contract_tests.recognisers.page import PAGE, page, records_of
 from imageproof import main
-from spec.drifts import Unplayed, catalogue, parse_catalogue, unplayed
-from spec.errors import DocumentError
+from spec.drifts import Unplayed, catalogue, drift_use, parse_catalogue, unplayed
+from spec.errors import DocumentError, SpecError
 
 WHOLE = "one: {class: shape, switch: body, title: t, clause: wire.schema, contract: c, observed: o, seen: [s]"
 
@@ -71,3 +71,16 @@ def test_an_entry_that_is_not_whole_is_refused(entry: str, problem: str) -> None
 
 def test_a_drift_without_moves_has_one_of_its_own() -> None:
     assert parse_catalogue(WHOLE + "}", "drifts.yaml")["one"].plays == {"one": {}}
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ("size-not-applied-512:fixed=x", "expected: a size, as 512x512"),
+        ("progress-over-100:percent=much", "expected: a number, as 150"),
+        ("task-reverts:to=done", "expected: a state of tasks, as queued"),
+    ],
+)
+def test_a_parameter_of_another_kind_is_refused_with_the_one_expected(reference: str, told: str) -> None:
+    with pytest.raises(SpecError, match=told):
+        drift_use(reference)

@@ -164,8 +164,9 @@ def test_an_integer_may_be_written_as_json_lets_it(mock: MockServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"{'a': 1}", b'{"n": NaN}', b'{"prompt": "\\ud800"}', b"\xff\xfe{}", b"[" * 5_000, b"{} {}"]
-)
+    "body", [b"", b"{", b"{'a': 1}", b'{"n": NaN}', b'{"prompt": "\\ud800"}', b"\xff\xfe{}", b"[" * 5_000, b"{} {}",
+             b"[" * 101 + b"]" * 101, b'{"svg":' * 990 + b"1" + b"}" * 990],
+)  # fmt: skip
 def test_what_is_not_json_is_refused_as_such(mock: MockServer, body: bytes) -> None:
     answer = ask(mock.url + GENERATIONS, body)
     assert (answer.status, said(answer.error)) == (400, (REQUEST, None, None))
