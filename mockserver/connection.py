@@ -27,6 +27,8 @@ _END = b"\r\n\r\n"
 Answers = Callable[[bytes], bytes | None]
 #: who answers requests with this head; None where that depends on more than their bodies
 Hears = Callable[[RawRequestMessage], Answers | None]
+#: what of aiohttp's own is relied on; where a version of it has other names, everything goes its way
+_RELIED_ON = ("_parser", "_waiter", "_messages", "_paused", "_close", "_force_close", "_keepalive_timeout", "_loop")
 _HEADS = 512
 _LONGEST_HEAD = 4096  # bytes
 
@@ -71,11 +73,14 @@ class Connection(web_protocol.RequestHandler):
     def __init__(self, manager: web.Server, at_once: AtOnce, **told: Any) -> None:
         super().__init__(manager, **told)
         self._at_once, self._heads = at_once, at_once.heads
+        self._parted = False  # whether the parser may be in the middle of a request
+        if not all(hasattr(self, name) for name in _RELIED_ON):
+            self._heads = {}
+            return
         parser: Any = self._parser
         self._feed = parser.feed_data
         self._consumed = getattr(parser, "message_consumed", None)  # newer parsers count what waits to be answered
         self._parser = _Shown(parser, self._fed)  # type: ignore[assignment]
-        self._parted = False  # whether the parser may be in the middle of a request
 
     def data_received(self, data: bytes) -> None:
         """Something has come."""

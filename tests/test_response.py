@@ -188,3 +188,15 @@ def test_what_is_not_usual_is_left_to_aiohttp(asked: Any, headers: dict[str, str
     usual: Any = Asked()
     assert isinstance(answer, web.Response)
     assert isinstance(respond(Reply(200, {}, "application/json", {}), "req_1", usual), Ready)
+
+
+def test_an_aiohttp_whose_insides_are_others_answers_all_by_itself(
+    server: MockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = second_answer(server.port, BODY, 0)
+    heads = len(server.mock.at_once.heads)
+    monkeypatch.setattr("mockserver.connection._RELIED_ON", ("_parser", "_renamed"))
+    server.mock.at_once.heads.clear()
+    after = second_answer(server.port, BODY, 0)
+    assert (heads > 0, len(server.mock.at_once.heads)) == (True, 0)
+    assert head_of(after) == head_of(before)
