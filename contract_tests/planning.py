@@ -42,7 +42,7 @@ from spec.validation import request_check
 
 _PER_MODEL = 5  # cases drawn of each to choose from
 _TRIES = 3  # of one constraint, where something else is broken with it
-_COVERED_ROLES = ("model", "size", "quality", "output-format", "background", "delivery", "count", "style")
+_COVERED_ROLES = ("model", "size", "quality", "output-format", "background", "delivery", "count", "style", "duration")
 _CENTRAL_ROLES = frozenset({"output-format", "background", "delivery", "count", "aspect", "body"})
 _RICH = 4  # requests of each model that say much at once
 _COMMON_SIZES = ("1024x1024", "1536x1024", "1024x1536")  # what people ask for
