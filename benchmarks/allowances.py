@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
+import yaml
 from mutants import DROPPED, EACH, Mutant, Unchanged
 
 from mockserver.replies import Reply
@@ -34,7 +37,15 @@ UNJUDGED = {
 }
 #: what an answer is sent for: an answer that no longer says it is never excused
 _OWED = IMAGE_ROLES | {"task-id", "task-status", "error-message", "event-type"}
+_PROBLEM_ROLES = ("error-type", "error-code", "error-param")
+_WHY = Path(__file__).with_name("survivors.yaml")
 _LEFT_OUT = "optional: it may be left out"
+
+
+def explained(name: str) -> str:
+    """Why a mutant that survives is no hole to be closed (`survivors.yaml`); empty where nobody has said so."""
+    known = yaml.safe_load(_WHY.read_text("utf-8"))
+    return next((str(one["why"]) for one in known if any(fnmatchcase(name, pattern) for pattern in one["mutants"])), "")
 
 
 def allowance(contract: Contract, operation: Operation, reply: Reply, mutant: Mutant) -> str:
@@ -104,7 +115,7 @@ def _of_body(contract: Contract, operation: Operation, answer: Answer, reply: Re
 def _of_role(role: str, contract: Contract, reply: Reply) -> str:
     if role in UNJUDGED:
         return f"{role}: {UNJUDGED[role]}"
-    if role.startswith("error-") and reply.problem and contract.problem(reply.problem).fields.get(role) is None:
+    if role in _PROBLEM_ROLES and reply.problem and contract.problem(reply.problem).fields.get(role) is None:
         return f"{role}: the contract gives this problem none, and which word stands there is left open"
     return ""
 

@@ -28,11 +28,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import yaml
+from allowances import explained
 from court import MANY, POLLS, Court, Mutants, Score
 from rich.console import Console
 from rich.progress import track
@@ -50,13 +49,6 @@ from spec.profiles import PLAIN, load_profile, profile_names
 _PARTS = ("faithful", "drifts", "mutants")
 #: what came of one question, as it is kept
 Found = dict[str, Any]
-_WHY = Path(__file__).with_name("survivors.yaml")
-
-
-def explained(name: str) -> str:
-    """Why a mutant that survives is no hole to be closed (`survivors.yaml`); empty where nobody has said so."""
-    known = yaml.safe_load(_WHY.read_text("utf-8"))
-    return next((str(one["why"]) for one in known if any(fnmatchcase(name, pattern) for pattern in one["mutants"])), "")
 
 
 def try_mutants(console: Console, family: str, most: int | None, only: Iterable[str], each: bool) -> Found:

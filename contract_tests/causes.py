@@ -95,6 +95,7 @@ _WITHIN = (
     Rule("usage.output", ("usage.input", "usage.sums", "usage.plausible")),
     Rule("task.times", ("task.*",)),
     Rule("images.count", ("images.distinct",)),
+    Rule("videos.duration", ("echo.duration",)),
     Rule("images.decodes", ("images.*", "echo.*")),
 )
 

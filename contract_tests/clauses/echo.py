@@ -216,3 +216,20 @@ def echoed_style(exchange: Exchange) -> Verdict:
         return None
     fits = str(told.value).lower() == asked.lower()
     return CONFORMS if fits else Broken(f"{asked!r:.60}", f"{told.value!r:.60}", told.pointer)
+
+
+@clause("echo.duration", "SHOULD", "x-role: duration")
+def echoed_duration(exchange: Exchange) -> Verdict:
+    """The seconds the answer names are those of its video.
+
+    Why: players show it before they load anything, and it is what is paid for.
+    How: the number told, an `s` behind it or not, against the decoded seconds, within a fifth or one second.
+    Do: tell what was made, in seconds.
+    """
+    told = exchange.meaning("duration")
+    made = next((picture.seconds for picture in decoded(exchange) if picture.seconds), None)
+    if told is None or told.raw is None or made is None:
+        return None
+    number = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:s|sec\w*)?", str(told.value))
+    fits = number is not None and abs(float(number[1]) - made) <= max(1.0, 0.2 * made)
+    return CONFORMS if fits else Broken(f"{made:.1f} s, as the video has", f"{told.value!r:.60}", told.pointer)

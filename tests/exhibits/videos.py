@@ -18,7 +18,8 @@ from spec.profiles import PLAIN
 LUMA = PLAIN.contract("luma")
 LINK = "https://cdn.example/fox.mp4"
 CREATED = "2027-01-15T08:00:00.000Z"
-QUIET = ("videos.frames", "videos.moves", "videos.duration", "echo.edges")
+KLING = PLAIN.contract("kling")
+QUIET = ("videos.frames", "videos.moves", "videos.duration", "echo.edges", "echo.duration")
 
 
 @cache
@@ -113,3 +114,30 @@ def a_video_as_a_gif() -> Exchange:
 @faithful
 def a_generation_that_goes_on() -> Exchange:
     return _followed(_generation("processing"))
+
+
+def _lasting(told: Any) -> Exchange:
+    """Five seconds of video, and what the answer says of them."""
+    made = {"task_id": "7", "task_status": "succeed", "task_result": {"videos": [{"url": LINK, "duration": told}]}}
+    submitted = {"code": 0, "message": "", "data": {"task_id": "7", "task_status": "submitted"}}
+    asked = {"prompt": "A red fox", "duration": "5", "aspect_ratio": "16:9"}
+    submit = exchange(json_case(KLING, KLING.operation("createTextVideo"), asked), submitted)
+    question = Case(KLING, KLING.operation("getTextVideo"), path_parameters={"task_id": "7"})
+    target = {LINK: Target(_film(10), "video/mp4")}
+    submit.polls = [exchange(question, {**submitted, "data": made}, parent=submit, targets=target)]
+    return submit
+
+
+@breaks("echo.duration", "10")
+def twice_the_seconds_told() -> Exchange:
+    return _lasting("10")
+
+
+@breaks("echo.duration", "'long'")
+def seconds_that_are_no_number() -> Exchange:
+    return _lasting("long")
+
+
+@faithful
+def seconds_told_as_they_were_measured() -> Exchange:
+    return _lasting("5.1s")
