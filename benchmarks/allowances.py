@@ -34,6 +34,7 @@ UNJUDGED = {
     "image-markdown": "the words around a picture are the provider's own",
     "listed-model-owner": "the provider's own words",
     "caller-tag": "the caller's own words",
+    "request-id": "the provider's own name for the exchange",
 }
 #: what an answer is sent for: an answer that no longer says it is never excused
 _OWED = IMAGE_ROLES | {"task-id", "task-status", "error-message", "event-type"}

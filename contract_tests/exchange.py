@@ -161,23 +161,19 @@ class Exchange:
 
     @cached_property
     def is_error_body(self) -> bool:
-        """Whether the body is a documented error and no documented success, whatever the status."""
+        """Whether the body is a documented error and, unless the status is one, too, no documented success."""
         operation, value = self.case.operation, self.response.value
         if self.streams:
             return False
-        brings = any(meaning.role in IMAGE_ROLES or meaning.role.startswith("task-") for meaning in self.meanings)
-        if brings and self.response.status < 400:
-            return False
-        success = any(_fits(self.case, schema, value) for schema in operation.success.content.values())
-        return (
-            not success
-            and isinstance(value, dict)
-            and any(
-                _fits(self.case, schema, value)
-                for status, answer in operation.answers.items()
-                if status[0] in "45"
-                for schema in answer.content.values()
-            )
+        if self.response.status < 400:
+            brings = any(one.role in IMAGE_ROLES or one.role.startswith("task-") for one in self.meanings)
+            if brings or any(_fits(self.case, schema, value) for schema in operation.success.content.values()):
+                return False
+        return isinstance(value, dict) and any(
+            _fits(self.case, schema, value)
+            for status, answer in operation.answers.items()
+            if status[0] in "45"
+            for schema in answer.content.values()
         )
 
     @property
