@@ -16,6 +16,7 @@ from spec.events import MEDIA_TYPE as EVENT_STREAM
 from spec.language import IMAGE_ROLES, STATES, Schema
 from spec.messages import Response
 from spec.roles import Meaning, Reader
+from spec.shapes import shape_of
 from spec.validation import ResponseCheck
 from spec.violations import Violation
 
@@ -122,6 +123,16 @@ class Exchange:
             if schema is not None
             else frozenset()
         )
+
+    def could_name(self, role: str) -> bool:
+        """Whether this request could have named a role; a model that does not know it has no default of it either."""
+        case = self.parent.case if self.parent else self.case
+        schema, value = case.operation.body.get(case.request.media), case.request.value
+        if schema is None or not isinstance(value, dict):
+            return True
+        shape = shape_of(schema, value)
+        names = [name for name, inner in schema.get("properties", {}).items() if inner.get("x-role") == role]
+        return not names or any(not shape.forbids(name) for name in names)
 
     @property
     def own_model(self) -> bool:

@@ -64,7 +64,7 @@ def is_end(event: Mapping[str, Any], answer: Answer) -> bool:
 
 def _event(value: Mapping[str, Any], pointer: str, schema: Schema, check: ResponseCheck) -> Event:
     # By the alternative it comes nearest to, so that one with a field missing or misnamed is still what it is.
-    nearest = min(alternatives_of(schema), key=lambda one: len(list(check.schema_violations(one, value))))
+    nearest = min(alternatives_of(schema), key=lambda one: sum(v.weight for v in check.schema_violations(one, value)))
     found = tuple(replace(one, pointer=pointer + one.pointer) for one in Reader(nearest).read(value))
     said = {meaning.role for meaning in found}
     if "error-message" in said:

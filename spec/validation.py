@@ -479,7 +479,7 @@ class ResponseCheck:
         """The violations of the alternative that was meant: one that can say what is expected, or the least broken."""
         meant = [branch for branch in branches if roles_in([branch]) & expected] or branches
         told = [list(self.schema_violations(branch, value, expected)) for branch in meant]
-        nearest = min((found for found in told if found), key=len, default=[])
+        nearest = min((found for found in told if found), key=lambda found: sum(v.weight for v in found), default=[])
         prefix = "".join(f"/{part}" for part in path)
         return [replace(found, pointer=prefix + found.pointer) for found in nearest]
 

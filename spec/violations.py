@@ -39,6 +39,11 @@ class Violation:
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
+    def weight(self) -> int:
+        """How much it speaks against an alternative: what a message calls itself weighs more than what it lacks."""
+        return _OTHER_NAME if self.keyword == "const" else 1
+
+    @property
     def is_null(self) -> bool:
         """Whether all that is wrong is null where the member might as well be left out."""
         return self.keyword == NULL
@@ -48,6 +53,7 @@ class Violation:
         return f"{place}: {self.reason}"
 
 
+_OTHER_NAME = 10
 #: the keyword of a violation that is there because null stands for a member that may be left out
 NULL = "null"
 _OF_A_FILE = ("media", "bytes")

@@ -137,12 +137,12 @@ def format_(exchange: Exchange) -> Verdict:
     """The bytes are of the format asked for.
 
     Why: a file stored under the wrong name is refused by the next program.
-    How: the format found by decoding against the format asked for.
+    How: the format found by decoding against the one asked for, or the default where the model knows formats at all.
     Do: encode in the format asked for, or refuse it.
     """
     asked = exchange.asked.get("output-format")
     pictures = decoded(exchange)
-    if asked not in MEDIA_TYPES or not pictures:
+    if asked not in MEDIA_TYPES or not pictures or not exchange.could_name("output-format"):
         return None
     bad = next((picture for picture in pictures if picture.format != asked), None)
     return Broken(f"{asked} bytes", bad.format, bad.pointer) if bad else CONFORMS

@@ -214,3 +214,9 @@ def a_data_url_for_a_link() -> Exchange:
 @faithful
 def a_picture_in_base64_and_no_link() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn()))
+
+
+@silent("images.format")
+@faithful
+def a_jpeg_from_a_model_that_knows_no_formats() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn(format_="jpeg")))

@@ -261,3 +261,8 @@ def a_stream_that_ends_as_documented() -> Exchange:
 @faithful
 def a_stream_that_has_no_such_text() -> Exchange:
     return stream(partial(0), finished())
+
+
+@breaks("wire.schema", "usage")
+def a_finished_picture_with_the_usage_of_a_chat() -> Exchange:
+    return stream(partial(0), finished(usage={"prompt_tokens": 11, "completion_tokens": 272, "total_tokens": 283}))
