@@ -6,6 +6,9 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 
 NODE := tests/node/node_modules
 
+# Where writing it is forbidden, every process that is started compiles all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: wheel demo test lint types imports unit sdks litellm families contract selftest peers format bench soak fuzz fixed-point clean
 
 demo: $(VENV)/run.stamp  ## serve a provider that drifts, catch it, and lint the page that promised it

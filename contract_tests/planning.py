@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import chain, combinations
 from math import fsum
@@ -72,7 +73,8 @@ def collect(strategies: Sequence[st.SearchStrategy[Case]], rounds: int, seed_: i
     return list(found.values())
 
 
-def refusals(contract: Contract, operation: Operation, seed_: int, models: Iterable[str] = ()) -> list[Case]:
+@lru_cache(maxsize=128)
+def refusals(contract: Contract, operation: Operation, seed_: int, models: tuple[str, ...] = ()) -> tuple[Case, ...]:
     """One case for every constraint of the contract on requests to this operation, what could cost least first.
 
     A constraint that bodies of several media types share is broken in the first of them. `models`: only with these.
@@ -80,7 +82,7 @@ def refusals(contract: Contract, operation: Operation, seed_: int, models: Itera
     found: dict[Any, Case] = {}
     for media in operation.body or (None,):
         tries: dict[Any, int] = {}
-        for valid in _to_be_broken(contract, operation, media, seed_, tuple(models)):
+        for valid in _to_be_broken(contract, operation, media, seed_, models):
             for mutant in mutants(valid):
                 broken = breaches(mutant)
                 if not broken or tries.get(broken, 0) >= _TRIES:
@@ -89,7 +91,7 @@ def refusals(contract: Contract, operation: Operation, seed_: int, models: Itera
                 tries[broken] = tries.get(broken, 0) + 1 if case is None else _TRIES
                 if case is not None and case.defect is not None:
                     found.setdefault((case.defect.problem, case.defect.param, case.defect.rule or broken), case)
-    return sorted(found.values(), key=_could_cost)
+    return tuple(sorted(found.values(), key=_could_cost))
 
 
 def _to_be_broken(

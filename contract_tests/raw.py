@@ -9,8 +9,9 @@ one, however it is read. Source: RFC 8259, RFC 7578, RFC 9110; `reference/openai
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -31,15 +32,16 @@ _ELSEWHERE = "frameworks and gateways answer before the API does"
 _BOUNDARY = re.compile(r"boundary=([\w-]+)")
 
 
-def raw(contract: Contract, seed: int, models: Iterable[str] = ()) -> list[Case]:
+@lru_cache(maxsize=32)
+def raw(contract: Contract, seed: int, models: tuple[str, ...] = ()) -> tuple[Case, ...]:
     """Every raw defect of a contract, each once: on the first operation that can have it; keys on every operation."""
     found: dict[tuple[str, str, str], Case] = {}
     for operation in contract.operations:
-        for case in _of(contract, operation, seed, tuple(models)):
+        for case in _of(contract, operation, seed, models):
             problem, rule = (case.defect.problem, case.defect.rule) if case.defect else ("", "")
             place = operation.id if problem in _ON_EVERY_OPERATION else ""
             found.setdefault((place, problem, rule), case)
-    return list(found.values())
+    return tuple(found.values())
 
 
 def _of(contract: Contract, operation: Operation, seed: int, models: tuple[str, ...]) -> Iterator[Case]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import count
@@ -77,7 +77,7 @@ def _refusals(run: Run) -> list[Case]:
     return sorted(found, key=lambda case: (_certainty(case), order.index(case.operation.id)))
 
 
-def once(operations: Iterable[list[Case]]) -> Iterator[Case]:
+def once(operations: Iterable[Sequence[Case]]) -> Iterator[Case]:
     """What operations refuse, without most of what one before has refused: who checks the first seldom forgets another.
 
     Of each problem one such case stays, about what every request has if it can be, and all about keys.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -318,7 +318,8 @@ def load_contract(name: str, overlay: Callable[[str, dict[str, Any]], dict[str, 
     Raises DocumentError with file, place, what is wrong and what was expected.
     """
     entry = locate("contract", name)
-    document = load_yaml(read_text(entry), entry.name)
+    known = _shipped(name) if name in shipped() else None
+    document = orjson.loads(known) if known is not None else load_yaml(read_text(entry), entry.name)
     family = entry.name.rsplit(".", 1)[0]
     shown = overlay(family, document) if overlay else document
     try:
@@ -326,7 +327,14 @@ def load_contract(name: str, overlay: Callable[[str, dict[str, Any]], dict[str, 
     except TypeError:  # not JSON at all: the check says where
         return parse_contract(shown, entry.name, family)
     # What is shipped is valid OpenAPI, tests see to that; finding it out again takes longer than all the rest.
-    return _parsed(serial, entry.name, family, shown is document and name in shipped())
+    return _parsed(serial, entry.name, family, serial == known)
+
+
+@cache
+def _shipped(name: str) -> bytes:
+    """The document of a shipped contract as JSON: read a hundred times as fast as YAML."""
+    entry = locate("contract", name)
+    return orjson.dumps(load_yaml(read_text(entry), entry.name))
 
 
 @lru_cache(maxsize=64)
