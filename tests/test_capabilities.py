@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from faulty import CHEAP, GPT, asking, asking_wrongly, drawn, error, exchange, pictures
-from test_check import imageproof, report_of
+from test_check import ALONE, imageproof, report_of
 from test_provider import Asked, Told, listening
 
 from contract_tests.capabilities import Capabilities
@@ -75,7 +75,7 @@ def provider_with(*models: str, lacks: tuple[str, ...] = (), changes: Mapping[st
 )
 def test_a_small_provider_is_faithful(profile: Profile, kinds: set[str], told: str, tmp_path: Any) -> None:
     with MockServer(Settings(port=0, profile=profile, task_polls=2)) as server:
-        result = imageproof("check", server.url, "--max-images", "12", folder=tmp_path)
+        result = imageproof("check", server.url, "--max-images", "12", *ALONE, folder=tmp_path)
     report = report_of(tmp_path)
     assert [finding["clause"] for finding in report["findings"] if finding["level"] == "MUST"] == []
     assert report["verdict"] == "conforms", result.stdout
@@ -196,7 +196,7 @@ def test_around_a_parameter_that_must_be_there_the_rest_is_looked_at_and_the_dri
     lacking = ("$.components.schemas.GenerationRequest.properties.style", "$..then.properties.style")
     profile = provider_with("dall-e-3", lacks=(*NO_VARIATIONS, *NO_EDITS, *lacking))
     with MockServer(Settings(port=0, profile=profile)) as server:
-        imageproof("check", server.url, "--max-images", "8", folder=tmp_path)
+        imageproof("check", server.url, "--max-images", "8", *ALONE, folder=tmp_path)
     report = report_of(tmp_path)
     found = [finding for finding in report["findings"] if finding["level"] == "MUST"]
     assert [finding["clause"] for finding in found] == ["wire.accepted"], found

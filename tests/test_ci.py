@@ -75,7 +75,7 @@ def test_a_recipe_parses_and_names_what_there_is(text: str) -> None:
 
 def test_the_commands_for_a_baseline_work(mock: MockServer, tmp_path: Path) -> None:
     (script,) = (text for kind, text in RECIPES if kind == "sh")
-    quick = script.replace('"$PROVIDER"', '"$PROVIDER" --max-images 0 --model dall-e-2')
+    quick = script.replace('"$PROVIDER"', '"$PROVIDER" --max-images 0 --model dall-e-2 --family images')
     ran = run(quick, tmp_path, PROVIDER=mock.base_url)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     second = json.loads((tmp_path / "second" / "report.json").read_bytes())

@@ -13,6 +13,7 @@ import pytest
 from test_provider import free_port
 
 ROOT = Path(__file__).parent.parent
+ONE_MODEL = ("--imageproof-model", "dall-e-2")
 QUIET = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:schemathesis")
 
 
@@ -24,7 +25,7 @@ def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str
 
 
 def test_the_shipped_tests_pass_against_the_embedded_mock_and_say_what_they_cost(tmp_path: Path) -> None:
-    result = run("contract_tests", "--imageproof-max-images", "2", "--imageproof-report-dir", str(tmp_path))
+    result = run("contract_tests", "--imageproof-max-images", "2", "--imageproof-report-dir", str(tmp_path), *ONE_MODEL)
     assert result.returncode == 0, result.stdout + result.stderr
     cost = re.search(r"imageproof: http://127\.0\.0\.1:\d+: 0 findings, (\d+) requests, ([12]) pictures", result.stdout)
     assert cost
@@ -43,7 +44,7 @@ def test_a_provider_that_drifts_fails_the_tests_by_name() -> None:
 
 def test_a_provider_nobody_can_ask_is_no_pass() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    result = run("contract_tests", "--imageproof-url", url, "--imageproof-max-images", "1")
+    result = run("contract_tests", "--imageproof-url", url, "--imageproof-max-images", "1", *ONE_MODEL)
     assert result.returncode == 1, result.stdout + result.stderr
     assert "passed" not in result.stdout
     assert "could not look: " in result.stdout
@@ -80,7 +81,7 @@ def test_a_suite_that_does_not_use_the_plugins_does_not_pay_for_them(tmp_path: P
 
 
 def test_several_workers_give_one_report_within_one_budget(tmp_path: Path) -> None:
-    budget = ("--imageproof-max-images", "1", "--imageproof-model", "dall-e-2")
+    budget = ("--imageproof-max-images", "1", *ONE_MODEL)
     command = [sys.executable, "-m", "pytest", "contract_tests", "-n", "2"]
     clean = {name: text for name, text in os.environ.items() if not name.startswith(("PYTEST_", "COV_", "OPENAI_"))}
     result = subprocess.run(

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from test_check import CHEAP
 from test_provider import CREATE, IMAGES, Asked, Listener, Told, asking, create, links, listening
 
 from contract_tests.cases import json_case
@@ -118,7 +119,7 @@ def test_no_report_and_no_terminal_shows_the_key(echoing: Listener, tmp_path: Pa
     program = shutil.which("imageproof", path=str(Path(sys.executable).parent))
     assert program
     result = subprocess.run(
-        [program, "check", echoing.url, "--max-images", "4", "--report-dir", str(tmp_path)],
+        [program, "check", echoing.url, "--max-images", "4", *CHEAP, "--report-dir", str(tmp_path)],
         env=environment(),
         cwd=tmp_path,
         capture_output=True,
@@ -140,6 +141,7 @@ def test_pytest_does_not_show_the_key(echoing: Listener, tmp_path: Path) -> None
         [
             *(sys.executable, "-m", "pytest", "contract_tests", "-p", "no:cacheprovider", "-p", "no:xdist", "-vv"),
             *("-rA", "--showlocals", "--tb=long", "--imageproof-url", echoing.url, "--imageproof-max-images", "14"),
+            *("--imageproof-model", "dall-e-2"),
             *("--imageproof-report-dir", str(tmp_path), "--junitxml", str(tmp_path / "junit.xml")),
         ],
         cwd=ROOT,

@@ -88,7 +88,7 @@ def with_body(body: bytes) -> Case:
 
 @pytest.mark.parametrize(("contract", "operation"), OPERATIONS)
 def test_a_drawn_valid_request_is_accepted_both_ways(contract: Contract, operation: Operation) -> None:
-    @settings(MANY, max_examples=120)
+    @settings(MANY, max_examples=120 if contract is IMAGES else 30)  # the others differ in few places
     @given(cases(contract, operation))
     def accepted(case: Case) -> None:
         assert verdict(case.request, contract, operation)
@@ -98,7 +98,7 @@ def test_a_drawn_valid_request_is_accepted_both_ways(contract: Contract, operati
 
 @pytest.mark.parametrize(("contract", "operation"), OPERATIONS)
 def test_a_labelled_defect_is_refused_both_ways(contract: Contract, operation: Operation) -> None:
-    @settings(MANY, max_examples=80)
+    @settings(MANY, max_examples=80 if contract is IMAGES else 25)
     @given(defects(contract, operation))
     def refused(case: Case) -> None:
         # Whether a key is known, and what is in a picture, is not in the request's shape.
