@@ -68,7 +68,9 @@ def test_every_drawn_case_keeps_the_contract_and_hardly_any_is_thrown_away(
     check = request_check(contract, operation)
     told: list[Mapping[str, Any]] = []
 
-    @settings(FEW, max_examples=150)
+    examples = 150 if contract is IMAGES else 50
+
+    @settings(FEW, max_examples=examples)
     @given(cases(contract, operation))
     def draw(case: Case) -> None:
         assert check.accepts(case.request), list(map(str, check.explain(case.request)))
@@ -76,7 +78,7 @@ def test_every_drawn_case_keeps_the_contract_and_hardly_any_is_thrown_away(
     with collector.with_value(told.append):  # type: ignore[arg-type]  # None is only what it has by default
         draw()
     statuses = Counter(case["status"] for case in told[0]["generate-phase"]["test-cases"])
-    assert statuses["valid"] >= 100 or not statuses["invalid"]  # there are not always so many
+    assert statuses["valid"] >= examples * 2 / 3 or not statuses["invalid"]  # there are not always so many
     assert statuses["invalid"] <= 0.1 * statuses["valid"], statuses
 
 
