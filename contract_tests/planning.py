@@ -34,6 +34,7 @@ from contract_tests.strategies import (
     pinned_values,
     pixels,
 )
+from contract_tests.variations import varied
 from contract_tests.wording import worded
 from spec.contract import Contract, Operation
 from spec.language import Schema, walk
@@ -44,7 +45,7 @@ from spec.validation import request_check
 _PER_MODEL = 5  # cases drawn of each to choose from
 _TRIES = 3  # of one constraint, where something else is broken with it
 _COVERED_ROLES = ("model", "size", "quality", "output-format", "background", "delivery", "count", "style", "duration")
-_CENTRAL_ROLES = frozenset({"output-format", "background", "delivery", "count", "aspect", "body"})
+_CENTRAL_ROLES = frozenset({"output-format", "background", "delivery", "count", "aspect", "body", "inputs"})
 _RICH = 4  # requests of each model that say much at once
 _COMMON_SIZES = ("1024x1024", "1536x1024", "1024x1536")  # what people ask for
 _PARTIALS = (2, 0, 3)  # unfinished pictures asked for in streams
@@ -150,7 +151,9 @@ def coverage(
     models: Iterable[str] = (),
     unavailable: frozenset[str] = frozenset(),
 ) -> list[Case]:
-    """Valid cases: the cheapest, one with a mask, the shortest, then each that shows most new values for its pictures.
+    """Valid cases: the cheapest, one with a mask, the shortest, one that gives several pictures; then the telling ones.
+
+    Of those each time the one that shows most new values for its pictures.
 
     `models`: only these; roles in `unavailable` keep their default (a stream where the contract documents none).
     """
@@ -158,10 +161,12 @@ def coverage(
         return collect([cases(contract, operation)], 1, seed_)
     allowed = at_default(operation, unavailable)
     drafts = [_draft(contract, operation, media, seed_, tuple(models), allowed) for media in operation.body]
-    first, masked, plain, candidates = (list(chain.from_iterable(parts)) for parts in zip(*drafts, strict=True))
+    first, masked, plain, several, candidates = (
+        list(chain.from_iterable(parts)) for parts in zip(*drafts, strict=True)
+    )
     if not plain:  # none of the models asked for can do it
         return []
-    begin = [min(group, key=_cost) for group in (first, masked, plain) if group]
+    begin = [min(group, key=_cost) for group in (first, masked, plain, several) if group]
     begin = list({case.key: case for case in begin}.values())  # some may be the same
     return worded(_greedy([*begin], candidates), len(begin))
 
@@ -169,7 +174,7 @@ def coverage(
 def _draft(
     contract: Contract, operation: Operation, media: str, seed_: int, models: tuple[str, ...], allowed: Allowed
 ) -> tuple[list[Case], ...]:
-    """Cases of one media type to choose from: the customary ones, those with a mask, the shortest ones, and all."""
+    """Cases of one media type: the customary ones, those with a mask, the shortest, those that give several, all."""
     schema = operation.body[media]
     each, allowed = _each_model(schema, models, allowed)
     plan = body_plan(operation, media, allowed)
@@ -194,7 +199,20 @@ def _draft(
 
     plain, told_of = drawn(each), [model for model in each if _is_known(contract, model)]
     deep = list(_deep(schema, plain[0])) if plain else []
-    return drawn(customary), drawn(masked), plain, [*plain, *drawn(pins), *deep, *drawn(told_of, False, _PER_MODEL)]
+    usual = drawn(customary)
+    several = [both for case in usual for both in _several_given(case)]
+    random = drawn(told_of, False, _PER_MODEL)
+    return usual, drawn(masked), plain, several, [*plain, *drawn(pins), *deep, *random]
+
+
+def _several_given(case: Case) -> Iterator[Case]:
+    """The same request with another picture beside the one it gives, where several may be given."""
+    value, other = case.request.value, varied(case, "input-image")
+    for name, one in value.items():
+        if other is not None and isinstance(one, list) and one != (another := other.request.value[name]):
+            both = with_value(case, {**value, name: [*one, *another]})
+            if request_check(case.contract, case.operation).accepts(both.request):
+                yield both
 
 
 def _deep(schema: Schema, plain: Case) -> Iterator[Case]:
@@ -353,6 +371,9 @@ def shows(case: Case) -> frozenset[Any]:
         told.append(("body", case.request.media))
     if case.asked.get("stream") is True:
         told.append(("partial-count", case.asked.get("partial-count")))
+    pictures = case.asked.get("input-image")
+    if isinstance(pictures, list) and len(pictures) > 1:
+        told.append(("inputs", "several"))
     size = case.asked.get("size")
     aspect = []
     ratio = size[0] / size[1] if isinstance(size, tuple) else ratio_of(case.asked.get("aspect-ratio"))
