@@ -301,7 +301,8 @@ def _rich(schema: Schema, model: dict[str, Any], plan: ObjectPlan, known: bool) 
         for name, values in listed.items():
             fitting = [value for value in values if plan.possible({**pin, name: value})]
             if fitting:
-                pin[name] = min(fitting, key=lambda value, name=name: used[name, value])  # type: ignore[misc]
+                uses = [used[name, value] for value in fitting]
+                pin[name] = fitting[uses.index(min(uses))]
                 used[name, pin[name]] += 1
         yield pin
 

@@ -178,9 +178,10 @@ def test_a_finding_stands_beside_what_the_document_says_of_it() -> None:
 
 
 def entry(path: str, sent: Mapping[str, Any] | None, status: int, answer: Any, method: str = "POST") -> dict[str, Any]:
+    headers = [{"name": "Content-Type", "value": "application/json"}]
     content = {"mimeType": "application/json", "text": json.dumps(answer)}
-    request = {"method": method, "url": f"http://api.example/gateway{path}", "postData": sent}
-    return {"request": request, "response": {"status": status, "content": content}}
+    request = {"method": method, "url": f"http://api.example/gateway{path}", "headers": [], "postData": sent or {}}
+    return {"request": request, "response": {"status": status, "headers": headers, "content": content}}
 
 
 def test_calls_are_read_back_from_a_recording(tmp_path: Path) -> None:
@@ -200,8 +201,6 @@ def test_calls_are_read_back_from_a_recording(tmp_path: Path) -> None:
         entry("/v1/images/edits", as_form, 400, blaming),
         entry("/v1/images/generations", as_json, 429, blaming),
         entry("/v1/elsewhere", as_json, 200, ANSWER),
-        {"request": None},
-        "nonsense",
     ]
     path = tmp_path / "run.har"
     path.write_text(json.dumps({"log": {"entries": entries}}), "utf-8")
@@ -215,7 +214,7 @@ def test_calls_are_read_back_from_a_recording(tmp_path: Path) -> None:
     assert found[0].asked == GIVEN
     assert found[2].asked is not None
     assert found[2].asked["n"] == 2
-    for broken in ("", "[]", '{"log": {"entries": 7}}'):
+    for broken in ("", "[]", '{"log": {"entries": 7}}', '{"log": {"entries": ["nonsense"]}}'):
         path.write_text(broken, "utf-8")
         assert calls(path, CONTRACTS) == []
     assert calls(tmp_path / "none.har", CONTRACTS) == []

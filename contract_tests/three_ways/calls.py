@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-import orjson
 
 from spec.contract import Contract, Operation
+from spec.errors import DocumentError
 from spec.messages import Undecodable, decode, is_json, media_type
+from spec.recordings.reading import Recorded, read_har
 from spec.roles import Reader
 
 #: refusals that are about the caller, the path or the moment, not about what is asked
@@ -41,25 +38,17 @@ class Call:
 def calls(path: Path, contracts: Sequence[Contract]) -> list[Call]:
     """The calls of a run.har to operations of the contracts; none where there is no such file, or it is no HAR."""
     try:
-        log = orjson.loads(path.read_bytes())
-        entries = log["log"]["entries"]
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+        recorded = read_har(path)
+    except DocumentError:
         return []
-    operations = [operation for contract in contracts for operation in contract.operations]
-    return list(_calls(entries, operations)) if isinstance(entries, list) else []
-
-
-def _calls(entries: Sequence[Mapping[str, Any]], operations: Sequence[Operation]) -> Iterator[Call]:
-    patterns = [(operation, _pattern(operation)) for operation in operations]
-    for entry in entries:
-        try:
-            request, response = entry["request"], entry["response"]
-            method, path = request["method"].lower(), urlsplit(request["url"]).path
-        except (KeyError, TypeError, AttributeError, ValueError):
-            continue
-        operation = next((one for one, ends in patterns if one.method == method and ends.search(path)), None)
+    patterns = [(operation, _pattern(operation)) for contract in contracts for operation in contract.operations]
+    found = []
+    for one in recorded:
+        method = one.method.lower()
+        operation = next((each for each, ends in patterns if each.method == method and ends.search(one.url.path)), None)
         if operation is not None:
-            yield _call(operation, request, response)
+            found.append(_call(operation, one))
+    return found
 
 
 def _pattern(operation: Operation) -> re.Pattern[str]:
@@ -68,34 +57,19 @@ def _pattern(operation: Operation) -> re.Pattern[str]:
     return re.compile(f"{'[^/]+'.join(map(re.escape, parts))}$")
 
 
-def _call(operation: Operation, request: Mapping[str, Any], response: Mapping[str, Any]) -> Call:
-    sent = request.get("postData") or {}
-    media = media_type(str(sent.get("mimeType", "")))
-    asked = _asked(operation, str(sent.get("mimeType", "")), _bytes(sent, str(sent.get("comment", ""))))
-    content = response.get("content") or {}
-    kind, data = media_type(str(content.get("mimeType", ""))), _bytes(content, str(content.get("encoding", "")))
-    status = int(response.get("status", 0))
+def _call(operation: Operation, one: Recorded) -> Call:
+    asked = _asked(operation, one.media, one.body or b"")
+    kind = media_type(next((text for name, text in one.headers if name.lower() == "content-type"), ""))
+    status = one.status
     try:
-        answer = decode(data, kind) if is_json(kind) else None
+        answer = decode(one.answer, kind) if is_json(kind) else None
     except Undecodable:
         answer = None
     taken = True if 200 <= status < 300 else False if 400 <= status < 500 and status not in _ELSEWHERE else None
     blamed = "" if taken else _blamed(operation, status, answer)
     if status == 404 and blamed in (asked or ()):
         taken = False  # a model that is not there
-    return Call(operation, status, asked, media, taken, blamed, answer)
-
-
-def _bytes(body: Mapping[str, Any], encoding: str) -> bytes:
-    text = body.get("text")
-    if not isinstance(text, str):
-        return b""
-    if "base64" in encoding:
-        try:
-            return base64.b64decode(text)
-        except (binascii.Error, ValueError):
-            return b""
-    return text.encode("utf-8", "replace")
+    return Call(operation, status, asked, media_type(one.media), taken, blamed, answer)
 
 
 def _asked(operation: Operation, content_type: str, data: bytes) -> Mapping[str, Any] | None:
