@@ -17,8 +17,8 @@ from mutants import DROPPED, EACH, Mutant, Unchanged
 from mockserver.replies import Reply
 from spec.contract import Answer, Contract, Operation
 from spec.language import IMAGE_ROLES, SCHEMA_LISTS, Schema, walk
-from spec.roles import Meaning, Reader
-from spec.validation import ResponseCheck
+from spec.reader import Meaning, Reader
+from spec.response_check import ResponseCheck
 
 #: roles whose value nobody outside can know -> why
 UNJUDGED = {

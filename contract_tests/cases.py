@@ -16,8 +16,8 @@ from spec.contract import Contract, Operation, roles_in
 from spec.inputs import Inputs
 from spec.language import IMAGE_ROLES, ISSUED_ROLES
 from spec.messages import Request, Undecodable, is_json
-from spec.roles import Reader
-from spec.validation import request_check
+from spec.reader import Reader
+from spec.request_check import request_check
 
 #: stands for the caller's key until the request is sent
 KEY = "{key}"

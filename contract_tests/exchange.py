@@ -15,9 +15,9 @@ from contract_tests.streams import Event, read
 from spec.events import MEDIA_TYPE as EVENT_STREAM
 from spec.language import IMAGE_ROLES, STATES, Schema
 from spec.messages import Response
-from spec.roles import Meaning, Reader
+from spec.reader import Meaning, Reader
+from spec.response_check import ResponseCheck
 from spec.shapes import shape_of
-from spec.validation import ResponseCheck
 from spec.violations import Violation
 
 

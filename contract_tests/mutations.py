@@ -26,12 +26,14 @@ from contract_tests.pictures import (
 )
 from contract_tests.strategies import alternatives, cases, pinned_values, replaced
 from spec.contract import Contract, Operation
+from spec.explainer import undecodable_reason
 from spec.forms import FILE, File
 from spec.inputs import Input, broken, reason_against, violation
 from spec.language import Schema
 from spec.messages import is_json
+from spec.parameters import cast, parameter_text
+from spec.request_check import request_check
 from spec.shapes import is_object, shape_of
-from spec.validation import cast, parameter_text, request_check, undecodable_reason
 from spec.violations import Violation
 
 _OTHER_TYPES: dict[str, Any] = {

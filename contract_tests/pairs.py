@@ -18,7 +18,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.pictures import bytes_given
 from contract_tests.seen import Seen
 from spec.language import INPUT_ROLES
-from spec.roles import Reader
+from spec.reader import Reader
 
 #: roles that say nothing about the pictures
 _ASIDE = frozenset({"caller-tag", "callback-url", "async"})

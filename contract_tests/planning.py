@@ -38,9 +38,9 @@ from contract_tests.variations import varied
 from contract_tests.wording import worded
 from spec.contract import Contract, Operation
 from spec.language import Schema, walk
+from spec.request_check import request_check
 from spec.shapes import discriminators, is_object, shape_of
 from spec.units import parse_size, ratio_of, size_text
-from spec.validation import request_check
 
 _PER_MODEL = 5  # cases drawn of each to choose from
 _TRIES = 3  # of one constraint, where something else is broken with it

@@ -10,7 +10,8 @@ import yaml
 from jsonpath_rfc9535 import find
 
 from contract_tests.report.evidence import visible
-from spec.contract import Contract, load_contract
+from spec.contract import Contract
+from spec.loading import load_contract
 from spec.profiles import parse_profile
 
 _LONGEST = 200

@@ -31,9 +31,9 @@ from spec.addresses import root_of
 from spec.contract import Contract, Operation
 from spec.language import LINK_ROLES, TERMINAL_STATES
 from spec.messages import Response, Undecodable, decode, is_json, media_type
+from spec.reader import Meaning
 from spec.recordings.secrets import Redactor
 from spec.recordings.writing import Recording
-from spec.roles import Meaning
 
 T = TypeVar("T")
 _LARGEST_ANSWER = 256 * 1024 * 1024

@@ -22,7 +22,7 @@ from contract_tests.provider import CouldNotLook
 from contract_tests.recognisers import recognised
 from contract_tests.run import Run
 from spec.language import Schema
-from spec.validation import request_check
+from spec.request_check import request_check
 
 _PROMPT = "A fox"
 _PER_FINDING, _IN_ALL = 16, 80  # requests

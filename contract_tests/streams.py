@@ -9,8 +9,9 @@ from typing import Any
 from spec.contract import Answer, roles_in
 from spec.events import parse
 from spec.language import IMAGE_ROLES, Schema, walk
-from spec.roles import Meaning, Reader, alternatives_of
-from spec.validation import ResponseCheck
+from spec.reader import Meaning, Reader
+from spec.response_check import ResponseCheck
+from spec.writer import alternatives_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from contract_tests.places import places, put
 from contract_tests.strategies import replaced
 from contract_tests.wording import PROMPTS
 from spec.language import INPUT_ROLES, Schema
-from spec.validation import request_check
+from spec.request_check import request_check
 
 #: nothing else shows whether these are heard, and each is a MUST: they come right behind the first pictures
 _GIVEN = ("input-image", "mask")

@@ -11,8 +11,8 @@ from itertools import cycle
 from contract_tests.cases import Case, with_value
 from spec.language import Schema
 from spec.messages import is_json
+from spec.request_check import request_check
 from spec.shapes import shape_of
-from spec.validation import request_check
 
 PROMPTS = (
     "A lighthouse built of books above a calm sea, evening light",

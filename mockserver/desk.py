@@ -19,7 +19,7 @@ from mockserver.tasks import Ending, Order, Snapshot, Task
 from spec.contract import Contract, Operation, roles_in
 from spec.followups import Offer
 from spec.language import TERMINAL_STATES, walk
-from spec.roles import Values
+from spec.writer import Values
 
 if TYPE_CHECKING:
     from mockserver.app import Mock

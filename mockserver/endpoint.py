@@ -33,9 +33,9 @@ from mockserver.usual import Usual
 from spec.contract import Contract, Operation
 from spec.language import IMAGE_ROLES, LINK_ROLES, MAKING_PROBLEMS
 from spec.messages import Request
-from spec.roles import Source, Values
 from spec.units import size_text
 from spec.violations import Violation
+from spec.writer import Source, Values
 
 if TYPE_CHECKING:
     from mockserver.app import Mock

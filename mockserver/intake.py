@@ -12,9 +12,9 @@ from spec.contract import Contract, Operation
 from spec.inputs import Input, Inputs
 from spec.language import INPUT_ROLES
 from spec.messages import Request, Undecodable, is_json
-from spec.roles import Reader, plan_of
+from spec.reader import Reader, plan_of
+from spec.request_check import RequestCheck
 from spec.shapes import ShapeIndex, is_object
-from spec.validation import RequestCheck
 
 _NOTHING: Mapping[str, str] = {}
 UNREADABLE = object()

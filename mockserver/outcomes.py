@@ -21,9 +21,9 @@ from mockserver.tasks import Snapshot, Task
 from mockserver.uploads import Upload
 from spec.contract import Model
 from spec.language import IMAGE_ROLES, TERMINAL_STATES
-from spec.roles import Source, Values
 from spec.tokens import Tokens
 from spec.units import LikeInput, Size, ratio_of
+from spec.writer import Source, Values
 
 DEFAULT_SIZE: Size = (1024, 1024)
 

@@ -13,9 +13,9 @@ import orjson
 
 from spec import events
 from spec.contract import Answer, Contract, Operation, Problem
-from spec.roles import Source, Unfillable, Values, Writer
-from spec.validation import ResponseCheck
+from spec.response_check import ResponseCheck
 from spec.violations import Violation
+from spec.writer import Source, Unfillable, Values, Writer
 
 if TYPE_CHECKING:
     from mockserver.artist import Picture

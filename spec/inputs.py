@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from spec.language import INPUT_ROLES, Schema, escape
-from spec.roles import could_be
+from spec.reader import could_be
 from spec.shapes import Shape, ShapeIndex
 from spec.violations import Violation, param_name
 

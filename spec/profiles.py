@@ -17,10 +17,11 @@ from typing import Any
 import orjson
 from jsonpath_rfc9535 import JSONPathError, find
 
-from spec.contract import Contract, load_contract, load_contracts
+from spec.contract import Contract
 from spec.documents import SPEC, default_families, load_yaml, locate, read_text, shipped
 from spec.drifts import DriftUse, drift_uses
 from spec.errors import DocumentError
+from spec.loading import load_contract, load_contracts
 
 _FIELDS = {"profile", "title", "sources", "builds-on", "families", "overlays", "drifts"}
 

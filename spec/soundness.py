@@ -8,19 +8,8 @@ from typing import Any
 
 from spec.errors import DocumentError
 from spec.followups import check_follow_ups
-from spec.language import (
-    EFFECTS,
-    ID_PART,
-    ID_ROLES,
-    MAKES,
-    PROBLEMS,
-    REQUEST_ROLES,
-    ROLES,
-    SIGNINGS,
-    check_schema,
-    check_well_formed,
-    escape,
-)
+from spec.grammar import check_schema, check_well_formed
+from spec.language import EFFECTS, ID_PART, ID_ROLES, MAKES, PROBLEMS, REQUEST_ROLES, ROLES, SIGNINGS, escape
 from spec.tokens import check_usage
 
 _OF_OPERATIONS = ("x-optional", "x-asks", "x-also", "x-effect", "x-makes", "x-refuses")

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import jsonschema_rs
 
 from spec.errors import DocumentError
-from spec.language import check_schema, check_well_formed, escape
+from spec.grammar import check_schema, check_well_formed
+from spec.language import escape
 from spec.shapes import condition
 from spec.units import Size
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from spec import forms
 from spec.language import KEYWORD_PROBLEMS, Schema, types_of
-from spec.roles import JSON_TYPES
+from spec.reader import JSON_TYPES
 from spec.shapes import shape_of
 from spec.units import size_rule_reason
 

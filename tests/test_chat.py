@@ -15,8 +15,8 @@ from openai import NotFoundError, OpenAI
 from contract_tests.streams import read
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from spec.contract import load_contract
-from spec.validation import ResponseCheck
+from spec.loading import load_contract
+from spec.response_check import ResponseCheck
 
 ASKED = "Draw a red fox"
 LINK = "https://cdn.example/fox.png"

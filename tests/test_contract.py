@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV32SpecValidator
 
-from spec.contract import Contract, Operation, load_contract, load_contracts, parse_contract
+from spec.contract import Contract, Operation
 from spec.documents import SPEC, load_yaml, shipped
 from spec.errors import DocumentError, SpecError, UnknownName
 from spec.language import (
@@ -25,8 +25,11 @@ from spec.language import (
     SIZE_RULE_FIELDS,
     STATES,
 )
-from spec.roles import Reader, Source, Unfillable, Values, Writer
-from spec.validation import RequestCheck, ResponseCheck
+from spec.loading import load_contract, load_contracts, parse_contract
+from spec.reader import Reader
+from spec.request_check import RequestCheck
+from spec.response_check import ResponseCheck
+from spec.writer import Source, Unfillable, Values, Writer
 
 CONTRACTS = load_contracts()
 IMAGES = next(contract for contract in CONTRACTS if contract.name == "images")

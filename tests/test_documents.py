@@ -24,8 +24,8 @@ from contract_tests.documents.document import DocumentedOperation, DocumentUnrea
 from contract_tests.documents.json_text import Place
 from contract_tests.documents.lint import lint, render
 from contract_tests.documents.reading import SHAPES, read_document
-from spec.contract import load_contracts
 from spec.documents import shipped
+from spec.loading import load_contracts
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "fixtures" / "documents"

@@ -20,11 +20,11 @@ from mockserver.faults import Faults, catalogue, described, fault_use, fault_use
 from mockserver.limits import rate_limit
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from spec.contract import load_contract
 from spec.errors import SpecError, UnknownName
+from spec.loading import load_contract
 from spec.messages import Response
 from spec.profiles import load_profile
-from spec.validation import ResponseCheck
+from spec.response_check import ResponseCheck
 
 IMAGES = load_contract("images")
 CREATE = IMAGES.operation("createImage")

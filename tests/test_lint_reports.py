@@ -17,7 +17,7 @@ from contract_tests.documents.lint import lint
 from contract_tests.documents.rendering import as_markdown
 from contract_tests.documents.sarif import as_sarif
 from imageproof import main
-from spec.contract import load_contracts
+from spec.loading import load_contracts
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 SARIF = json.loads((FIXTURES / "sarif-2.1.0.schema.json").read_bytes())

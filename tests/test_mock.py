@@ -24,12 +24,12 @@ from mockserver.endpoint import masked
 from mockserver.preferences import preferences
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from spec.contract import load_contract
 from spec.drifts import drift_uses
 from spec.language import IMAGE_ROLES
+from spec.loading import load_contract
 from spec.messages import Response
 from spec.profiles import load_profile
-from spec.validation import ResponseCheck
+from spec.response_check import ResponseCheck
 
 FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 IMAGES = load_contract("images")

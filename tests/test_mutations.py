@@ -16,13 +16,13 @@ from contract_tests.planning import collect, refusals
 from contract_tests.raw import raw
 from contract_tests.strategies import cases
 from contract_tests.suite_cases import once
-from spec.contract import parse_contract
 from spec.documents import SPEC, load_yaml
 from spec.forms import split
 from spec.language import KEYWORD_PROBLEMS, walk
+from spec.loading import parse_contract
 from spec.profiles import PLAIN, load_profile
+from spec.request_check import request_check
 from spec.units import size_rule_reason
-from spec.validation import request_check
 from spec.violations import quoted_list
 
 IMAGES = PLAIN.contract("images")

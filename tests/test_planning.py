@@ -17,9 +17,9 @@ from contract_tests.strategies import cases, pixels
 from contract_tests.variations import with_variations
 from spec.language import IMAGE_ROLES
 from spec.profiles import PLAIN, load_profile
+from spec.request_check import request_check
 from spec.shapes import shape_of
 from spec.units import ratio_of
-from spec.validation import request_check
 
 IMAGES = PLAIN.contract("images")
 CREATE = IMAGES.operation("createImage")
@@ -143,7 +143,7 @@ def test_what_is_drawn_does_not_depend_on_what_is_imported(tmp_path: Path) -> No
         "sys.path.insert(0, sys.argv[1])\n"
         "[importlib.import_module(name) for name in sys.argv[2:]]\n"
         "from contract_tests.planning import coverage\n"
-        "from spec.contract import load_contract\n"
+        "from spec.loading import load_contract\n"
         "contract = load_contract('images')\n"
         "print([case.body for case in coverage(contract, contract.operation('createImage'), 3)])\n"
     )

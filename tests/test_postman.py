@@ -18,7 +18,7 @@ from contract_tests.documents.document import DocumentUnreadable
 from contract_tests.documents.lint import lint
 from contract_tests.documents.reading import read_document
 from contract_tests.documents.variables import filled
-from spec.contract import load_contracts
+from spec.loading import load_contracts
 
 ROOT = Path(__file__).resolve().parent.parent
 LUMEN = ROOT / "fixtures" / "documents" / "lumen-gateway.postman_collection.json"

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from conftest import PROFILES
 
-from spec.contract import Contract, load_contract
+from spec.contract import Contract
 from spec.documents import SPEC, load_yaml
 from spec.drifts import catalogue, drift, drift_use, drift_uses, parse_catalogue
 from spec.errors import DocumentError, SpecError, UnknownName
 from spec.language import IMAGE_ROLES
+from spec.loading import load_contract
 from spec.profiles import PLAIN, apply_overlay, load_profile, parse_profile, profile_names
-from spec.roles import Reader
+from spec.reader import Reader
 
 IMAGES = load_contract("images")
 ZHONGZHUAN = load_profile("zhongzhuan")

@@ -8,8 +8,8 @@ from openapi_core.testing import MockRequest
 from openapi_spec_validator import OpenAPIV32SpecValidator
 from schemathesis.core.result import Ok
 
-from spec.contract import load_contract
 from spec.documents import SPEC, load_yaml, shipped
+from spec.loading import load_contract
 
 DOCUMENTS = {name: load_yaml((SPEC / f"{name}.yaml").read_text("utf-8"), name) for name in shipped()}
 IMAGES = OpenAPI.from_dict(DOCUMENTS["images"])

@@ -14,7 +14,7 @@ from contract_tests.run import DUMMY_KEY, Options, Run, open_run
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.profiles import PLAIN, load_profile
-from spec.validation import request_check
+from spec.request_check import request_check
 
 IMAGES = PLAIN.contract("images")
 RAW = raw(IMAGES, 0)

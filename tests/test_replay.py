@@ -23,7 +23,7 @@ from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.drifts import drift_uses
 from spec.profiles import PLAIN
-from spec.validation import request_check
+from spec.request_check import request_check
 
 IMAGES = PLAIN.contract("images")
 KEY = "sk-planted-0123456789abcdef"

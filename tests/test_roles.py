@@ -7,10 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spec.contract import Operation, load_contract, parse_contract
+from spec.contract import Operation
 from spec.documents import load_yaml
 from spec.language import STATES
-from spec.roles import Meaning, Reader, Unfillable, Values, Writer
+from spec.loading import load_contract, parse_contract
+from spec.reader import Meaning, Reader
+from spec.writer import Unfillable, Values, Writer
 
 FEW = settings(max_examples=40, deadline=None)
 IMAGES = load_contract("images")

@@ -19,8 +19,8 @@ from spec.contract import Contract
 from spec.errors import DocumentError
 from spec.profiles import Profile, parse_profile
 from spec.recordings.secrets import MASK, Redactor
+from spec.request_check import request_check
 from spec.security import Scheme
-from spec.validation import request_check
 
 HEADER = "{type: apiKey, in: header, name: X-Pictures-Key}"
 ASKED = {**CHEAP, "n": 1}

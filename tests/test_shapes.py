@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
-from spec.contract import load_contract
+from spec.loading import load_contract
 from spec.shapes import Shape, ShapeIndex, merge, shape_of
 
 CREATE = load_contract("images").operation("createImage")

@@ -24,8 +24,8 @@ from spec.contract import Contract, Operation
 from spec.forms import File, split
 from spec.inputs import Input
 from spec.profiles import PLAIN, load_profile
+from spec.request_check import request_check
 from spec.units import size_rule_reason
-from spec.validation import request_check
 
 IMAGES = PLAIN.contract("images")
 CREATE = IMAGES.operation("createImage")

@@ -17,10 +17,10 @@ from test_edits import edit
 
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from spec.contract import load_contract
 from spec.events import parse
+from spec.loading import load_contract
 from spec.messages import Response
-from spec.validation import ResponseCheck
+from spec.response_check import ResponseCheck
 
 CHEAP: dict[str, Any] = {"model": "gpt-image-2", "prompt": "A red fox", "size": "1024x1024", "quality": "low"}
 IMAGES = load_contract("images")

@@ -13,7 +13,7 @@ from contract_tests.cases import Case, case_of, expected_images, makes_pictures,
 from contract_tests.run import Options, Run, open_run
 from contract_tests.suite_cases import cases_of
 from spec.profiles import PLAIN
-from spec.validation import request_check
+from spec.request_check import request_check
 
 NOWHERE = "http://127.0.0.1:9"
 IMAGES = PLAIN.contract("images")

@@ -21,8 +21,8 @@ from contract_tests.report.three_ways_summary import three_ways_summary
 from contract_tests.three_ways.calls import Call, calls
 from contract_tests.three_ways.view import three_ways
 from imageproof import main
-from spec.contract import load_contracts
 from spec.forms import File, Part, joined
+from spec.loading import load_contracts
 
 CONTRACTS = load_contracts(("images",))
 CREATE = CONTRACTS[0].operation("createImage")

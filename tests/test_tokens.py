@@ -14,9 +14,9 @@ from mockserver.artist import Artist
 from mockserver.outcomes import Outcome, finished
 from mockserver.pictures import Pictures
 from mockserver.stores import BlobsInMemory
-from spec.contract import load_contract
 from spec.documents import load_yaml
 from spec.errors import DocumentError
+from spec.loading import load_contract
 from spec.tokens import SHAPE, Tokens, check_usage
 from spec.units import Size
 

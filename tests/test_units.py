@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spec.contract import load_contract
 from spec.language import REQUEST_ROLES, RESPONSE_ROLES, STATES, TERMINAL_STATES, walk
+from spec.loading import load_contract
 from spec.units import FORMAT_CHECKS, FORMAT_PATTERNS, inward, outward, size_rule_format, size_rule_reason
 
 FEW = settings(max_examples=40, deadline=None)

@@ -20,11 +20,12 @@ from contract_tests.mutations import defects, labelled, unknown_task
 from contract_tests.recognisers import recognised
 from contract_tests.seen import look
 from contract_tests.strategies import cases
-from spec.contract import Contract, Operation, parse_contract
+from spec.contract import Contract, Operation
 from spec.events import frame, parse
+from spec.loading import parse_contract
 from spec.messages import Request, Response
 from spec.profiles import PLAIN, load_profile
-from spec.validation import request_check
+from spec.request_check import request_check
 
 CONTRACTS = {name: load_profile(name).contract("images") for name in PROFILES} | {"contract": PLAIN.contract("images")}
 IMAGES = CONTRACTS["contract"]

@@ -5,10 +5,11 @@ from typing import Any
 import orjson
 import pytest
 
-from spec.contract import Problem, load_contract
+from spec.contract import Problem
+from spec.loading import load_contract
 from spec.messages import Request
+from spec.request_check import RequestCheck
 from spec.security import BEARER
-from spec.validation import RequestCheck
 from spec.violations import Violation, param_name, quoted_list, type_name
 
 IMAGES = load_contract("images")

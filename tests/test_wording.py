@@ -10,7 +10,7 @@ from contract_tests.planning import coverage
 from contract_tests.suite_cases import _ONLY_IN_STREAMS
 from contract_tests.wording import ROTATION, at_limit, nulled, prompted, worded
 from spec.profiles import PLAIN
-from spec.validation import request_check
+from spec.request_check import request_check
 
 IMAGES = PLAIN.contract("images")
 

@@ -8,7 +8,7 @@ from typing import Any
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from spec.language import walk
-from spec.roles import Meaning
+from spec.reader import Meaning
 
 
 def _told(exchange: Exchange, role: str) -> Meaning | None:

@@ -10,7 +10,7 @@ from contract_tests.clauses.images import decoded
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from spec.language import LINK_ROLES
-from spec.roles import Meaning
+from spec.reader import Meaning
 
 _SUFFIXES = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "gif": "gif", "svg": "svg",
              "mp4": "mp4", "webm": "webm"}  # fmt: skip

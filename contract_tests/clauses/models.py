@@ -6,7 +6,7 @@ from datetime import datetime
 
 from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
-from spec.roles import Meaning
+from spec.reader import Meaning
 
 
 def _listed(exchange: Exchange, role: str = "listed-model") -> list[Meaning]:

@@ -10,7 +10,7 @@ from contract_tests.cases import CREDENTIALS, with_value, without
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from spec.messages import is_json
-from spec.validation import request_check
+from spec.request_check import request_check
 
 _NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}

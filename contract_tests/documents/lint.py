@@ -9,8 +9,9 @@ from contract_tests.documents.defects import Defect, find_defects, known_operati
 from contract_tests.documents.document import Document
 from contract_tests.documents.reading import read_document
 from contract_tests.documents.rendering import render
-from spec.contract import Contract, load_contracts
+from spec.contract import Contract
 from spec.documents import default_families, shipped
+from spec.loading import load_contracts
 
 __all__ = ["contracts_for", "lint", "render"]
 

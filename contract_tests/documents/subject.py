@@ -21,7 +21,7 @@ from spec import forms
 from spec.contract import Contract, Operation, Parameter
 from spec.language import IMAGE_ROLES, Schema, walk
 from spec.messages import is_json
-from spec.roles import Reader
+from spec.reader import Reader
 from spec.shapes import Shape, shape_of
 
 _PARAMETER = re.compile(r"\{+[^{}]*\}+")

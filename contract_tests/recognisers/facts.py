@@ -8,7 +8,7 @@ from typing import Any
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.seen import Seen
 from spec.events import parse
-from spec.roles import JSON_TYPES
+from spec.reader import JSON_TYPES
 
 _LONGEST_TEXT = 300
 _NEAR = 64  # pixels an edge is off that was rounded

@@ -12,7 +12,8 @@ from contract_tests.three_ways.calls import Call
 from contract_tests.three_ways.row import NOTHING, UNSEEN, Row, who_deviates
 from spec.contract import roles_in
 from spec.language import IMAGE_ROLES, Schema, types_of
-from spec.roles import Reader, alternatives_of
+from spec.reader import Reader
+from spec.writer import alternatives_of
 
 _DEEPEST = 4
 _FEWEST_STATUSES = ("4", "5")

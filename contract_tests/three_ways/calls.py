@@ -11,8 +11,8 @@ from typing import Any
 from spec.contract import Contract, Operation
 from spec.errors import DocumentError
 from spec.messages import Undecodable, decode, is_json, media_type
+from spec.reader import Reader
 from spec.recordings.reading import Recorded, read_har
-from spec.roles import Reader
 
 #: refusals that are about the caller, the path or the moment, not about what is asked
 _ELSEWHERE = frozenset({401, 403, 404, 405, 408, 429})

@@ -17,7 +17,7 @@ from mockserver.replies import Reply
 from spec.contract import Operation
 from spec.drifts import DriftUse
 from spec.language import IMAGE_ROLES
-from spec.roles import Meaning, Reader
+from spec.reader import Meaning, Reader
 
 
 @answers("answer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spec.roles import Meaning
+from spec.reader import Meaning
 
 
 def at(value: Any, pointer: str) -> Any:

@@ -14,7 +14,7 @@ from mockserver.replies import Refusal, Reply
 from spec.contract import Operation
 from spec.drifts import DriftUse
 from spec.language import IMAGE_ROLES
-from spec.roles import Reader
+from spec.reader import Reader
 
 SUBSCRIPTION_PIXELS = 1_572_864  # the area subscription-backed relays deliver, whatever was asked
 

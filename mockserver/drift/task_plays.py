@@ -10,7 +10,7 @@ from mockserver.replies import Reply
 from mockserver.tasks import Snapshot, Task
 from spec.contract import Operation
 from spec.drifts import DriftUse
-from spec.roles import Meaning, Reader
+from spec.reader import Meaning, Reader
 
 
 @looks("task-stuck")

@@ -17,8 +17,9 @@ from mockserver.routes import Routes
 from spec.contract import Contract, Operation
 from spec.language import IMAGE_ROLES
 from spec.messages import Request, Response, Undecodable, decode
-from spec.roles import Reader
-from spec.validation import ResponseCheck, request_check
+from spec.reader import Reader
+from spec.request_check import request_check
+from spec.response_check import ResponseCheck
 from spec.violations import Violation
 
 #: the content encodings that can be read here; others are not asked for

@@ -12,9 +12,9 @@ from contract_tests.documents.schemas import describes_nothing, property_path, s
 from contract_tests.documents.subject import Subject
 from spec.events import MEDIA_TYPE as EVENT_STREAM
 from spec.language import IMAGE_ROLES, Schema, escape, types_of, walk
-from spec.roles import alternatives_of
-from spec.validation import ResponseCheck
+from spec.response_check import ResponseCheck
 from spec.violations import Violation, quoted_list
+from spec.writer import alternatives_of
 
 #: fields that hold one of a few fixed words wherever they occur
 _WORD_FIELDS = ("finish_reason", "object", "role")

@@ -15,7 +15,7 @@ from contract_tests.documents.schemas import describes_nothing
 from contract_tests.documents.subject import Subject, is_picture_link
 from spec.language import escape, types_of
 from spec.messages import is_json
-from spec.roles import Reader
+from spec.reader import Reader
 from spec.violations import Violation, from_schema_error
 
 _PLACEHOLDER = re.compile(
