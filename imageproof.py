@@ -139,7 +139,7 @@ def _silent(log: logging.Logger) -> Iterator[None]:
 def demo(profile: str, report_dir: Path | None) -> None:
     """Serve a provider that drifts, catch it, and say how. Exits 0: finding the drift is the point."""
     from contract_tests.check import check as run_check
-    from contract_tests.run import Options
+    from contract_tests.options import Options
     from mockserver.runner import MockServer
     from mockserver.settings import Settings
     from spec.profiles import load_profile

@@ -16,10 +16,11 @@ from typing import Any
 from contract_tests.absences import NOT_ABOUT_THE_REQUEST
 from contract_tests.budget import BudgetSpent
 from contract_tests.cases import Case, makes_pictures, with_value, without
+from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled
 from contract_tests.planning import collect
-from contract_tests.provider import CouldNotLook, Provider
+from contract_tests.provider import Provider
 from contract_tests.strategies import body_plan, cases
 from spec.contract import Contract, Operation
 
@@ -59,7 +60,7 @@ class Capabilities:
     def has(self, contract: Contract, operation: Operation) -> bool:
         """Whether the operation is there; what could not be asked for is taken to be."""
         try:
-            return not self.provider.lacks(contract, operation)
+            return not self.provider.presence.lacks(contract, operation)
         except (CouldNotLook, BudgetSpent):
             return True
 
@@ -114,7 +115,7 @@ class Capabilities:
                 if "listed-model" in operation.response_roles - operation.request_roles and not any(
                     parameter.location == "path" for parameter in operation.parameters
                 ):
-                    if self.provider.lacks(contract, operation):
+                    if self.provider.presence.lacks(contract, operation):
                         continue
                     answer = self.provider.send(Case(contract, operation))
                     if answer.succeeded:

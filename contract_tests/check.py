@@ -19,11 +19,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from contract_tests import plugin
+from contract_tests.opening import open_run
+from contract_tests.options import Options
 from contract_tests.replay import keep
 from contract_tests.report.evidence import visible
 from contract_tests.report.record import write
 from contract_tests.report.terminal import STEPS, show
-from contract_tests.run import Options, Run, open_run
+from contract_tests.run import Run
 from contract_tests.shrinking import shrink
 
 CONFORMS, DRIFTS, USAGE, COULD_NOT_LOOK, INTERRUPTED = 0, 1, 2, 3, 130

@@ -121,7 +121,7 @@ def check(
     """
     try:
         from contract_tests.check import check as run_check
-        from contract_tests.run import Options, UsageError
+        from contract_tests.options import Options, UsageError
         from spec.documents import confirmed_families
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

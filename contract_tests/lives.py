@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from contract_tests.cases import OTHER_KEY, WRONG_KEY, Case, Defect
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled
+from contract_tests.waits import retry_after
 from spec.language import TERMINAL_STATES
+from spec.messages import part_at
 
 _FIRST_SECONDS = 0.05
 _LONGEST_SECONDS = 5.0
@@ -24,7 +26,6 @@ _IMPATIENT_SECONDS = 5.0
 _LATE_SECONDS = 30.0
 
 Ask = Callable[[Case, Exchange], Exchange]
-Pause = Callable[[Exchange], float | None]
 
 
 @dataclass(eq=False)
@@ -41,16 +42,16 @@ class Life:
 
 @dataclass(eq=False)
 class Watch:
-    """Looks at tasks. `ask` sends one look, `pause` reads how long an answer wants us to wait; `timeout` is seconds."""
+    """Looks at tasks. `ask` sends one look; `timeout` is seconds; `other_key`: whether there is somebody else's."""
 
     ask: Ask
-    pause: Pause
     timeout: float
+    other_key: bool = False
     stuck: bool = False
-    lives: list[Life] = field(default_factory=list)
 
-    def follow(self, tasks: list[tuple[Exchange, Case]]) -> None:
-        """Look at tasks by turns until each has ended, and once more; every look is kept with its submit."""
+    def follow(self, *submits: Exchange) -> None:
+        """Poll the tasks that answers link to, by turns, until each has ended, and once more; polls are kept there."""
+        tasks = [(submit, target) for submit in submits if (target := linked(submit)) is not None]
         patience = min(self.timeout, _IMPATIENT_SECONDS) if self.stuck else self.timeout
         began = time.monotonic()
         lives = [Life(submit, target, began + patience) for submit, target in tasks if not submit.polls]
@@ -59,11 +60,22 @@ class Watch:
             time.sleep(max(0.0, min(life.due, life.until) - time.monotonic()))
             self._look(life, patience)
 
+    def intrude(self, submit: Exchange) -> list[Exchange]:
+        """Look at a task with other keys and under ids beside its own; costs nothing."""
+        target = linked(submit)
+        return [self.ask(case, submit) for case in strangers(target, self.other_key)] if target else []
+
+    def give_up(self, submit: Exchange) -> Exchange | None:
+        """Give a task up; None where its answer does not say how, it has ended already, or that is refused."""
+        target = linked(submit, "cancel") if submit.state not in TERMINAL_STATES else None
+        answer = self.ask(target, submit) if target is not None else None
+        return answer if answer is not None and answer.succeeded else None
+
     def _look(self, life: Life, patience: float) -> None:
         poll = self.ask(life.target, life.submit)
         polls = life.submit.polls
         polls.append(poll)
-        pause = self.pause(poll)
+        pause = retry_after(poll)
         later = poll.response.status == 429 and pause is not None
         if not later and not poll.succeeded:
             life.over = True
@@ -82,6 +94,24 @@ class Watch:
                 life.until = min(life.until, time.monotonic() + _LATE_SECONDS)
             life.due = time.monotonic() + max(life.wait, pause or 0.0)
             life.wait = min(life.wait * 1.5, _LONGEST_SECONDS)
+
+
+def linked(exchange: Exchange, effect: str = "") -> Case | None:
+    """The look at a task that an answer links to, or what has that effect on it; None where it names none."""
+    case = exchange.case
+    for link in case.operation.links:
+        told = {name: part_at(exchange.response.value, pointer) for name, pointer in link.parameters.items()}
+        if case.contract.operation(link.operation).effect == effect and all(
+            type(value) in (str, int) and value != "" for value in told.values()
+        ):
+            target = case.contract.operation(link.operation)
+            places = {parameter.name: parameter.location for parameter in target.parameters}
+            path, query = (
+                {name: str(value) for name, value in told.items() if places.get(name) == place}
+                for place in ("path", "query")
+            )
+            return Case(case.contract, target, path_parameters=path, query=query)
+    return None
 
 
 def strangers(target: Case, other_key: bool) -> Iterator[Case]:

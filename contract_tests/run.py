@@ -5,71 +5,29 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from contract_tests.budget import BudgetSpent, Ledger, Share
+from contract_tests.budget import BudgetSpent, Share
 from contract_tests.capabilities import Capabilities
-from contract_tests.cases import Case, expected_images, makes_pictures
+from contract_tests.cases import Case, expected_images
+from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
+from contract_tests.lives import linked
+from contract_tests.options import Options
 from contract_tests.plan import Plan
-from contract_tests.provider import CouldNotLook, Provider
-from contract_tests.report.saved import NoReport, load
+from contract_tests.provider import Provider
 from contract_tests.wanted import Wanted
-from spec.addresses import is_loopback, root_of
 from spec.contract import Contract, Operation
 from spec.documents import default_families
-from spec.language import IMAGE_ROLES
-from spec.profiles import PLAIN, Profile, load_profile
+from spec.profiles import Profile
 
-#: loopback needs no key; something must be sent all the same
-DUMMY_KEY = "sk-imageproof-any"
-LOOPBACK_IMAGES = 40
 _PAID = ("pictures", "streams", "tasks")
 _FEW_TASKS = 3  # of fewer none is given up: all of them are needed to see them end
-KEY_VARIABLE = "OPENAI_API_KEY"
-
-
-class UsageError(Exception):
-    """The run was asked for wrongly; the text says how to ask rightly."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a run was told. `max_images` None: a default on loopback, nothing that costs elsewhere; times in seconds.
-
-    `baseline` is a former report.json whose findings are accepted, `fail_on` the mildest level that fails the run, or
-    `never`; `markdown` is a file the summary is added to. `budget` is in US dollars. `only` and `skip` are clauses,
-    their tags (what stands before the dot) or kinds of cases.
-    """
-
-    url: str
-    key_variable: str = KEY_VARIABLE
-    profile: str | None = None
-    max_images: int | None = None
-    models: tuple[str, ...] = ()
-    seed: int = 0
-    report_dir: Path | None = None
-    task_timeout: float = 300.0
-    timeout: float = 180.0
-    families: tuple[str, ...] = ()
-    """Contracts by name; the default ones where none is named. The others need not be there."""
-    baseline: Path | None = None
-    fail_on: str = "MUST"
-    markdown: Path | None = None
-    recording: str = "run.har"
-    other_key_variable: str = ""
-    """The variable that holds somebody else's key, empty where there is none."""
-    budget: float | None = None
-    max_requests: int | None = None
-    per_second: float | None = None
-    only: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
-    dry_run: bool = False
 
 
 @dataclass(eq=False)
@@ -227,14 +185,16 @@ class Run:
         submits = [exchange, *beside]
         found = []
         try:
-            if exchange.case.operation.id not in self._intruded and self.provider.linked(exchange) is not None:
+            if exchange.case.operation.id not in self._intruded and linked(exchange) is not None:
                 self._intruded.add(exchange.case.operation.id)
                 if not self.options.other_key_variable:
                     reason = "no other valid key was given (--other-key-env NAME)"
                     self.findings.not_tested["a task looked at with another valid key"] = reason
-                found = [finding for one in self.provider.intrude(exchange) for finding in self.findings.judge(one)]
-            given_up = self.provider.give_up(exchange) if self._is_given_up(exchange) else None
-            self.provider.follow(*submits)
+                found = [
+                    finding for one in self.provider.tasks.intrude(exchange) for finding in self.findings.judge(one)
+                ]
+            given_up = self.provider.tasks.give_up(exchange) if self._is_given_up(exchange) else None
+            self.provider.tasks.follow(*submits)
             if given_up is not None:
                 exchange.polls.insert(0, given_up)
         except CouldNotLook as error:
@@ -273,7 +233,7 @@ class Run:
                 self.findings.not_tested[contract.name] = "it has none of the models asked for (--model)"
                 continue
             try:
-                lacks = contract.name not in default_families() and self.provider.lacks_family(contract)
+                lacks = contract.name not in default_families() and self.provider.presence.lacks_family(contract)
             except BudgetSpent as error:
                 self.findings.not_tested[contract.name] = str(error)
                 continue
@@ -318,7 +278,7 @@ class Run:
         """Why an optional operation is not tested; empty when it is there."""
         operation = contract.operation(operation.id)  # not as a case may have it: by another method, on another path
         try:
-            if not self.provider.lacks(contract, operation):
+            if not self.provider.presence.lacks(contract, operation):
                 return ""
         except CouldNotLook as error:
             self.findings.could_not_look[operation.id] = str(error)
@@ -341,98 +301,3 @@ def _absence(operation: Operation) -> str:
 
 def _place(case: Case) -> str:
     return f"{case.operation.id}: {case.label}"
-
-
-def open_run(options: Options) -> Run:
-    """A run ready to judge. Raises UsageError, SpecError."""
-    try:
-        root = root_of(options.url)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    key = os.environ.get(options.key_variable, "").strip()
-    if not key.isprintable() or " " in key:
-        raise UsageError(f"the variable {options.key_variable} holds blanks or control characters, so it is no API key")
-    if not key:
-        if not is_loopback(root):
-            raise UsageError(
-                f"no API key: the variable {options.key_variable} is not set\n"
-                f"  expected: export {options.key_variable}=..., or --api-key-env NAME for another variable"
-            )
-        key = DUMMY_KEY
-    other = os.environ.get(options.other_key_variable, "").strip() if options.other_key_variable else ""
-    if options.other_key_variable and not other:
-        raise UsageError(f"--other-key-env: the variable {options.other_key_variable} is not set")
-    profile = load_profile(options.profile) if options.profile else PLAIN
-    wanted = Wanted(options.only, options.skip)
-    wanted.check()
-    most = options.max_images
-    if most is None and options.budget is None:
-        most = LOOPBACK_IMAGES if is_loopback(root) else 0
-    contracts = profile.contracts(options.families)
-    try:
-        baseline = load(options.baseline) if options.baseline else None
-    except NoReport as error:
-        raise UsageError(f"--baseline: {error}") from error
-    own = unlisted(contracts, options.models)
-    if own:
-        contracts = profile.contracts(options.families, own)
-    recording = options.report_dir / options.recording if options.report_dir and not options.dry_run else None
-    provider = Provider(
-        root_of(options.url, [operation.path for contract in contracts for operation in contract.operations]),
-        key,
-        Ledger(most, options.budget, options.max_requests),
-        options.timeout,
-        options.task_timeout,
-        options.key_variable,
-        recording,
-        other,
-        options.per_second,
-    )
-    findings = Findings(wants=wanted.clause)
-    run = Run(options, profile, contracts, provider, findings, wanted=wanted, own_models=own, baseline=baseline)
-    run.folder = options.report_dir
-    run.without_absent_families()
-    return run
-
-
-def unlisted(contracts: Iterable[Contract], models: Iterable[str]) -> tuple[str, ...]:
-    """The models no contract lists, where models are listed at all."""
-    listed = {model.name for contract in contracts for model in contract.models}
-    return tuple(model for model in models if listed and model not in listed)
-
-
-def delivers(operation: Operation) -> bool:
-    """Whether the operation can answer with the pictures it makes."""
-    return makes_pictures(operation) and bool(operation.response_roles & IMAGE_ROLES) and not operation.always_task
-
-
-def streams(operation: Operation) -> bool:
-    """Whether the operation can answer with events when asked to."""
-    return delivers(operation) and "stream" in operation.request_roles and operation.success.events is not None
-
-
-def submits(operation: Operation) -> bool:
-    """Whether the operation can answer with a task: when asked to, or always."""
-    can = operation.always_task or ("async" in operation.request_roles and "task-id" in operation.response_roles)
-    return can and makes_pictures(operation)
-
-
-def looks_up(operation: Operation) -> bool:
-    """Whether the operation asks about a task by its id."""
-    return "task-id" in operation.request_roles
-
-
-def needs_nothing(operation: Operation) -> bool:
-    """Whether the operation only tells something, and need not be told anything for it."""
-    told = operation.body or operation.refuses or any(parameter.required for parameter in operation.parameters)
-    return operation.method.lower() == "get" and not told
-
-
-def tells_models(operation: Operation) -> bool:
-    """Whether the operation tells which models there are, or of one of them."""
-    return "listed-model" in operation.response_roles
-
-
-def operations_of(contracts: Iterable[Contract]) -> list[tuple[Contract, Operation]]:
-    """Every operation with its contract."""
-    return [(contract, operation) for contract in contracts for operation in contract.operations]

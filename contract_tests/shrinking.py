@@ -14,11 +14,11 @@ from typing import Any
 from contract_tests.budget import BudgetSpent
 from contract_tests.cases import Case, expected_images, most_images, with_value
 from contract_tests.clauses.registry import Broken
+from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding
 from contract_tests.mutations import labelled
 from contract_tests.plan import IMAGES_TO_SHRINK
-from contract_tests.provider import CouldNotLook
 from contract_tests.recognisers import recognised
 from contract_tests.run import Run
 from spec.language import Schema

@@ -15,9 +15,10 @@ from contract_tests.cases import CREDENTIALS, Case, expected_images, most_images
 from contract_tests.mutations import unknown_task
 from contract_tests.plan import Plan
 from contract_tests.planning import coverage, refusals, streamed
+from contract_tests.purposes import delivers, looks_up, needs_nothing, operations_of, streams, submits, tells_models
 from contract_tests.raw import raw
 from contract_tests.replay import kept
-from contract_tests.run import Run, delivers, looks_up, needs_nothing, operations_of, streams, submits, tells_models
+from contract_tests.run import Run
 from contract_tests.variations import varied, with_variations
 from contract_tests.wanted import KINDS
 from spec.contract import Contract, Operation

@@ -19,10 +19,12 @@ from faulty import IMAGES
 
 from contract_tests.budget import Ledger
 from contract_tests.cases import Case
+from contract_tests.opening import DUMMY_KEY
+from contract_tests.options import Options
 from contract_tests.provider import Provider
 from contract_tests.report.learned import learned_profile
 from contract_tests.report.record import record
-from contract_tests.run import DUMMY_KEY, Options, Run
+from contract_tests.run import Run
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.drifts import catalogue, drift_uses

@@ -14,7 +14,8 @@ from test_check import ALONE, imageproof, report_of
 from test_provider import Asked, Told, listening
 
 from contract_tests.capabilities import Capabilities
-from contract_tests.run import Options, open_run
+from contract_tests.opening import open_run
+from contract_tests.options import Options
 from contract_tests.suite_cases import cases_of
 from mockserver.runner import MockServer
 from mockserver.settings import Settings

@@ -19,7 +19,8 @@ from test_provider import IMAGES, Asked, Listener, Told, asking, create, links, 
 
 from contract_tests.budget import Ledger
 from contract_tests.cases import Case, case_of
-from contract_tests.provider import CouldNotLook, Provider
+from contract_tests.connection import CouldNotLook
+from contract_tests.provider import Provider
 from contract_tests.report import exhibit
 from spec.forms import File
 from spec.recordings.secrets import Redactor

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from conftest import ask, generate, opened
 
-from contract_tests.run import Options, open_run
+from contract_tests.opening import open_run
+from contract_tests.options import Options
 from contract_tests.suite_cases import cases_of
 from mockserver.runner import MockServer
 from mockserver.settings import Settings

@@ -13,9 +13,10 @@ from click.testing import CliRunner, Result
 from fixed_point import OTHERWISE, again, causes, otherwise_told, sets
 from test_page import EVIL, clean, finding, report
 
+from contract_tests.opening import open_run
+from contract_tests.options import Options
 from contract_tests.report.learned import learned_profile
 from contract_tests.report.record import record
-from contract_tests.run import Options, open_run
 from imageproof import main
 from mockserver.runner import MockServer
 from mockserver.settings import Settings

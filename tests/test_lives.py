@@ -19,11 +19,13 @@ from PIL import Image
 from test_provider import Asked, Listener, Told, listening
 
 from contract_tests.budget import Ledger
-from contract_tests.cases import Case, json_case
+from contract_tests.cases import json_case
 from contract_tests.findings import Findings
 from contract_tests.lives import Watch
+from contract_tests.opening import DUMMY_KEY, open_run
+from contract_tests.options import Options
 from contract_tests.provider import Provider
-from contract_tests.run import DUMMY_KEY, Options, Run, open_run
+from contract_tests.run import Run
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.profiles import PLAIN
@@ -142,7 +144,7 @@ def test_without_another_key_it_is_said_what_was_not_looked_at() -> None:
 def test_a_task_that_never_ends_is_one_finding_and_later_ones_are_hardly_waited_for() -> None:
     studio = Studio(stuck=True)
     with listening(studio) as server, closing(_provider(server, 1.0, others=False)) as provider:
-        provider._watch.timeout = 0.5
+        provider.tasks.timeout = 0.5
         run = Run(Options(""), PLAIN, (), provider)
         for case in (ONE, OTHER):
             submit = run.judge(case)[0]
@@ -156,14 +158,11 @@ def test_pictures_that_may_come_after_the_state_are_looked_for_until_they_are_th
     luma = PLAIN.contract("luma")
     told = {"id": "a", "prompt": "A red fox", "state": "completed", "created_at": None}
     done = {**told, "video": {"url": "https://cdn.example/fox.mp4"}}
-    question = Case(luma, luma.operation("getVideo"), path_parameters={"task_id": "a"})
     submit = exchange(
         json_case(luma, luma.operation("createVideo"), {"user_prompt": "A red fox"}), {**told, "state": "pending"}
     )
     answers = iter([{**told, "video": None}, {**told, "video": None}, done, done])
-    Watch(lambda case, parent: exchange(case, next(answers), parent=parent), lambda _: None, 5).follow(
-        [(submit, question)]
-    )
+    Watch(lambda case, parent: exchange(case, next(answers), parent=parent), 5).follow(submit)
     assert [poll.pictures_delivered for poll in submit.polls] == [0, 0, 1, 1]
     assert not broken(submit).keys() & {"task.result", "images.count"}
 

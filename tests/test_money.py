@@ -20,9 +20,11 @@ from test_provider import asking as provider_at
 
 from contract_tests.budget import BudgetSpent, Ledger, Pace, price_of, rate
 from contract_tests.cases import Case, expected_images
+from contract_tests.connection import CouldNotLook
+from contract_tests.opening import open_run
+from contract_tests.options import Options
 from contract_tests.plan import Plan
-from contract_tests.provider import CouldNotLook
-from contract_tests.run import Options, Run, open_run
+from contract_tests.run import Run
 from contract_tests.wanted import KINDS, Wanted
 from imageproof import main
 from mockserver.runner import MockServer

@@ -22,9 +22,11 @@ from PIL import Image
 
 from contract_tests.budget import BudgetSpent, Ledger
 from contract_tests.cases import Case, json_case, most_images
-from contract_tests.provider import CouldNotLook, Provider
+from contract_tests.connection import CouldNotLook
+from contract_tests.opening import open_run
+from contract_tests.options import Options
+from contract_tests.provider import Provider
 from contract_tests.report.record import write
-from contract_tests.run import Options, open_run
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.addresses import is_loopback, root_of
@@ -357,27 +359,27 @@ def test_not_now_is_asked_again_when_the_provider_says() -> None:
 
 def test_the_task_route_is_found_where_it_is_and_missed_where_it_is_not(mock: MockServer) -> None:
     with asking(mock.url) as provider:
-        assert not provider.lacks(IMAGES, TASK)
-        assert not provider.lacks(IMAGES, CREATE)  # not optional: never asked, never missed
+        assert not provider.presence.lacks(IMAGES, TASK)
+        assert not provider.presence.lacks(IMAGES, CREATE)  # not optional: never asked, never missed
         assert provider.ledger.images == 0
     with (
         MockServer(Settings(port=0, profile=load_profile("zhongzhuan"))) as server,
         asking(server.url) as provider,
     ):
-        assert provider.lacks(IMAGES, TASK)
+        assert provider.presence.lacks(IMAGES, TASK)
         asked = provider.ledger.requests
-        assert provider.lacks(IMAGES, TASK)
+        assert provider.presence.lacks(IMAGES, TASK)
         assert provider.ledger.requests == asked  # known by now
 
 
 @pytest.mark.parametrize("name", ["editImage", "createImageVariation", "listModels", "getModel"])
 def test_an_optional_operation_is_found_or_missed_without_costing_a_picture(mock: MockServer, name: str) -> None:
     with asking(mock.url) as provider:
-        assert not provider.lacks(IMAGES, IMAGES.operation(name))
+        assert not provider.presence.lacks(IMAGES, IMAGES.operation(name))
         assert provider.ledger.images == 0
     nowhere = Told({"error": {"message": "Invalid URL", "type": "x", "param": None, "code": None}}, 404)
     with listening(lambda _: nowhere) as server, asking(server.url) as provider:
-        assert provider.lacks(IMAGES, IMAGES.operation(name))
+        assert provider.presence.lacks(IMAGES, IMAGES.operation(name))
         assert all(not asked.body for asked in server.asked)
     assert len(server.asked) == 2
 
@@ -399,7 +401,7 @@ def test_an_operation_that_is_not_there_is_said_once_and_not_sent_to() -> None:
 
 def test_who_makes_pictures_of_nothing_is_paid_for_them() -> None:
     with listening(lambda _: links("http://127.0.0.1:9/a.png")) as server, asking(server.url) as provider:
-        assert not provider.lacks(IMAGES, IMAGES.operation("editImage"))
+        assert not provider.presence.lacks(IMAGES, IMAGES.operation("editImage"))
         assert provider.ledger.images == 2  # the path nobody has delivers, too
 
 
@@ -445,7 +447,7 @@ def status(mock: MockServer, word: str) -> dict[str, Any]:
     """A poll's answer as the contract has it, with the status exchanged."""
     with asking(mock.url) as provider:
         submit = provider.send(_submit())
-        provider.follow(submit)
+        provider.tasks.follow(submit)
     answer: dict[str, Any] = submit.polls[0].response.value
     name = next(m.pointer for m in submit.polls[0].meanings if m.role == "task-status").split("/")[1:]
     inner = answer
@@ -495,7 +497,7 @@ def test_a_task_that_never_ends_is_given_up_and_found(mock: MockServer, task: Ca
 def test_a_poll_waits_as_long_as_the_last_answer_asks(mock: MockServer, task: Callable[[Told], Listener]) -> None:
     server = task(Told(status(mock, "IN_PROGRESS"), headers={"retry-after": "1"}))
     with asking(server.url, task_timeout=1.5) as provider:
-        provider.follow(provider.send(_submit()))
+        provider.tasks.follow(provider.send(_submit()))
     polls = [asked.at for asked in server.asked if asked.method == "GET"]
     assert len(polls) == 3  # at once, after the second that was asked for, and at the end
     assert polls[1] - polls[0] >= 1
@@ -504,8 +506,8 @@ def test_a_poll_waits_as_long_as_the_last_answer_asks(mock: MockServer, task: Ca
 def test_a_task_is_followed_to_its_pictures(mock: MockServer) -> None:
     with asking(mock.url) as provider:
         exchange = provider.send(_submit())
-        provider.follow(exchange)
-        provider.follow(exchange)  # has ended: nobody is asked again
+        provider.tasks.follow(exchange)
+        provider.tasks.follow(exchange)  # has ended: nobody is asked again
     assert [poll.state for poll in exchange.polls][-1] == "succeeded"
     assert len(exchange.polls) == 4  # the third finds it ended, one more finds it still so
     assert [(picture.width, picture.problem) for picture in exchange.polls[-1].pictures] == [(256, "")]
@@ -567,7 +569,7 @@ def test_a_picture_that_cannot_be_had_says_why(item: dict[str, str], problem: st
 
 def test_a_closed_provider_leaves_no_thread_and_closes_twice() -> None:
     provider = Provider("http://127.0.0.1:1", KEY, Ledger(0))
-    assert provider._thread.is_alive()
+    assert provider._connection._thread.is_alive()
     provider.close()
     provider.close()
-    assert not provider._thread.is_alive()
+    assert not provider._connection._thread.is_alive()

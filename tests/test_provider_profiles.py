@@ -16,7 +16,7 @@ from PIL import Image
 from rich.console import Console
 
 from contract_tests.check import check
-from contract_tests.run import Options
+from contract_tests.options import Options
 from mockserver.latency import Latency
 from mockserver.runner import MockServer
 from mockserver.settings import Settings

@@ -15,12 +15,14 @@ from contract_tests.budget import Ledger
 from contract_tests.cases import Case, case_of
 from contract_tests.clauses import CONFORMS, Broken, catalogue
 from contract_tests.findings import Findings
+from contract_tests.opening import DUMMY_KEY
+from contract_tests.options import Options
 from contract_tests.pairs import Pair
 from contract_tests.pictures import PLAINEST, as_value
 from contract_tests.pictures import Picture as Shape
 from contract_tests.pictures import drawn as pictured
 from contract_tests.provider import Provider
-from contract_tests.run import DUMMY_KEY, Options, Run
+from contract_tests.run import Run
 from contract_tests.variations import varied
 from spec.profiles import PLAIN
 

@@ -13,11 +13,13 @@ from faulty import GPT, asking, asking_wrongly
 from test_check import imageproof, report_of
 
 from contract_tests.mutations import labelled
+from contract_tests.opening import open_run
+from contract_tests.options import Options
 from contract_tests.plan import IMAGES_TO_SHRINK
 from contract_tests.planning import refusals
 from contract_tests.raw import raw
 from contract_tests.replay import NAME, Failure, _read, _written, keep, kept
-from contract_tests.run import Options, Run, open_run
+from contract_tests.run import Run
 from contract_tests.shrinking import shrink, smaller_cases
 from mockserver.runner import MockServer
 from mockserver.settings import Settings

@@ -19,12 +19,13 @@ from test_page import EVIL, clause, clean, finding, poisoned, report
 from test_provider import Asked, Told, create, links, listening
 
 from contract_tests.cases import json_case
+from contract_tests.opening import open_run
+from contract_tests.options import Options, UsageError
 from contract_tests.report import baseline, saved
 from contract_tests.report.junit import junit
 from contract_tests.report.markdown import finding_page, summary
 from contract_tests.report.record import write
 from contract_tests.report.score import score, told
-from contract_tests.run import Options, UsageError, open_run
 from imageproof import main
 
 ROOT = Path(__file__).parent.parent

@@ -25,7 +25,7 @@ from test_check import CHEAP
 from test_provider import CREATE, IMAGES, Asked, Listener, Told, asking, create, links, listening
 
 from contract_tests.cases import json_case
-from contract_tests.provider import CouldNotLook
+from contract_tests.connection import CouldNotLook
 from contract_tests.report.evidence import curl
 from spec.recordings.secrets import MASK, Redactor, secrets_in, secrets_of
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from contract_tests.cases import Case, case_of, expected_images, makes_pictures, most_images
-from contract_tests.run import Options, Run, open_run
+from contract_tests.opening import open_run
+from contract_tests.options import Options
+from contract_tests.run import Run
 from contract_tests.suite_cases import cases_of
 from spec.profiles import PLAIN
 from spec.request_check import request_check

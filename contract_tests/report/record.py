@@ -90,7 +90,7 @@ def _operations(run: Run) -> list[dict[str, Any]]:
             "family": operation.family,
             "id": operation.id,
             "label": operation.label,
-            "absent": run.provider.known_absent(contract, operation),
+            "absent": run.provider.presence.known_absent(contract, operation),
             "looked_at": (operation.family, operation.id) in run.findings.coverage.operations,
         }
         for contract in run.contracts

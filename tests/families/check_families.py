@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from contract_tests.check import check
-from contract_tests.run import Options
+from contract_tests.options import Options
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.documents import shipped

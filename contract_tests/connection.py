@@ -1,0 +1,172 @@
+"""The connection to a provider: bytes out, bytes back, every exchange recorded whatever came of it.
+
+Synchronous, because Hypothesis and pytest are; one aiohttp session on a loop of its own does the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+import aiohttp
+from yarl import URL
+
+from spec.recordings.secrets import Redactor
+from spec.recordings.writing import Recording
+
+T = TypeVar("T")
+_LARGEST_ANSWER = 256 * 1024 * 1024
+_CONNECT_SECONDS = 15.0
+
+
+class CouldNotLook(Exception):
+    """The provider could not be asked: no connection, no answer in time, no entry. Says nothing about its contract.
+
+    `arrived`: whether the request may have arrived, and be billed, all the same.
+    """
+
+    def __init__(self, reason: str, arrived: bool = False) -> None:
+        super().__init__(reason)
+        self.arrived = arrived
+
+
+class Connection:
+    """Where requests go out. `timeout` is seconds; `recording`, where there is one, is told of every exchange."""
+
+    def __init__(self, timeout: float, redact: Redactor, recording: Recording | None = None) -> None:
+        self.redact = redact
+        self._recording = recording
+        self._timeout = timeout
+        self._connect = min(timeout, _CONNECT_SECONDS)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="imageproof-provider", daemon=True)
+        self._thread.start()
+        self._session = self._run(self._open())
+
+    async def _open(self) -> aiohttp.ClientSession:
+        timeout = aiohttp.ClientTimeout(total=self._timeout, sock_connect=self._connect)
+        return aiohttp.ClientSession(timeout=timeout, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar())
+
+    def close(self) -> None:
+        """Close connections and the loop; what is still under way is cut off."""
+        if self._loop.is_closed():
+            return
+        self._run(self._shut())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+        if self._recording is not None:
+            self._recording.close()
+
+    async def _shut(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._session.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        allow_redirects: bool = False,
+        alone: bool = False,
+    ) -> tuple[int, dict[str, str], bytes, float]:
+        """Status, headers, body and the seconds until it began; `alone` leaves its connection to nobody else.
+
+        Raises CouldNotLook.
+        """
+        return self._run(self._recorded(method, url, headers, query, body, allow_redirects, alone))
+
+    async def _recorded(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        allow_redirects: bool,
+        alone: bool,
+    ) -> tuple[int, dict[str, str], bytes, float]:
+        began, clock = time.time(), time.perf_counter()
+        answer, trouble = None, "cut off"
+        try:
+            answer = await self._ask(method, url, headers, query, body, allow_redirects, alone)
+            trouble = ""
+        except CouldNotLook as error:
+            trouble = str(error)
+            raise
+        finally:
+            if self._recording is not None:
+                sent = (method, full(url, query), headers, body)
+                self._recording.add(began, time.perf_counter() - clock, sent, answer and answer[:3], trouble)
+        return answer
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        allow_redirects: bool,
+        alone: bool,
+    ) -> tuple[int, dict[str, str], bytes, float]:
+        clock = time.perf_counter()
+        try:
+            async with self._session.request(
+                method,
+                url,
+                headers=headers,
+                params=dict(query) or None,
+                data=body or None,
+                skip_auto_headers=("Content-Type", "Accept", "User-Agent"),
+                allow_redirects=allow_redirects,
+            ) as answer:
+                data = await answer.content.read(_LARGEST_ANSWER)
+                began_after = time.perf_counter() - clock
+                while len(data) < _LARGEST_ANSWER and (more := await answer.content.read(_LARGEST_ANSWER - len(data))):
+                    data += more
+                if alone:  # a server may hang up on what it could not read, and not say so: nobody else shall notice
+                    answer.close()
+                told = {_text(name).lower(): _text(text) for name, text in answer.headers.items()}
+                return answer.status, told, data, began_after
+        except aiohttp.ConnectionTimeoutError:
+            raise CouldNotLook(f"{method} {self.redact.text(url)}: no connection within {self._connect:g} s") from None
+        except TimeoutError:
+            reason = f"{method} {self.redact.text(url)}: no answer within {self._timeout:g} s"
+            raise CouldNotLook(reason, arrived=True) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = self.redact.text(_reason(error))
+            arrived = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL | ValueError)
+            raise CouldNotLook(f"{method} {self.redact.text(url)}: {reason}", arrived) from None
+
+
+def full(url: str, query: Mapping[str, str]) -> str:
+    """The address with its query."""
+    return str(URL(url).with_query(dict(query))) if query else url
+
+
+def _text(header: str) -> str:
+    """A header with what is not UTF-8 replaced: aiohttp smuggles such bytes in as lone surrogates."""
+    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no answer, as briefly as the system says it."""
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        number = error.os_error.errno or 0
+        return os.strerror(number) if number > 0 else error.os_error.strerror or str(error)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"the answer is no HTTP: {(error.message.splitlines() or [''])[0].rstrip(':')}"
+    return str(error) or type(error).__name__

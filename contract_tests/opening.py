@@ -1,0 +1,79 @@
+"""Opening a run: options become contracts, a provider, a cap on what may be spent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from contract_tests.budget import Ledger
+from contract_tests.findings import Findings
+from contract_tests.options import Options, UsageError
+from contract_tests.provider import Provider
+from contract_tests.report.saved import NoReport, load
+from contract_tests.run import Run
+from contract_tests.wanted import Wanted
+from spec.addresses import is_loopback, root_of
+from spec.contract import Contract
+from spec.profiles import PLAIN, load_profile
+
+#: loopback needs no key; something must be sent all the same
+DUMMY_KEY = "sk-imageproof-any"
+LOOPBACK_IMAGES = 40
+
+
+def open_run(options: Options) -> Run:
+    """A run ready to judge. Raises UsageError, SpecError."""
+    try:
+        root = root_of(options.url)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    key = os.environ.get(options.key_variable, "").strip()
+    if not key.isprintable() or " " in key:
+        raise UsageError(f"the variable {options.key_variable} holds blanks or control characters, so it is no API key")
+    if not key:
+        if not is_loopback(root):
+            raise UsageError(
+                f"no API key: the variable {options.key_variable} is not set\n"
+                f"  expected: export {options.key_variable}=..., or --api-key-env NAME for another variable"
+            )
+        key = DUMMY_KEY
+    other = os.environ.get(options.other_key_variable, "").strip() if options.other_key_variable else ""
+    if options.other_key_variable and not other:
+        raise UsageError(f"--other-key-env: the variable {options.other_key_variable} is not set")
+    profile = load_profile(options.profile) if options.profile else PLAIN
+    wanted = Wanted(options.only, options.skip)
+    wanted.check()
+    most = options.max_images
+    if most is None and options.budget is None:
+        most = LOOPBACK_IMAGES if is_loopback(root) else 0
+    contracts = profile.contracts(options.families)
+    try:
+        baseline = load(options.baseline) if options.baseline else None
+    except NoReport as error:
+        raise UsageError(f"--baseline: {error}") from error
+    own = unlisted(contracts, options.models)
+    if own:
+        contracts = profile.contracts(options.families, own)
+    recording = options.report_dir / options.recording if options.report_dir and not options.dry_run else None
+    provider = Provider(
+        root_of(options.url, [operation.path for contract in contracts for operation in contract.operations]),
+        key,
+        Ledger(most, options.budget, options.max_requests),
+        options.timeout,
+        options.task_timeout,
+        options.key_variable,
+        recording,
+        other,
+        options.per_second,
+    )
+    findings = Findings(wants=wanted.clause)
+    run = Run(options, profile, contracts, provider, findings, wanted=wanted, own_models=own, baseline=baseline)
+    run.folder = options.report_dir
+    run.without_absent_families()
+    return run
+
+
+def unlisted(contracts: Iterable[Contract], models: Iterable[str]) -> tuple[str, ...]:
+    """The models no contract lists, where models are listed at all."""
+    listed = {model.name for contract in contracts for model in contract.models}
+    return tuple(model for model in models if listed and model not in listed)
