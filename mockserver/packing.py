@@ -39,8 +39,13 @@ def pack(value: Any, blobs: dict[str, bytes]) -> bytes:
 
 
 def pack_plain(items: tuple[Any, ...]) -> bytes:
-    """The same as `pack` makes of a list, for items that are texts and numbers."""
+    """The same as `pack` makes of a list, for items of JSON's kinds; tuples become lists."""
     return _written(items)
+
+
+def unpack_plain(packed: bytes) -> Any:
+    """What `pack_plain` packed. Raises ValueError for anything else."""
+    return json.loads(packed)
 
 
 def _written(value: Any, aside: Callable[[Any], Any] | None = None) -> bytes:

@@ -1,4 +1,4 @@
-"""Where a mock's state lies: in the memory of one process here, in Redis for several (`redis_store`).
+"""Where a mock's state lies: in the memory of one process here, in Redis for several (`in_redis`).
 
 `promise`, `keep` and `add` are called where nothing can wait; what they leave to do is done by `settle`, before the
 answer that speaks of it is sent.
@@ -179,7 +179,7 @@ def state_of(settings: Settings, clock: Callable[[], float]) -> State:
     if settings.redis is None:
         return InMemory(settings, clock)
     try:
-        from mockserver.redis_store import InRedis
+        from mockserver.in_redis.state import InRedis
     except ImportError as error:
         raise Unusable("state in Redis needs a client: pip install 'imageproof[redis]'") from error
     return InRedis(settings, clock)

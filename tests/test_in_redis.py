@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -16,7 +16,8 @@ from redis_server import RedisServer
 from test_journal import entry
 from test_tasks import Clock, poll, submit
 
-from mockserver.redis_store import InRedis, shown
+from mockserver.in_redis.connection import shown
+from mockserver.in_redis.state import InRedis
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from mockserver.stores import StateLost, Unusable
@@ -232,15 +233,29 @@ def test_every_key_expires_and_none_holds_a_callers_key(workers: list[MockServer
 
 
 def test_the_shared_journal_stays_within_its_bytes_and_keeps_the_newest(settings: Settings) -> None:
-    async def fill(state: InRedis) -> list[str]:
+    async def fill(state: InRedis) -> tuple[list[str], list[str], Mapping[str, int]]:
         for number in range(300):
             state.journal.add(entry(number, f"/{number}"))
             if number % 50 == 0:
                 await state.journal.write()
+        kept, newest = await state.journal.entries(), await state.journal.newest(7)
+        return [it.path for it in kept], [it.path for it in newest], await state.holds()
+
+    kept, newest, holds = within(replace(settings, journal_store=10_000), fill)
+    assert kept == [f"/{number}" for number in range(300 - len(kept), 300)]
+    assert newest == kept[-7:]
+    assert 10 < len(kept) < 100
+    assert (holds["requests"], holds["journal"]) == (300, len(kept))
+
+
+def test_while_redis_takes_nothing_the_newest_entries_wait_and_no_more_than_fit(settings: Settings) -> None:
+    async def fill(state: InRedis) -> list[str]:
+        for number in range(1000):
+            state.journal.add(entry(number, f"/{number}"))
         return [it.path for it in await state.journal.entries()]
 
     kept = within(replace(settings, journal_store=10_000), fill)
-    assert kept == [f"/{number}" for number in range(300 - len(kept), 300)]
+    assert kept == [f"/{number}" for number in range(1000 - len(kept), 1000)]
     assert 10 < len(kept) < 100
 
 

@@ -1,0 +1,1 @@
+"""A mock's state in Redis, so that several processes are one server."""
