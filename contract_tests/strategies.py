@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import isqrt
 from typing import Any
@@ -45,6 +45,7 @@ _KEPT: dict[str, frozenset[str]] = {
     "object": frozenset({"properties", "required", "additionalProperties", "if", "then", "else"}),
 }
 _PATTERN_AND = ("minLength", "maxLength", "format")
+_ENCODABLE = st.characters(exclude_categories=["Cs"])  # the default, a codec's table, takes a second and a half to make
 _MOST_PICTURES = 3  # in one list: more would only be more bytes
 
 
@@ -148,7 +149,7 @@ def _strings(schema: Schema) -> st.SearchStrategy[str]:
         words = sorted(schema.get("x-resolves", {}))
         return sizes(schema["x-size-rule"]) | st.sampled_from(words) if words else sizes(schema["x-size-rule"])
     if "pattern" in schema:
-        return st.from_regex(re.compile(str(schema["pattern"]), re.ASCII), fullmatch=True)
+        return st.from_regex(re.compile(str(schema["pattern"]), re.ASCII), fullmatch=True, alphabet=_ENCODABLE)
     if schema.get("format") == "uri":
         return st.sampled_from(_LINKS)
     role = schema.get("x-role")
@@ -229,6 +230,7 @@ class ObjectPlan:
         known = schema.get("properties", {})
         self.deciding = tuple(name for name in self.shapes.discriminators if name in known)
         self._domains = {name: domain for name in self.deciding if (domain := _domain(schema, name)) is not None}
+        self._choices = {name: [(it, (name, repr(it))) for it in domain] for name, domain in self._domains.items()}
         self._may_begin = compiled(_without_required(schema)).is_valid
         self._completes: dict[tuple[Any, ...], bool] = {}
         self._alternatives, self._holds_picture = alternatives(schema), holds_picture(schema)
@@ -270,19 +272,24 @@ class ObjectPlan:
 
     def can_be_completed(self, known: Mapping[str, Any], decided: Mapping[str, Any]) -> bool:
         """Whether some choice of the deciding properties not yet decided keeps every rule."""
-        key = tuple((name, repr(value)) for name, value in sorted({**known, **decided}.items()))
-        if key not in self._completes:
-            self._completes[key] = self._search(known, decided)
-        return self._completes[key]
+        given = {**known, **decided}
+        fixed = tuple((name, repr(given[name])) for name in sorted(given))
+        open_ = [name for name in self._domains if name not in given]
+        return self._search({name: value for name, value in given.items() if value is not ABSENT}, fixed, open_)
 
-    def _search(self, known: Mapping[str, Any], decided: Mapping[str, Any]) -> bool:
-        open_ = [name for name in self._domains if name not in decided and name not in known]
-        present = {name: value for name, value in decided.items() if value is not ABSENT}
-        if all(self._domains[name][:1] == [ABSENT] for name in open_) and self._may_begin({**known, **present}):
-            return True  # with all that is open left out
-        if not open_:
-            return False
-        return any(self.can_be_completed(known, {**decided, open_[0]: value}) for value in self._domains[open_[0]])
+    def _search(self, present: Mapping[str, Any], fixed: tuple[Any, ...], open_: Sequence[str]) -> bool:
+        """`fixed` says the same as `present` and what is left out, in texts; `open_` are still to be decided."""
+        if (known := self._completes.get(fixed)) is not None:
+            return known
+        found = all(self._domains[name][:1] == [ABSENT] for name in open_) and self._may_begin(present)
+        if not found and open_:
+            name, *rest = open_
+            found = any(
+                self._search({**present, name: value} if value is not ABSENT else present, (*fixed, text), rest)
+                for value, text in self._choices[name]
+            )
+        self._completes[fixed] = found
+        return found
 
 
 def alternatives(schema: Schema) -> list[frozenset[str]]:
