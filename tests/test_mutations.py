@@ -29,7 +29,6 @@ IMAGES = PLAIN.contract("images")
 CREATE = IMAGES.operation("createImage")
 TASK = IMAGES.operation("getImageTask")
 BODY = CREATE.body["application/json"]
-CONTRACTS = {"contract": IMAGES} | {name: load_profile(name).contract("images") for name in PROFILES}
 
 
 def planned() -> tuple[Case, ...]:
@@ -158,9 +157,9 @@ def rules_of(case: Case) -> Iterator[str]:
     yield from (field for field, words in REASONS.items() if rule.startswith("x-size-rule") and words in rule)
 
 
-@pytest.mark.parametrize("name", CONTRACTS)
+@pytest.mark.parametrize("name", [PLAIN.name, *PROFILES])
 def test_every_constraint_of_a_body_is_broken_once(name: str) -> None:
-    contract = CONTRACTS[name]
+    contract = (PLAIN if name == PLAIN.name else load_profile(name)).contract("images")
     operation = contract.operation("createImage")
     wanted = set(constraints(operation.body["application/json"]))
     broken = {
