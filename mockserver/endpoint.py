@@ -153,7 +153,7 @@ class Endpoint:
             return self._refuse(refusal, request_id), violation
         asked = self._intake.asked(request)
         if mock.plan.ids and (refusal := mock.plan.rejection(asked.roles, request, operation)) is not None:
-            return self._refuse(refusal, request_id), None
+            return self._scribe.refusal(refusal, operation, request_id, RETRY_AFTER_SECONDS), None
         if self._intake.takes_pictures:
             violation = await self._take_pictures(request, asked)
             if violation is not None:

@@ -52,6 +52,11 @@ class Reply:
         """Whether the answer is sent event by event."""
         return self.media == events.MEDIA_TYPE
 
+    @property
+    def refuses(self) -> bool:
+        """Whether it says why not; a drift may send even that with a status of 200."""
+        return bool(self.problem) or self.status >= 400
+
     def took(self, seconds: float) -> None:
         """Say how long it took, where the contract has a header for that."""
         for name in self.timed:

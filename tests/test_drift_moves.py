@@ -94,6 +94,14 @@ def test_an_error_is_said_in_another_envelope() -> None:
     assert told(reply, on="refusal", problems=["too-short"], body={}) == {"error": error}
 
 
+def test_a_refusal_that_is_sent_as_a_success_is_a_refusal_to_every_other_move() -> None:
+    error = {"message": "No.", "type": "t", "param": None, "code": "c"}
+    reply = Reply(200, {}, "application/json", {"error": error}, "too-long")
+    for on in ("pictures", "success", "poll", "submit", "result"):
+        assert told(reply, on=on, body={}) == {"error": error}
+    assert told(reply, on="refusal", body={"detail": "{error-message}"}) == {"detail": "No."}
+
+
 def test_a_page_is_sent_as_the_bytes_it_is() -> None:
     reply = plan({"status": "502"}, answer={"on": "pictures", "body": "<html></html>"}).reply(
         answered({"b64_json": FOX}), CREATE
@@ -223,6 +231,8 @@ def test_a_refusal_gets_another_status_and_other_fields_if_it_is_meant() -> None
     )
     for other in (Refusal("b", role="size"), Refusal("c", role="size"), Refusal("a", role="count")):
         assert refusing.refusal(other) == other
+    first = refusing.refusal(Refusal("a", role="size", status=503))
+    assert first.status == 503, "the status another drift has given stays"
 
 
 # --- streams --------------------------------------------------------------------------------------------------------

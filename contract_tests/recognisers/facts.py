@@ -18,7 +18,8 @@ _STEPS = (64, 32, 16, 8)
 def facts(exchange: Exchange) -> dict[str, Any]:
     """What a pattern can speak of.
 
-    `wants` is what the request was to bring: pictures, stream, task, poll, refusal or lookup; `asked` and `said` are
+    `wants` is what the request was to bring: pictures, stream, task, poll, refusal or lookup; a wrong one that is
+    `answered` all the same, what it would have been to bring if it were right; `asked` and `said` are
     roles with their values, `given` the members of its body, `defect` what is wrong with it, `takes` the roles the
     operation knows. `body` is the answer's value, `text` how it starts, `result` the object that holds the pictures;
     `delivered` counts them, `owes` says whether there must be some, `counted` whether as many came as were asked for.
@@ -38,6 +39,7 @@ def facts(exchange: Exchange) -> dict[str, Any]:
         "defect": None
         if defect is None
         else {"problem": defect.problem, "param": defect.param, "role": _role(exchange)},
+        "answered": _answered(exchange),
         "status": exchange.response.status,
         "media": exchange.response.media,
         "headers": dict(exchange.response.headers),
@@ -69,10 +71,16 @@ def _said(exchange: Exchange) -> dict[str, Any]:
     return {meaning.role: _plain((meaning.role, meaning.value))[1] for meaning in reversed(exchange.meanings)}
 
 
+def _answered(exchange: Exchange) -> bool:
+    """Whether it was taken for right: an object or events came, and they are no refusal in whatever status."""
+    told = isinstance(exchange.response.value, dict) or exchange.streams
+    return told and exchange.succeeded and not exchange.is_error_body
+
+
 def _wanted(exchange: Exchange) -> str:
     operation = exchange.case.operation
     found = {
-        "refusal": exchange.case.defect is not None,
+        "refusal": exchange.case.defect is not None and not _answered(exchange),
         "poll": "task-id" in operation.request_roles,
         "task": exchange.wants_task,
         "stream": exchange.wants_stream,

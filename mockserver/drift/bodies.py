@@ -130,25 +130,26 @@ def _said(reply: Reply, operation: Operation) -> Iterator[Meaning]:
         for index, event in enumerate(reply.value):
             yield from (replace(one, pointer=f"/{index}{one.pointer}") for one in reader.read(event))
         return
-    if reply.status < 300:
+    if not reply.refuses:
         schema = operation.success.content.get(reply.media)
         yield from Reader(schema).read(reply.value) if schema is not None else ()
         return
-    answer_ = operation.answer(reply.status) or next(one for s, one in operation.answers.items() if s[0] in "45")
+    known = operation.answer(reply.status) if reply.status >= 400 else None
+    answer_ = known or next(one for s, one in operation.answers.items() if s[0] in "45")
     for schema in answer_.content.values():
         yield from Reader(schema).read(reply.value)
 
 
 def _concerned(reply: Reply, operation: Operation, said: list[Meaning], told: Mapping[str, Any]) -> bool:
     roles = {meaning.role for meaning in said if meaning.raw is not None}
-    polls, good = "task-id" in operation.request_roles, reply.status < 300 and bool(reply.media)
+    polls, good = "task-id" in operation.request_roles, not reply.refuses and bool(reply.media)
     kinds = {
         "stream": reply.streams,
         "pictures": good and not polls and not reply.streams and bool(roles & IMAGE_ROLES),
         "result": good and polls and bool(roles & IMAGE_ROLES),
         "submit": good and not polls and "task-id" in roles,
         "poll": good and polls,
-        "refusal": reply.status >= 400,
+        "refusal": reply.refuses,
         "success": good and "prompt" in operation.request_roles,
     }
     on = told["on"]

@@ -76,7 +76,7 @@ def empty_object(reply: Reply, operation: Operation, _: DriftUse) -> Reply:
 @answers("data-url-inside-b64-json")
 def data_url(reply: Reply, operation: Operation, _: DriftUse) -> Reply:
     """A data URL where bare base64 belongs."""
-    if 200 <= reply.status < 300 and reply.media in operation.success.content:
+    if not reply.refuses and reply.media in operation.success.content:
         found = list(Reader(operation.success.content[reply.media]).read(reply.value))
         format_ = next((meaning.value for meaning in found if meaning.role == "output-format"), "png")
         for meaning in found:
@@ -93,11 +93,7 @@ def errors_are_fine(reply: Reply, _: Operation, __: DriftUse) -> Reply:
 
 def _delivers(reply: Reply, operation: Operation) -> bool:
     """Whether this is a success of an operation that makes pictures from a prompt."""
-    return (
-        200 <= reply.status < 300
-        and "prompt" in operation.request_roles
-        and bool(operation.response_roles & IMAGE_ROLES)
-    )
+    return not reply.refuses and "prompt" in operation.request_roles and bool(operation.response_roles & IMAGE_ROLES)
 
 
 def _told_as_json(reply: Reply, value: Any) -> Reply:

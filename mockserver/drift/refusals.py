@@ -13,7 +13,8 @@ from spec.drifts import DriftUse
 def refuse(refusal: Refusal, use: DriftUse) -> Refusal:
     """Another `status` and other `error` fields for some `problems`, all but some (`but`), or those `of` a role.
 
-    `told` names fields whose text is a parameter of the drift, `body` is said instead of the documented one.
+    `told` names fields whose text is a parameter of the drift, `body` is said instead of the documented one. A status
+    that a drift has given already stays: what is refused in a way of its own is no mistake of the usual kind.
     """
     told = use.parameters
     if refusal.problem not in told.get("problems", (refusal.problem,)) or refusal.problem in told.get("but", ()):
@@ -24,7 +25,7 @@ def refuse(refusal: Refusal, use: DriftUse) -> Refusal:
     said |= {f"error-{name}": told[name] for name in told.get("told", ())}
     return replace(
         refusal,
-        status=int(told.get("status", refusal.status or 0)) or None,
+        status=refusal.status or int(told.get("status", 0)) or None,
         fields={**(refusal.fields or {}), **said},
         body=told.get("body", refusal.body),
     )

@@ -130,6 +130,6 @@ def another_key(reply: Reply, operation: Operation, use: DriftUse) -> Reply:
 
 def _said(reply: Reply, operation: Operation, role: str) -> list[Meaning]:
     schema = operation.success.content.get(reply.media)
-    if schema is None or not 200 <= reply.status < 300:
+    if schema is None or reply.refuses:
         return []
     return [meaning for meaning in Reader(schema).read(reply.value) if meaning.role == role and meaning.raw]
