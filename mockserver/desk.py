@@ -65,8 +65,8 @@ class Desk:
     async def _affected(self, id_: str, owner: str, roles: Mapping[str, Any]) -> Seen:
         """The task a request names, as it is once the request has done to it what it does. Raises Refused."""
         tasks, effect = self._mock.state.tasks, self._operation.effect
-        found = await tasks.look(id_, owner)
-        if found is None or not self._speaks_of(found[0]):
+        found = await self._look(id_, owner)
+        if found is None:
             raise Refused("unknown-task")
         task, snapshot = found
         if effect == "resume":
@@ -85,10 +85,15 @@ class Desk:
 
     async def _listed(self, ids: Sequence[str], owner: str) -> Outcome:
         """Those of the tasks that are there for this key."""
-        looks = [await self._mock.state.tasks.look(id_, owner) for id_ in ids]
+        looks = [await self._look(id_, owner) for id_ in ids]
         self._mock.callbacks.wake()
-        there = [found for found in looks if found is not None and self._speaks_of(found[0])]
-        return Outcome({}, {}, lists={"tasks": [self.told(*found)[0] for found in there]})
+        return Outcome({}, {}, lists={"tasks": [self.told(*found)[0] for found in looks if found is not None]})
+
+    async def _look(self, id_: str, owner: str) -> Seen | None:
+        """A look at a task that a question asked here can be about; any other is not moved on by it."""
+        tasks = self._mock.state.tasks
+        there = await tasks.peek(id_)
+        return None if there is None or not self._speaks_of(there[0]) else await tasks.look(id_, owner)
 
     def _speaks_of(self, task: Task) -> bool:
         """Whether a question asked here can be about this task: one of this family and, where told, of this kind."""

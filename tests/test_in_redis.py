@@ -26,6 +26,7 @@ from mockserver.uploads import Upload, opened
 
 T = TypeVar("T")
 LONG = "A fox. " * 140
+PREDICTIONS = "/replicate/v1/predictions"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def redis() -> Iterator[RedisServer]:
 def settings(redis: RedisServer, request: pytest.FixtureRequest) -> Settings:
     """A server of this test's own in the shared Redis."""
     secret = request.node.nodeid.encode()[-60:]
-    return Settings(port=0, redis=redis.url, secret=secret, task_polls=4)
+    return Settings(port=0, redis=redis.url, secret=secret, task_polls=4, contracts=("images", "replicate"))
 
 
 @pytest.fixture
@@ -82,6 +83,12 @@ def keys(redis: RedisServer) -> dict[bytes, int]:
         client.close()
 
 
+def predict(server: MockServer, prompt: str, **headers: str) -> Answer:
+    """Submit a task to another family, which lists what it has."""
+    url = f"{server.url}/replicate/v1/models/black-forest-labs/flux-schnell/predictions"
+    return ask(url, {"input": {"prompt": prompt}}, headers=headers)
+
+
 # --- several processes answer as one ----------------------------------------------------------------
 
 
@@ -100,11 +107,19 @@ def conversation(servers: list[MockServer], clock: Clock) -> list[Any]:
         return answer.status, text
 
     tasks = [submit(next_one(), prompt=f"Fox {number}") for number in range(3)]
-    seen: list[Any] = [tasks]
+    for question in ("", f"/{tasks[0]}"):
+        assert tasks[0] not in ask(f"{next_one().url}{PREDICTIONS}{question}").body.decode()
+    seen: list[Any] = [tasks, told(poll(next_one(), tasks[0]))]
+    assert "NOT_START" in seen[-1][1], "a question to another family has moved it on"
     seen += [told(poll(next_one(), task)) for _ in range(5) for task in tasks]
     seen += [told(poll(next_one(), tasks[0], key="sk-other")), told(poll(next_one(), "0" * 32))]
     seen += [told(generate(next_one(), **{**CHEAP, "prompt": prompt})) for prompt in ("A fox", LONG)]
-    return seen
+    predictions = [predict(next_one(), f"Fox {number}").json["id"] for number in range(4)]
+    listed = ask(f"{next_one().url}{PREDICTIONS}").json["results"]
+    assert [prediction["id"] for prediction in listed] == predictions[::-1], "the newest first"
+    waited = predict(next_one(), "A fox", Prefer="wait=9")
+    assert waited.json["status"] == "succeeded"
+    return [*seen, predictions, told(waited), told(ask(f"{next_one().url}{PREDICTIONS}"))]
 
 
 def test_two_processes_give_the_answers_of_one(settings: Settings) -> None:

@@ -48,10 +48,10 @@ class InRedis:
         with it.reaching():
             requests = int(await it.redis.get(it.key("requests")) or 0)
             entries = int(await it.redis.get(it.key("journal-entries")) or 0)
-            tasks = [key async for key in it.redis.scan_iter(it.key("task", "*"), count=1000)]
             blobs = [key async for key in it.redis.scan_iter(it.key("blob", "*"), count=1000)]
             weights = [await it.redis.strlen(key) for key in blobs]
-        return {"requests": requests, "journal": entries, "tasks": len(tasks), "blobs": sum(weights)}
+        tasks = len(await self.tasks.ids())
+        return {"requests": requests, "journal": entries, "tasks": tasks, "blobs": sum(weights)}
 
     async def settle(self) -> None:
         """Write uploads, and forget what is to be forgotten."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import Any, cast
@@ -23,11 +24,12 @@ return redis.call('HMGET', KEYS[1], 'polls', 'task', 'started', 'finished', 'end
 _END = """
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'ending', ARGV[1]) end
 """
-# A task that has waited begun anew, if it is still there.
+# A task that has waited begun anew, if it is still there; it is the newest then.
 _RESUME = """
 if redis.call('EXISTS', KEYS[1]) == 1 then
     redis.call('HSET', KEYS[1], 'task', ARGV[1])
     redis.call('HDEL', KEYS[1], 'polls', 'started', 'finished')
+    redis.call('ZADD', KEYS[2], ARGV[2], ARGV[3])
 end
 """
 
@@ -58,6 +60,10 @@ class TasksInRedis:
             pipe.hset(key, mapping={"owner": self._owner(order.owner), "task": packed})
             pipe.expire(key, it.seconds)
             pipe.expire(it.key("tasks"), it.seconds)
+            accepted, moment = it.key("accepted"), time.time()  # how keys expire, not what time it is for the mock
+            pipe.zadd(accepted, {task.id: moment})
+            pipe.zremrangebyscore(accepted, "-inf", moment - it.seconds)
+            pipe.expire(accepted, it.seconds)
             await pipe.execute()
         return task
 
@@ -75,7 +81,7 @@ class TasksInRedis:
         """Begin a task that has waited, now and with this order, if there is one of this id."""
         it, packed = self._connection, await self._packed(self._clock(), order)
         with it.reaching():
-            await it.redis.eval(_RESUME, 1, it.key("task", id_), packed)
+            await it.redis.eval(_RESUME, 2, it.key("task", id_), it.key("accepted"), packed, time.time(), id_)
 
     async def look(self, id_: str, owner: str) -> tuple[Task, Snapshot] | None:
         """Poll a task; None when there is none of this id, any more, or it belongs to another key."""
@@ -83,7 +89,7 @@ class TasksInRedis:
         ends = [self.pace.starting_poll, self.pace.polls or 0]
         with it.reaching():
             found = await it.redis.eval(_LOOK, 1, it.key("task", id_), self._owner(owner), repr(now), *ends)
-        return None if found is None else await self._seen(id_, found, now)
+        return None if found is None else await self._seen(id_, found, now, owner)
 
     async def peek(self, id_: str) -> tuple[Task, Snapshot] | None:
         """What a look would see now, whoever asks; it is not counted. None when there is none of this id."""
@@ -104,15 +110,17 @@ class TasksInRedis:
             await it.redis.eval(_END, 1, it.key("task", id_), pack(_parts(ending), {}))
 
     async def ids(self) -> list[str]:
-        """The ids of all tasks kept."""
+        """The ids of all tasks kept, oldest first."""
         it = self._connection
-        start = it.key("task", "")
         with it.reaching():
-            found = [key.decode() async for key in it.redis.scan_iter(it.key("task", "*"), count=1000)]
-        return sorted(key.removeprefix(start) for key in found)
+            wanted = it.redis.zrangebyscore(it.key("accepted"), time.time() - it.seconds, "+inf")
+            found = await cast("Awaitable[list[bytes]]", wanted)
+        return [id_.decode() for id_ in found]
 
-    async def _seen(self, id_: str, found: list[Any], now: float) -> tuple[Task, Snapshot] | None:
-        """The task that lies in Redis as these fields; None where a picture it needs has expired."""
+    async def _seen(self, id_: str, found: list[Any], now: float, owner: str = "") -> tuple[Task, Snapshot] | None:
+        """The task that lies in Redis as these fields, whose owner is not told there; None where a picture it needs
+        has expired.
+        """
         polls, packed, *moments, ended = found
         started, finished = (None if moment is None else float(moment) for moment in moments)
         wanted = blobs_of(packed)
@@ -120,7 +128,7 @@ class TasksInRedis:
         if len(blobs) < len(wanted):
             return None
         submitted, doomed, (asked, resolved, base_url, family, operation, waits) = unpack(packed, blobs)
-        order = Order("", asked, resolved, base_url, family, operation, _ending(doomed), waits)
+        order = Order(owner, asked, resolved, base_url, family, operation, _ending(doomed), waits)
         ending = order.ending if ended is None else _ending(unpack(ended, {}))
         task = Task(id_, order, submitted, int(polls), started, finished, ending)
         return task, self.pace.look(task, now)
