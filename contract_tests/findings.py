@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -17,9 +18,12 @@ from contract_tests.recognisers import recognised
 from spec.drifts import Drift
 from spec.drifts import catalogue as drifts
 
+_WHERE = re.compile(r"GET \S+|'[^']*'")
 _DEEPEST = ("meta.constant", "task.apart")
 #: what is broken once for each parameter that is not looked at, and from how many on that is one cause
 _CHECKS, _A_FEW = "refusal.refused", 5
+#: one cause wherever it is seen and whatever it is called there
+_ANYWHERE = ("images.reachable", "auth.enforced")
 _REMEMBERED_BYTES = 512 * 1024 * 1024
 
 
@@ -276,6 +280,10 @@ def _root(finding: Finding, found: Iterable[Finding]) -> Finding:
 
 def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
     alike = [one for one in found if one.clause is effect.clause and one.family == effect.family and not one.drift]
+    if effect.clause.id in _ANYWHERE:  # links that are dead everywhere are so in tasks, too
+        same = [one for one in found if one.clause is effect.clause and _alike(one, effect)]
+        most = max(same, key=lambda one: (one.drift is not None, one.count))
+        return most if most is not effect else None
     if effect.clause.id == _CHECKS and not effect.drift and len(alike) > _A_FEW:  # nothing at all is checked
         return alike[0] if alike[0] is not effect else None
     for cause in found:
@@ -285,6 +293,12 @@ def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
         if explains_across(cause.clause, effect.clause) and (effect.drift is None or cause.clause.id in _DEEPEST):
             return cause
     return None
+
+
+def _alike(one: Finding, other: Finding) -> bool:
+    """Whether what came is alike: a status, or a link that was followed in vain for the same reason."""
+    whys = {_WHERE.sub("", part.broken.received) for part in (one, other)}
+    return one.family == other.family and (len(whys) == 1 or all(map(str.isdecimal, whys)))
 
 
 def _with(finding: Finding, effect: Finding) -> Finding:

@@ -11,6 +11,10 @@ from PIL import Image, ImageChops, ImageStat
 Size = tuple[int, int]
 #: the edge, in cells, to which pictures are brought before they are compared
 CELLS = 32
+#: pictures whose cells differ less, of 255, are one in another encoding, or with a little noise over it
+SAME = 1.0
+#: the mean of the luminance table of the JPEG standard (T.81, K.1), which is level 50 of every common encoder
+_STANDARD = 57.625
 
 
 @lru_cache(maxsize=128)
@@ -51,6 +55,15 @@ def quantised(jpeg: bytes) -> dict[int, list[int]]:
     """The tables by which a jpeg was quantised: another level of compression has others."""
     with Image.open(io.BytesIO(jpeg)) as image:
         return dict(getattr(image, "quantization", {}))
+
+
+def graded(jpeg: bytes) -> int | None:
+    """The level, 1 to 100, of which the standard's luminance table would be as coarse as a jpeg's; None without one."""
+    tables = quantised(jpeg)
+    if not tables:
+        return None
+    scale = 100 * sum(tables[min(tables)]) / len(tables[min(tables)]) / _STANDARD
+    return max(1, min(100, round(100 - scale / 2 if scale <= 100 else 5000 / scale)))  # as libjpeg scales it
 
 
 def differences(before: bytes, after: bytes, mask: bytes) -> tuple[float, float] | None:

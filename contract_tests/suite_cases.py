@@ -19,7 +19,7 @@ from contract_tests.purposes import delivers, looks_up, needs_nothing, operation
 from contract_tests.raw import raw
 from contract_tests.replay import kept
 from contract_tests.run import Run
-from contract_tests.variations import varied, with_variations
+from contract_tests.variations import varied, with_a_stream, with_variations
 from contract_tests.wanted import KINDS
 from spec.contract import Contract, Operation
 from spec.units import outward
@@ -260,9 +260,10 @@ def _slots(run: Run) -> Iterator[_Slot]:
             continue
         wants = {kind for kind in _WEIGHTS if run.wanted.kind(kind)}
         planned = _planned(contract, operation, seed, models) if delivers(operation) or submits(operation) else []
+        in_streams = streams(operation) and "streams" in wants and run.can_say(contract, operation, "stream")
         if delivers(operation) and "pictures" in wants:
-            yield slot("pictures", operation, planned)
-        if streams(operation) and "streams" in wants and run.can_say(contract, operation, "stream"):
+            yield slot("pictures", operation, with_a_stream(planned) if in_streams else planned)
+        if in_streams:
             yield slot("streams", operation, _streamed(contract, operation, seed, models), _MOST_STREAMS)
         if "tasks" not in wants or (submits(operation) and not _can_poll(run, contract, operation)):
             continue

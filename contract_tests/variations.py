@@ -22,6 +22,7 @@ from spec.request_check import request_check
 
 #: nothing else shows whether these are heard, and each is a MUST: they come right behind the first pictures
 _GIVEN = ("input-image", "mask")
+_PARTIALS = 2
 _LOSSY = ("jpeg", "webp")
 #: these come when the plan has shown what it can
 _LATER = ("seed", "style", "compression", "quality")
@@ -41,9 +42,36 @@ def with_variations(planned: list[Case]) -> list[Case]:
     return list({case.key: case for case in (*begin, *planned, *later)}.values())
 
 
+def with_a_stream(planned: list[Case]) -> list[Case]:
+    """The same plan; of the first pictures that are made from others than the first case's, one comes in a stream.
+
+    So what streams of edits are like is seen for no more pictures: whatever is asked of an edit is asked of it, too.
+    """
+    first = planned[0].asked.get("input-image") if planned else None
+    for place, case in enumerate(planned):
+        if first is not None and case.asked.get("input-image") != first and (other := streaming(case)) is not None:
+            return [*planned[:place], other, *planned[place + 1 :]]
+    return planned
+
+
+def streaming(case: Case) -> Case | None:
+    """The same request for one picture, answered by events, unfinished ones first; None where it cannot be."""
+    known = case.operation.body.get(case.request.media, {}).get("properties", {})
+    told = {
+        name: value
+        for role, value in (("stream", True), ("partial-count", _PARTIALS))
+        for name, inner in known.items()
+        if inner.get("x-role") == role
+    }
+    if not told or case.asked.get("count", 1) != 1:
+        return None
+    other = with_value(case, {**case.request.value, **told})
+    return other if request_check(other.contract, other.operation).accepts(other.request) else None
+
+
 def _with_levels(planned: list[Case]) -> Iterator[Case]:
     """The same cases, those in a lossy format told by turns to be compressed little and much, where they may be."""
-    levels = cycle((95, 15))
+    levels = cycle((15, 95))  # what ignores it compresses little: the first of them shows that
     for case in planned:
         known = case.operation.body.get(case.request.media, {}).get("properties", {})
         told = [name for name, inner in known.items() if inner.get("x-role") == "compression"]

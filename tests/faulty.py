@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import orjson
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from contract_tests.cases import Case, Defect, case_of, json_case
 from contract_tests.clauses import Broken, judging
@@ -60,6 +60,16 @@ def blank(width: int = 256, height: int = 256) -> bytes:
     """A picture of one colour."""
     file = io.BytesIO()
     Image.new("RGB", (width, height), (17, 34, 51)).save(file, "PNG")
+    return file.getvalue()
+
+
+@cache
+def noisy(data: bytes) -> bytes:
+    """The same picture with noise over it that nobody sees."""
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as image:
+        grain = Image.effect_noise(image.size, 2).point(lambda level: max(level - 128, 0))
+        ImageChops.add(image.convert("RGB"), grain.convert("RGB")).save(file, "PNG")
     return file.getvalue()
 
 

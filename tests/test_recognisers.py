@@ -429,6 +429,16 @@ def test_clauses_are_tallied_and_those_nothing_applied_to_are_named() -> None:
     assert set(findings.untested()) | set(findings.tallies) == set(clauses())
 
 
+def test_links_that_are_dead_everywhere_are_one_finding() -> None:
+    gone = Target(b"", problem="GET https://cdn.example/2.png answers 410")
+    dead = [exchange(asking(LINKED), links(LINK), targets={LINK: gone}) for _ in range(2)]
+    everywhere = judged(dead_link().polls[-1], *dead)
+    assert [(one.cause, one.count) for one in everywhere.all] == [("file-url-not-immediately-accessible", 3)]
+    elsewhere = replace(gone, problem="GET it answers 500")
+    apart = judged(dead_link().polls[-1], exchange(asking(LINKED), links(LINK), targets={LINK: elsewhere}))
+    assert {one.cause for one in apart.all} == {"task-result-link-dead", "images.reachable"}
+
+
 def test_judging_tells_what_an_exchange_added_to() -> None:
     findings = Findings()
     first: list[Finding] = findings.judge(chat())

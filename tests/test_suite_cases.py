@@ -46,6 +46,9 @@ def test_a_dozen_pictures_show_every_way_to_a_picture() -> None:
     spent = {key: sum(map(expected_images, cases)) for key, cases in found.items()}
     assert spent["pictures", "createImage"] > spent["pictures", "editImage"] >= 2
     assert sum(spent.values()) == 12
+    edits = found["pictures", "editImage"]
+    assert [case.asked.get("stream") for case in edits] == [False, False, True], "a stream of edits costs no more"
+    assert len({(case.asked["model"], case.asked["size"]) for case in edits}) == 1, "and is compared with the others"
 
 
 @pytest.mark.parametrize("most", [0, 1, 2, 3, 5, 8, 20, 40])
@@ -82,7 +85,8 @@ def test_a_stream_is_one_picture_with_and_without_unfinished_ones() -> None:
     assert {0, 2} <= {case.asked["partial-count"] for case in streams}
     assert streams[0].asked["partial-count"] == 2, "the first shows most"
     with planned(400) as run:
-        assert not any(case.asked.get("stream") for kind in ("pictures", "tasks") for case in cases_of(kind, run))
+        others = [case for kind in ("pictures", "tasks") for case in cases_of(kind, run) if case.asked.get("stream")]
+    assert [case.operation.id for case in others] == ["editImage"], "the one by which pictures given are varied"
 
 
 def test_a_model_that_cannot_do_it_is_not_asked_to() -> None:

@@ -9,13 +9,11 @@ from contract_tests.clauses.images import decoded
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from contract_tests.footage import FORMATS as VIDEOS
-from contract_tests.likeness import differences, distance, likeness
+from contract_tests.likeness import SAME, differences, distance, likeness
 from contract_tests.pairs import Pair
 from contract_tests.pictures import measured
 
 _NO_RASTER = ("svg", *VIDEOS)
-#: what differs less, of 255, is the same picture in another encoding
-_UNCHANGED = 1.0
 #: what differs more is not the picture that was given: models that draw everything anew come near, but not exactly
 _REPLACED = 48.0
 #: what differs more, and half as much as where the mask is open, was not kept; servers that ignore masks come to 25
@@ -47,7 +45,7 @@ def changed(exchange: Exchange) -> Verdict:
     given, made = told
     for data, pointer in made:
         apart = distance(given, data)
-        if apart is not None and apart < _UNCHANGED:
+        if apart is not None and apart < SAME:
             return Broken("a changed picture", "the one that was given", pointer)
     return CONFORMS
 
@@ -100,7 +98,7 @@ def filled(exchange: Exchange) -> Verdict:
     found = _by_mask(exchange)
     if not found:
         return None
-    bad = next((one for one in found if one[1] < _UNCHANGED), None)
+    bad = next((one for one in found if one[1] < SAME), None)
     return Broken("something new where the mask is open", "what was there before", bad[2]) if bad else CONFORMS
 
 

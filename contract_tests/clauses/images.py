@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
+from contract_tests.likeness import SAME, distance, graded
 from contract_tests.seen import Seen
 from spec.contract import roles_in
 from spec.language import LINK_ROLES
@@ -20,6 +23,8 @@ MEDIA_TYPES = {
 
 #: an alpha that no eye tells from opaque
 NEARLY_OPAQUE = 250
+#: levels of compression that are no matter of taste
+_HARD, _MILD = 20, 60
 _HELD_ELSEWHERE = (*LINK_ROLES, "image-b64")
 
 
@@ -198,17 +203,39 @@ def distinct(exchange: Exchange) -> Verdict:
     """Several pictures of one request are different pictures.
 
     Why: several pictures are asked for to choose among them.
-    How: no two places of one answer hold the same bytes.
+    How: no two places of one answer hold the same bytes, nor what nobody could tell apart: the same picture encoded
+        anew, or with a little noise over it.
     Do: draw each picture with a seed of its own.
     """
     pictures = decoded(exchange)
     if len({place_of(picture.pointer) for picture in pictures}) < 2:
         return None
-    seen: dict[str, Seen] = {}
-    for picture in pictures:
-        twin = seen.setdefault(picture.digest, picture)
-        if place_of(twin.pointer) != place_of(picture.pointer):
-            return Broken(
-                "different pictures", f"the same bytes at {twin.pointer} and {picture.pointer}", picture.pointer
-            )
+    for picture, twin in combinations(pictures, 2):
+        if place_of(twin.pointer) == place_of(picture.pointer):
+            continue
+        if picture.digest == twin.digest:
+            return Broken("different pictures", f"the same bytes at {picture.pointer} and {twin.pointer}", twin.pointer)
+        apart = distance(picture.data, twin.data)
+        if apart is not None and apart < SAME:
+            told = f"{apart:.1f} of 255 between {picture.pointer} and {twin.pointer}"
+            return Broken("different pictures", told, twin.pointer)
     return CONFORMS
+
+
+@clause("images.compression", "SHOULD", "x-role: compression")
+def compression(exchange: Exchange) -> Verdict:
+    """A jpeg that was to be compressed hard is, and one that was to be compressed little is not.
+
+    Why: compression is asked for to save bytes, or not to lose what can be seen.
+    How: the level by which the bytes were quantised, as the tables of the JPEG standard grade it, against one asked for
+        that is far from it: 20 or less against 60 or more, and the other way round.
+    Do: hand compression on to the encoder, or refuse it.
+    """
+    asked = exchange.asked.get("compression")
+    if type(asked) is not int or "compression" not in exchange.named:
+        return None
+    found = [(picture, graded(picture.data)) for picture in decoded(exchange) if picture.format == "jpeg"]
+    for picture, grade in found:
+        if grade is not None and (asked <= _HARD < _MILD <= grade or grade <= _HARD < _MILD <= asked):
+            return Broken(f"compression {asked}", f"bytes quantised as by {grade}", picture.pointer)
+    return CONFORMS if any(grade is not None for _, grade in found) else None

@@ -18,6 +18,7 @@ from faulty import (
     exchange,
     in_base64,
     links,
+    noisy,
     pictures,
     task,
 )
@@ -116,6 +117,38 @@ def a_placeholder() -> Exchange:
 @breaks("images.distinct", "/data/0/b64_json and /data/1/b64_json")
 def the_same_picture_twice() -> Exchange:
     return exchange(asking({**CHEAP, "n": 2}), pictures(drawn(), drawn()))
+
+
+@breaks("images.distinct", "of 255 between /data/0/b64_json and /data/1/b64_json")
+def the_same_picture_with_noise() -> Exchange:
+    return exchange(asking({**CHEAP, "n": 2}), pictures(drawn(), noisy(drawn())))
+
+
+JPEG = {**GPT, "output_format": "jpeg"}
+
+
+@breaks("images.compression", "quantised as by 99")
+def compression_ignored() -> Exchange:
+    hard = asking({**JPEG, "output_compression": 10})
+    return exchange(hard, pictures(drawn(*WIDE, format_="jpeg"), output_format="jpeg"))
+
+
+@breaks("images.compression", "quantised as by 1")
+def compression_read_the_other_way_round() -> Exchange:
+    mild = asking({**JPEG, "output_compression": 95})
+    return exchange(mild, pictures(drawn(*WIDE, format_="jpeg", compression=5), output_format="jpeg"))
+
+
+@faithful
+def a_picture_compressed_a_little_less_than_asked() -> Exchange:
+    hard = asking({**JPEG, "output_compression": 10})
+    return exchange(hard, pictures(drawn(*WIDE, format_="jpeg", compression=50), output_format="jpeg"))
+
+
+@silent("images.compression")
+@faithful
+def a_compression_nobody_asked_for() -> Exchange:
+    return exchange(asking(JPEG), pictures(drawn(*WIDE, format_="jpeg", compression=10), output_format="jpeg"))
 
 
 @breaks("echo.size", "1024x640")
