@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
@@ -19,6 +19,10 @@ from spec.messages import Request, Undecodable, is_json
 from spec.reader import Reader
 from spec.request_check import request_check
 
+if TYPE_CHECKING:
+    from contract_tests.exchange import Exchange
+    from spec.followups import Offer
+
 #: stands for the caller's key until the request is sent
 KEY = "{key}"
 #: stands for the key of somebody else, where the caller has one
@@ -28,6 +32,8 @@ WRONG_KEY = "sk-wrong-imageproof-0000000000000000"
 #: problems with the key, not with what is asked
 CREDENTIALS = ("missing-credentials", "invalid-credentials")
 _LONGEST_WORD = 60
+#: what pictures are made from: words, other pictures, the task of others
+_ORDERS = frozenset({"prompt", "input-image", "parent-task"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,22 @@ class Defect:
         return f"{self.param}: {self.problem}" if self.param else self.problem
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class About:
+    """What a request about tasks is about: the exchanges that submitted them, and which offer of theirs it takes up.
+
+    None are named where it is planned only: what its stand-ins mean is known when there are tasks.
+    """
+
+    submits: tuple[Exchange, ...] = ()
+    offer: Offer | None = None
+
+
 @dataclass(frozen=True, repr=False)
 class Case:
     """One request. `credential` is the key it is sent with, KEY stands for the caller's; None sends none.
 
-    `odd_headers` are sent besides or instead, lower case.
+    `odd_headers` are sent besides or instead, lower case. `about` are the tasks it is about, if it follows up on some.
     """
 
     contract: Contract
@@ -68,6 +85,7 @@ class Case:
     credential: str | None = KEY
     defect: Defect | None = None
     odd_headers: Mapping[str, str] = field(default_factory=dict)
+    about: About | None = None
 
     def __repr__(self) -> str:
         return f"<Case {self.operation.id}: {self.label}: {self.path} {dict(self.query)} {self.body[:500]!r}>"
@@ -132,6 +150,8 @@ class Case:
             self.media,
             self.credential,
             tuple(self.odd_headers.items()),
+            # Asked when there are other tasks it is another question.
+            self.about and tuple(one.number for one in self.about.submits),
         )
 
     @property
@@ -204,10 +224,10 @@ def without(case: Case, name: str) -> Case:
 
 
 def makes_pictures(operation: Operation) -> bool:
-    """Whether a request makes pictures, at once or as a task: from a prompt, or from other pictures."""
-    told = operation.response_roles & (IMAGE_ROLES | {"task-id"})
+    """Whether a request makes pictures, or what is paid for like one, at once or as a task."""
+    told = operation.response_roles & (IMAGE_ROLES | {"task-id", "description"})
     asks = operation.request_roles
-    return bool(told and asks & {"prompt", "input-image"} and "task-id" not in asks)
+    return bool(told and asks & _ORDERS and "task-id" not in asks)
 
 
 def needs_issued(operation: Operation) -> bool:
@@ -226,7 +246,7 @@ def expected_images(case: Case) -> int:
 
 def most_images(case: Case) -> int:
     """How many pictures a case could cost where the contract is not kept; none for a body nobody can read."""
-    if not makes_pictures(case.operation) or not case.asked.keys() & {"prompt", "count", "input-image"}:
+    if not makes_pictures(case.operation) or not case.asked.keys() & {"count", *_ORDERS}:
         return 0
     told = case.asked.get("count", 1)
     return max(told, 1) if isinstance(told, int) and not isinstance(told, bool) else 1

@@ -13,6 +13,7 @@ from contract_tests.pictures import bytes_given
 from contract_tests.seen import Seen
 from contract_tests.streams import Event, read
 from spec.events import MEDIA_TYPE as EVENT_STREAM
+from spec.followups import Offer
 from spec.language import IMAGE_ROLES, STATES, Schema
 from spec.messages import Response
 from spec.reader import Meaning, Reader
@@ -59,8 +60,14 @@ class Exchange:
 
     @property
     def makes(self) -> str:
-        """What comes of the request that started this (`x-makes`)."""
-        return (self.parent or self).case.operation.makes
+        """What comes of the request that started this (`x-makes`), by its operation or the offer it takes up."""
+        return self.takes_up.makes if self.takes_up else (self.parent or self).case.operation.makes
+
+    @property
+    def takes_up(self) -> Offer | None:
+        """The offer of an earlier task that the request which started this takes up."""
+        about = (self.parent or self).case.about
+        return about.offer if about else None
 
     @cached_property
     def violations(self) -> list[Violation]:

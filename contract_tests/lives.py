@@ -82,6 +82,8 @@ class Watch:
         elif not later and poll.state in TERMINAL_STATES and not poll.awaits_pictures:
             polls.append(self.ask(life.target, life.submit))  # what has ended stays as it is
             life.over = True
+        elif not later and poll.state == "needs-input" and life.submit.takes_up is not None:
+            life.over = True  # nobody but the caller can move it on
         elif time.monotonic() >= life.until:
             life.over = True
             if (

@@ -76,8 +76,9 @@ def decoded(exchange: Exchange) -> list[Seen]:
 
 
 def is_result(exchange: Exchange) -> bool:
-    """Whether this answer carries pictures that a request which keeps the contract asked for."""
-    return exchange.owes_pictures and bool(exchange.image_meanings) and origin(exchange).case.defect is None
+    """Whether this answer carries pictures that a request which keeps the contract asked for, by itself."""
+    asked = origin(exchange).case
+    return exchange.owes_pictures and bool(exchange.image_meanings) and asked.defect is None and asked.about is None
 
 
 def pairs_of(exchange: Exchange, earlier: Iterable[Exchange]) -> Iterator[Pair]:

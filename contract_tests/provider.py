@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from contract_tests.budget import Ledger, Pace, price_of
-from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, most_images
+from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, makes_pictures, most_images
 from contract_tests.connection import Connection, CouldNotLook, full
 from contract_tests.exchange import Exchange
 from contract_tests.lives import Watch
@@ -154,7 +154,9 @@ class Provider:
         self._let_in = True
 
     def _charge(self, exchange: Exchange, images: int) -> None:
-        delivered = exchange.pictures_delivered if exchange.succeeded else 0
+        case = exchange.case
+        # What only tells of pictures, such as a list of tasks, makes none.
+        delivered = exchange.pictures_delivered if exchange.succeeded and makes_pictures(case.operation) else 0
         if exchange.case.defect is None:
             # What was asked for is taken as made unless the provider refused.
             self._pay(exchange.case, max(images, delivered) if exchange.response.status < 400 else 0)

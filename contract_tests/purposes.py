@@ -10,8 +10,9 @@ from spec.language import IMAGE_ROLES
 
 
 def delivers(operation: Operation) -> bool:
-    """Whether the operation can answer with the pictures it makes."""
-    return makes_pictures(operation) and bool(operation.response_roles & IMAGE_ROLES) and not operation.always_task
+    """Whether the operation can answer with the pictures it makes, or with words about those it is given."""
+    told = operation.response_roles & (IMAGE_ROLES | {"description"})
+    return makes_pictures(operation) and bool(told) and not operation.always_task
 
 
 def streams(operation: Operation) -> bool:

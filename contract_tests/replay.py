@@ -42,6 +42,8 @@ def keep(run: Run, folder: Path) -> None:
     for finding in run.findings.all:
         for exchange in (*finding.beside, finding.exchange):
             case = _origin(exchange).case
+            if case.about is not None:  # the tasks it was about are gone by then
+                continue
             found.setdefault(case.key, Failure(case, finding.clause.id))
     for failure in kept(run, folder)[0]:
         if run.provider.known(failure.case) is None:

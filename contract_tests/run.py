@@ -26,7 +26,7 @@ from spec.contract import Contract, Operation
 from spec.documents import default_families
 from spec.profiles import Profile
 
-_PAID = ("pictures", "streams", "tasks")
+_PAID = ("pictures", "streams", "tasks", "followups")
 _FEW_TASKS = 3  # of fewer none is given up: all of them are needed to see them end
 
 
@@ -57,6 +57,7 @@ class Run:
     _in_doubt: list[Exchange] = field(default_factory=list)
     _capabilities: dict[str, Capabilities] = field(default_factory=dict)
     baseline: Mapping[str, Any] | None = None
+    submits: list[Exchange] = field(default_factory=list)  # whose tasks were followed
 
     def capabilities_of(self, contract: Contract) -> Capabilities:
         """What the provider has of a family; asked when somebody wants to know."""
@@ -183,6 +184,7 @@ class Run:
     def follow(self, exchange: Exchange, *beside: Exchange) -> list[Finding]:
         """Poll the task of an exchange to its end, others by turns with it, and judge every poll, then the whole."""
         submits = [exchange, *beside]
+        self.submits += [one for one in submits if one not in self.submits]
         found = []
         try:
             if exchange.case.operation.id not in self._intruded and linked(exchange) is not None:

@@ -47,7 +47,12 @@ def _alone(finding: Finding) -> bool:
     """Whether one request and its answer show the finding."""
     exchange, case = finding.exchange, finding.exchange.case
     whole = not (exchange.parent or exchange.polls or finding.beside) and finding.clause.judges == "exchange"
-    return whole and isinstance(case.request.value, dict) and not (case.defect and case.defect.tolerated)
+    return (
+        whole
+        and case.about is None
+        and isinstance(case.request.value, dict)
+        and not (case.defect and case.defect.tolerated)
+    )
 
 
 def _could_cost(run: Run, case: Case) -> int:

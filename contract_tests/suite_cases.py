@@ -10,6 +10,7 @@ from itertools import count
 from math import inf
 from typing import Any
 
+from contract_tests import followups
 from contract_tests.budget import Share, price_of
 from contract_tests.cases import CREDENTIALS, Case, expected_images, most_images, needs_issued, with_value
 from contract_tests.mutations import unknown_task
@@ -26,6 +27,7 @@ from spec.units import outward
 
 _MOST_TASKS = 2  # where tasks are another way to the same pictures
 _MOST_STREAMS = 4
+_MOST_TEXTS = 2
 _RESERVE_PER_MODEL = 3
 _EVERYWHERE = frozenset({"model", "prompt", "count", "size"})
 _ONLY_IN_STREAMS = frozenset({"stream", "partial-count"})
@@ -37,7 +39,7 @@ _AGAIN = 1 / 3  # of the budget, at most, for what failed before
 
 
 def cases_of(kind: str, run: Run) -> list[Case]:
-    """The cases of a kind: replay (what failed before), refusals, lookups, pictures, streams or tasks."""
+    """The cases of a kind: replay (what failed before), refusals, lookups, pictures, streams, tasks or followups."""
     if not run.wanted.kind(kind):
         return []
     return run.planned[kind]
@@ -46,13 +48,15 @@ def cases_of(kind: str, run: Run) -> list[Case]:
 def plan(run: Run) -> dict[str, list[Case]]:
     """Every case that is to be sent, by kind; the run learns what that costs, and what a small cap would buy."""
     found = {kind: make(run) for kind, make in _FREE.items() if run.wanted.kind(kind)}
+    free = [case for cases in found.values() for case in cases]
     slots = _allotted(run, again := found.get("replay", []))
+    questions = found.pop("followups", [])
     for slot in slots:
         found.setdefault(slot.kind, []).extend((*slot.chosen, *slot.reserve))
-    free = [case for kind in _FREE for case in found.get(kind, ())]
+    found.setdefault("followups", []).extend(questions)  # when there is most to tell
     run.plan = Plan.of([*free, *(case for slot in slots for case in slot.chosen)], again)
     if slots and not run.plan.paid:
-        others = list(_slots(run))
+        others = _slots(run)
         _allot(others, _SMALL_CAP, None, again)
         run.offer = Plan.of(case for slot in others for case in slot.chosen)
         kinds = ", ".join(dict.fromkeys(slot.kind for slot in others if slot.chosen))
@@ -150,7 +154,20 @@ def _failed_before(run: Run) -> list[Case]:
     return chosen
 
 
-_FREE: dict[str, Callable[[Run], list[Case]]] = {"replay": _failed_before, "refusals": _refusals, "lookups": _lookups}
+def _questions(run: Run) -> list[Case]:
+    """What is asked about tasks, where there are going to be any."""
+    if not run.wanted.kind("tasks"):
+        return []
+    return [case for contract, operation in operations_of(run.contracts) if run.offers(contract, operation)
+            for case in followups.questions(contract, operation, run.options.seed)]  # fmt: skip
+
+
+_FREE: dict[str, Callable[[Run], list[Case]]] = {
+    "replay": _failed_before,
+    "refusals": _refusals,
+    "lookups": _lookups,
+    "followups": _questions,
+}
 
 
 # --- what is paid for ------------------------------------------------------------------------------------------------
@@ -165,9 +182,9 @@ class _Slot:
 
     kind: str
     operation: Operation
-    weight: float
     planned: list[Case]
     most: int | None = None
+    weight: float = 0.0
     chosen: list[Case] = field(default_factory=list)
     reserve: list[Case] = field(default_factory=list)
 
@@ -190,7 +207,7 @@ class _Slot:
 
 def _allotted(run: Run, again: list[Case]) -> list[_Slot]:
     """Every slot with its cases chosen so that all, with what is sent `again`, fit the budget; the rest is noted."""
-    slots, ledger = list(_slots(run)), run.provider.ledger
+    slots, ledger = _slots(run), run.provider.ledger
     _allot(slots, ledger.most_images, ledger.most_dollars, again)
     caps = [
         f"at most {ledger.most_images} picture{'s' if ledger.most_images != 1 else ''} may be made (--max-images)"
@@ -244,13 +261,18 @@ def _allot(slots: list[_Slot], most_images: int | None, most_dollars: float | No
             slot.chosen.append(case)
 
 
-def _slots(run: Run) -> Iterator[_Slot]:
-    """Pictures, streams and tasks of every operation: what comes first in its document is worth most."""
-    weights: defaultdict[tuple[str, str], Iterator[int]] = defaultdict(count)  # by family and kind
+def _slots(run: Run) -> list[_Slot]:
+    """Every way to pictures of every operation: what comes first in its document is worth most."""
+    found = [*_ways(run)]
+    found += _following(run, found)
+    ranks: defaultdict[tuple[str, str], Iterator[int]] = defaultdict(count)  # by family and kind
+    for slot in found:
+        slot.weight = _WEIGHTS[slot.kind] / 2 ** next(ranks[slot.operation.family, slot.kind])
+    return found
 
-    def slot(kind: str, operation: Operation, planned: list[Case], most: int | None = None) -> _Slot:
-        return _Slot(kind, operation, _WEIGHTS[kind] / 2 ** next(weights[operation.family, kind]), planned, most)
 
+def _ways(run: Run) -> Iterator[_Slot]:
+    """Pictures, streams and tasks."""
     seed = run.options.seed
     for contract, operation in operations_of(run.contracts):
         models = run.models_of(contract)
@@ -262,16 +284,28 @@ def _slots(run: Run) -> Iterator[_Slot]:
         planned = _planned(contract, operation, seed, models) if delivers(operation) or submits(operation) else []
         in_streams = streams(operation) and "streams" in wants and run.can_say(contract, operation, "stream")
         if delivers(operation) and "pictures" in wants:
-            yield slot("pictures", operation, with_a_stream(planned) if in_streams else planned)
+            whole = with_a_stream(planned) if in_streams else planned
+            yield _Slot("pictures", operation, whole, None if operation.makes != "text" else _MOST_TEXTS)
         if in_streams:
-            yield slot("streams", operation, _streamed(contract, operation, seed, models), _MOST_STREAMS)
+            yield _Slot("streams", operation, _streamed(contract, operation, seed, models), _MOST_STREAMS)
         if "tasks" not in wants or (submits(operation) and not _can_poll(run, contract, operation)):
             continue
         if submits(operation) and delivers(operation):
             cheapest = _told_apart(sorted(planned, key=expected_images))
-            yield slot("tasks", operation, [_as_task(case) for case in cheapest], _MOST_TASKS)
+            yield _Slot("tasks", operation, [_as_task(case) for case in cheapest], _MOST_TASKS)
         elif submits(operation):  # there is no other way to a picture
-            yield slot("tasks", operation, planned)
+            yield _Slot("tasks", operation, planned)
+
+
+def _following(run: Run, ways: Iterable[_Slot]) -> Iterator[_Slot]:
+    """What follows up on the tasks among these ways."""
+    if not run.wanted.kind("followups"):
+        return
+    tasks = [slot.planned[0] for slot in ways if slot.kind == "tasks" and slot.planned]
+    for contract, operation in operations_of(run.contracts):
+        if needs_issued(operation) and run.offers(contract, operation):
+            own = [case for case in tasks if case.contract is contract]
+            yield _Slot("followups", operation, followups.offers(contract, operation, run.options.seed, own))
 
 
 def _has_model(operation: Operation, models: tuple[str, ...]) -> bool:
@@ -279,7 +313,7 @@ def _has_model(operation: Operation, models: tuple[str, ...]) -> bool:
     return not models or operation.asks.get("model", models[0]) in models
 
 
-_WEIGHTS = {"pictures": 8.0, "streams": 2.5, "tasks": 2.5}
+_WEIGHTS = {"pictures": 8.0, "streams": 2.5, "tasks": 2.5, "followups": 2.0}
 
 
 def _can_poll(run: Run, contract: Contract, operation: Operation) -> bool:

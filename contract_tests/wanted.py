@@ -8,8 +8,8 @@ from contract_tests.clauses import catalogue
 from spec.errors import UnknownName
 
 #: kinds of cases, in the order they are sent
-KINDS = ("replay", "refusals", "lookups", "pictures", "streams", "tasks")
-_PAID = frozenset({"pictures", "streams", "tasks"})
+KINDS = ("replay", "refusals", "lookups", "pictures", "streams", "tasks", "followups")
+_PAID = frozenset({"pictures", "streams", "tasks", "followups"})
 #: what clauses of a tag are judged by, where that is not any answer with pictures
 _NEEDS = {
     "auth": frozenset({"refusals"}),
@@ -17,8 +17,11 @@ _NEEDS = {
     "error": frozenset({"refusals", "lookups"}),
     "wire": frozenset(KINDS),
     "stream": frozenset({"streams"}),
-    "task": frozenset({"tasks", "lookups"}),
+    "task": frozenset({"tasks", "followups", "lookups"}),
+    "list": frozenset({"tasks", "followups"}),
 }
+#: what has to be sent so that there is something to ask about
+_BEFORE = {"tasks": "followups"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Wanted:
         if kind in self.skip:
             return False
         if not self.only:
+            return True
+        if kind in _BEFORE and self.kind(_BEFORE[kind]):
             return True
         clauses = [name for name in self.only if name not in KINDS]
         # What failed before is sent again where it is about one of these clauses.

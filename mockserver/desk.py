@@ -120,7 +120,7 @@ class Desk:
         parent, snapshot = found
         if snapshot.state != "succeeded":
             raise Refused("parent-not-done", "parent-task")
-        offer = next((one for one in self._offers(parent) if _is_meant(one, order.asked)), None)
+        offer = next((one for one in self._offers(parent) if one.is_meant(order.asked)), None)
         if offer is None:
             raise Refused("unknown-action", "action" if "action" in order.asked else "task-kind")
         asked = {**_inherited(parent.order.asked), **order.asked, "task-kind": offer.kind}
@@ -163,13 +163,6 @@ class Desk:
             if target is not None and names:
                 links[role] = order.base_url + target.path.replace(f"{{{names[0]}}}", quote(task.id, safe=""))
         return links
-
-
-def _is_meant(offer: Offer, asked: Mapping[str, Any]) -> bool:
-    """Whether a request means this follow-up: by its word, or by what kind of task it makes of which part."""
-    if "action" in asked:
-        return bool(offer.action == asked["action"])
-    return bool(offer.kind == asked.get("task-kind") and offer.part in (0, asked.get("part")))
 
 
 def _told(offer: Offer) -> Values:

@@ -26,6 +26,10 @@ _FIELDS: dict[str, type] = {
 _PLACES = re.compile(r"\{(\w+)\}")
 
 
+#: stands for what tells a task from others, where no task is meant yet
+ANY_TASK = "{token}"
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One thing that may be asked of one task. `part` counts from 1, 0: of the whole; `waits`: it needs input first."""
@@ -37,6 +41,16 @@ class Offer:
     kind: str
     makes: str
     waits: bool
+
+    def is_said_by(self, word: str) -> bool:
+        """Whether some task would offer this one by such a word, where it holds a ANY_TASK."""
+        return re.fullmatch(".+".join(map(re.escape, self.action.split(ANY_TASK))), word) is not None
+
+    def is_meant(self, asked: Mapping[str, Any]) -> bool:
+        """Whether a request (role -> value) means it: by its word, or by what kind of task it makes of which part."""
+        if "action" in asked:
+            return bool(self.action == asked["action"])
+        return bool(self.kind == asked.get("task-kind") and self.part in (0, asked.get("part")))
 
 
 class FollowUps:

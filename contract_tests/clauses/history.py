@@ -21,7 +21,9 @@ History = Sequence[Exchange]
 
 
 def _submits(history: History) -> list[Exchange]:
-    return [one for one in history if one.parent is None and one.wants_task and one.succeeded]
+    # What follows up on a task may be there already: whoever takes it up again is told the same.
+    submits = [one for one in history if one.parent is None and one.wants_task and one.succeeded]
+    return [one for one in submits if one.takes_up is None]
 
 
 def _twice(told: Iterable[tuple[Any, Exchange]]) -> Iterator[tuple[Any, Exchange, Exchange]]:
@@ -86,8 +88,8 @@ def links(history: History) -> Verdict:
         if is_result(one):
             for meaning in one.image_meanings:
                 if meaning.role in LINK_ROLES and isinstance(meaning.raw, str) and meaning.raw:
-                    # A provider may well answer the same wish with the same picture.
-                    told.setdefault((meaning.raw, _wish(one)), (meaning.raw, one))
+                    # A provider may well answer the same wish with the same picture, and keep one picture once.
+                    told.setdefault((meaning.raw, _wish(one) if one.makes != "copies" else ""), (meaning.raw, one))
     return _unlike_twice(list(told.values()), "a link")
 
 

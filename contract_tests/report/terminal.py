@@ -22,6 +22,7 @@ STEPS = {
     "pictures": "pictures as asked",
     "streams": "pictures in streams",
     "tasks": "tasks to their end",
+    "followups": "what follows tasks",
 }
 _LEVEL_STYLES = {"MUST": "bold red", "SHOULD": "yellow", "MAY": "dim"}
 _VERDICT_STYLES = {"conforms": "bold green", "drifts": "bold red", "could not look": "bold yellow"}
