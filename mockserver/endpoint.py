@@ -235,6 +235,7 @@ class Endpoint:
         if wishes is not None and wishes.stream_error is not None:
             failure = Refusal("internal", facts={"reason": "it was asked for with Prefer"})
             outcomes = [*unfinished[: wishes.stream_error], self._scribe.failure(failure, request_id)]
+            wishes.applied.append(f"stream-error={wishes.stream_error}")
         await self._mock.pictures.draw([picture for one in [*unfinished, outcome] for picture in one.pictures])
         reply = self._scribe.stream(self._operation, outcomes, asked.roles, request_id)
         reply.pictures = outcome.pictures

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mockserver.faults import FaultUse, catalogue, fault_use
 from mockserver.latency import duration
 from spec.errors import SpecError
+from spec.messages import combined
 
 _PREFERENCE = re.compile(r'\s*([A-Za-z-]+)\s*(?:=\s*(?:"([^"]*)"|([^";,]*)))?\s*(?:[;,]|$)')
 _NEXT = re.compile("[;,]|$")
@@ -16,7 +17,7 @@ _NEXT = re.compile("[;,]|$")
 
 def preferences(headers: Mapping[str, str]) -> dict[str, str]:
     """The `Prefer` header as a mapping: a preference without a value is `"true"`, an unreadable one is left out."""
-    text = headers.get("prefer") or ""
+    text = combined(headers, "prefer") or ""
     found: dict[str, str] = {}
     place = 0
     while place < len(text):
@@ -35,8 +36,8 @@ class Wishes:
 
     `stream_error` is how many unfinished pictures come before the failure.
 
-    `unreadable` maps a preference that makes no sense to what was expected; `applied` lists those that were met;
-    `cause` is the fault as it was written.
+    `unreadable` maps a preference that makes no sense to what was expected; `applied` lists those that were met, each
+    written down where it is; `cause` is the fault as it was written.
     """
 
     code: str | None = None
@@ -68,7 +69,6 @@ class Wishes:
         if "stream-error" in found:
             if found["stream-error"].isdecimal():
                 wishes.stream_error = int(found["stream-error"])
-                wishes.applied.append(f"stream-error={wishes.stream_error}")
             else:
                 wishes.unreadable["stream-error"] = "how many events come first, such as stream-error=1"
         return wishes

@@ -63,7 +63,9 @@ class Reply:
             self.headers[name] = str(round(seconds * 1000))
 
     def body(self) -> bytes:
-        """The body's bytes."""
+        """The body's bytes; of a stream those of all its events."""
+        if self.streams:
+            return b"".join(self.framed())
         if isinstance(self.value, bytes):
             return self.value
         if isinstance(self.value, str) and self.media.startswith("text/"):

@@ -134,7 +134,7 @@ async def wrong_type(_: web.BaseRequest, answer: web.StreamResponse, told: Mappi
 
 
 def _body(answer: web.StreamResponse) -> bytes:
-    """The bytes of an answer that is ready; nothing of one that would have been streamed."""
+    """The bytes of an answer that is ready."""
     body = answer.body if isinstance(answer, web.Response) else None
     return bytes(body) if isinstance(body, bytes | bytearray) else b""
 

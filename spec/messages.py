@@ -22,6 +22,12 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def combined(headers: Mapping[str, str], name: str) -> str | None:
+    """A header that may come in several fields (RFC 9110, 5.3), as one text; None where there is none."""
+    fields = getattr(headers, "getall", None)
+    return headers.get(name) if fields is None else ", ".join(fields(name, ())) or None
+
+
 def is_json(media: str) -> bool:
     """Whether bodies of this media type are JSON (RFC 6839 suffix included)."""
     return media == "application/json" or media.endswith("+json")

@@ -6,7 +6,7 @@ from typing import Any
 
 from spec.contract import Parameter
 from spec.language import types_of
-from spec.messages import Request
+from spec.messages import Request, combined
 
 
 def cast(parameter: Parameter, text: str) -> Any:
@@ -30,6 +30,6 @@ def parameter_text(parameter: Parameter, request: Request) -> str | None:
         case "path":
             return request.path_parameters.get(parameter.name)
         case "header":
-            return request.headers.get(parameter.name.lower())
+            return combined(request.headers, parameter.name.lower())
         case _:
             return None

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from conftest import opened
@@ -85,6 +86,20 @@ def test_a_stream_that_fails_raises_after_what_came(sdk: Sdk, imageproof_mock: M
     assert type(caught.value) is openai.APIError
     assert (caught.value.code, caught.value.type) == ("image_generation_failed", "image_generation_server_error")
     assert len(imageproof_mock.journal) == 1
+
+
+def test_a_stream_that_is_cut_off_raises_after_what_came(sdk: Sdk) -> None:
+    wish = {"Prefer": 'fault="truncated:at=0.9"'}
+    stream = streamed(sdk, "generate", partial_images=2, extra_headers=wish)
+    assert [sdk.next(stream).partial_image_index for _ in range(2)] == [0, 1]
+    with pytest.raises((openai.APIError, httpx.TransportError)):
+        sdk.next(stream)
+
+
+def test_a_stream_that_dribbles_or_is_mislabelled_is_whole(sdk: Sdk) -> None:
+    for fault in ("dribble:speed=90000000", "wrong-type:media=text/plain"):
+        stream = streamed(sdk, "generate", partial_images=1, extra_headers={"Prefer": f'fault="{fault}"'})
+        assert [event.type.rpartition(".")[2] for event in sdk.all_of(stream)] == ["partial_image", "completed"]
 
 
 def test_what_is_refused_is_refused_before_the_stream_begins(sdk: Sdk) -> None:

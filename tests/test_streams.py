@@ -109,6 +109,11 @@ def test_a_failure_in_mid_stream_nests_its_error_and_ends_it(mock: MockServer, s
     assert answer.headers["preference-applied"] == f"stream-error={sent}"
 
 
+def test_a_wish_that_is_not_met_is_not_said_to_be(mock: MockServer) -> None:
+    answer = ask(mock.url + GENERATIONS, CHEAP, headers={"Prefer": "stream-error=1, delay=1ms"})
+    assert (answer.status, answer.headers["preference-applied"]) == (200, "delay=1ms")
+
+
 @pytest.mark.parametrize(
     ("value", "status", "code"),
     [
