@@ -18,7 +18,7 @@ from mockserver.caller import waits
 from mockserver.clock import Clock
 from mockserver.configuration import FIELDS
 from mockserver.connection import AtOnce
-from mockserver.control import Control
+from mockserver.control import ROOT, Control
 from mockserver.cors import Cors
 from mockserver.drift import Plan
 from mockserver.endpoint import FAILED, Endpoint
@@ -81,7 +81,8 @@ class Mock:
                     if endpoint.usual is not None and "{" not in path:
                         self.at_once.add(operation.method, prefix + path, endpoint.usual.heard)
         self._routes.add("GET", f"{FILES}{{name}}", self._file)
-        for method, path, handler in Control(self).routes():
+        self._control = Control(self)
+        for method, path, handler in self._control.routes():
             self._routes.add(method, path, handler)
         self.reset()
 
@@ -171,7 +172,7 @@ class Mock:
             path = http.rel_url.path_safe if "%" in http.raw_path else http.path
             handler, parameters, methods = self._routes.find(http.method, path)
             if handler is None:
-                if self.cors is not None and methods and http.method == "OPTIONS":
+                if self.cors is not None and methods and http.method == "OPTIONS" and not _is_control(path):
                     return self.cors.preflight(http, methods)
                 name = "wrong-method" if methods else "unknown-route"
                 return self._elsewhere(http, Refusal(name, facts={"method": http.method, "path": path}), methods)
@@ -186,7 +187,13 @@ class Mock:
     def _elsewhere(
         self, http: web.BaseRequest, refusal: Refusal, methods: frozenset[str] = frozenset()
     ) -> web.Response:
-        """The documented answer to a problem that belongs to no operation, in the words of the nearest family."""
+        """The documented answer to a problem that belongs to no operation, in the words of the nearest family.
+
+        Below the control API's root in its own words: that is no request to the provider.
+        """
+        if _is_control(http.path):
+            status = {"unknown-route": 404, "wrong-method": 405}.get(refusal.problem, 500)
+            return self._control.elsewhere(http, status, methods)
         contract, scribe = max(self._scribes, key=lambda pair: _nearness(pair[0], http.path))
         request_id = self.request_id(contract.ids.get("request-id", ""))
         reply = scribe.refusal(self.plan.refusal(refusal), None, request_id)
@@ -231,6 +238,11 @@ class Mock:
         if wishes is not None and wishes.delay is not None:
             return await waits(http, wishes.delay)
         return not self.latency or await waits(http, self.settings.latency.draw(self._random))
+
+
+def _is_control(path: str) -> bool:
+    """Whether a path is the mock's own, not its provider's."""
+    return path == ROOT or path.startswith(f"{ROOT}/")
 
 
 def _nearness(contract: Contract, path: str) -> int:

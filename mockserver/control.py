@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from mockserver.app import Mock
 
 ROOT = "/_imageproof"
-_PROMPT_SHOWN = 200
+_PROMPT_SHOWN = _PATH_SHOWN = 200
 _END = '{"state": "failed", "reason": "out of memory"}; state is failed or canceled, reason a text, optional'
-_BY = '{"by": 30} in seconds, or a duration such as {"by": "2m"}'
+_BY = '{"by": 30} in seconds, or a duration such as {"by": "2m"}; to the year 9999 at most'
 _FIELDS = f"an object with any of {', '.join(FIELDS)}"
 Handler = Callable[[web.BaseRequest, Mapping[str, str]], Awaitable[web.StreamResponse]]
 
@@ -36,14 +36,25 @@ class Control:
 
     def __init__(self, mock: Mock) -> None:
         self._mock = mock
+        own: Calls = [(method, path, partial(call, self), open_) for method, path, call, open_ in _CALLS]
+        self._calls = [*own, *Inspection(mock).calls(), *page_calls()]
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Method, path and handler of every call, health among them."""
-        own: Calls = [(method, path, partial(call, self), open_) for method, path, call, open_ in _CALLS]
-        return [
-            (method, ROOT + path, self._handler(call, open_))
-            for method, path, call, open_ in [*own, *Inspection(self._mock).calls(), *page_calls()]
-        ]
+        return [(method, ROOT + path, self._handler(call, open_)) for method, path, call, open_ in self._calls]
+
+    def elsewhere(self, http: web.BaseRequest, status: int, methods: frozenset[str] = frozenset()) -> web.Response:
+        """The answer to what is no call: 404, 405 where the path has other `methods`, 500 where one broke."""
+        known = ", ".join(f"{method} {ROOT}{path}" for method, path, *_ in self._calls)
+        message, where, expected = {
+            404: (f"there is no {http.path[:_PATH_SHOWN]!r}", "path", f"one of {known}"),
+            405: (f"{http.method} is no call of this path", "method", f"one of {', '.join(sorted(methods))}"),
+        }.get(status, ("the mock failed", "the server", "its log says why"))
+        answer = error_answer(status, message, where, expected)
+        if methods:
+            answer.headers["Allow"] = ", ".join(sorted(methods))
+        answer.headers["x-request-id"] = self._mock.control_id()
+        return answer
 
     def _handler(self, call: Call, open_: bool) -> Handler:
         async def handle(http: web.BaseRequest, _: Mapping[str, str]) -> web.StreamResponse:
@@ -168,7 +179,7 @@ class Control:
             raise Wrong("one field moves the clock on", "body", _BY)
         try:
             self._mock.clock.advance(seconds(given["by"]))
-        except (SpecError, TypeError):
+        except (SpecError, TypeError, ValueError):
             raise Wrong(f"{given['by']!r} is no time to move on by", "/by", _BY) from None
         self._mock.callbacks.wake()
         return self._time()

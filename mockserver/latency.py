@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from math import log
+from math import inf, log
 from random import Random
 from statistics import NormalDist
 
@@ -20,9 +20,10 @@ LATENCY_EXPECTED = "250ms, 1.5s, a range such as 200ms-2s, or two percentiles su
 def duration(text: str) -> float:
     """`250ms`, `1.5s`, `2m`, `1h` or plain seconds, as seconds. Raises SpecError."""
     match = _DURATION.fullmatch(text.strip())
-    if match is None:
+    seconds = inf if match is None else float(match[1]) * _SECONDS[match[2]]
+    if match is None or seconds == inf:
         raise SpecError(f"{text!r} is no duration\n  expected: 250ms, 1.5s or 2m")
-    return float(match[1]) * _SECONDS[match[2]]
+    return seconds
 
 
 def duration_text(seconds: float) -> str:

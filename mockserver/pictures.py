@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from mockserver.artist import MIME_TYPES, Artist, Picture
+from mockserver.clock import LAST_MOMENT
 from mockserver.links import Links
 from mockserver.packing import blobs_of, pack, pack_plain, unpack
 from mockserver.stores import BlobStore
@@ -50,7 +51,7 @@ class Pictures:
         """The path under which a picture made at that moment can be fetched; the same for the same ones."""
         blobs: dict[str, bytes] = {}
         packed = pack_plain(_told(picture)) if picture.base is None else pack(list(_told(picture)), blobs)
-        expires = None if self._url_seconds is None else at + self._url_seconds
+        expires = None if self._url_seconds is None else min(at + self._url_seconds, LAST_MOMENT)
         path, digest = self._links.write(packed, picture.format, expires)
         if digest:
             blobs[digest] = packed

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import CHEAP, GENERATIONS, Answer, ask, generate
+from conftest import CHEAP, GENERATIONS, Answer, ask, delivered, generate
 
+from mockserver.clock import LAST_MOMENT
 from mockserver.guard import is_loopback
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
@@ -217,8 +218,12 @@ def test_the_faults_are_listed(mock: MockServer) -> None:
 
 def test_looking_changes_no_answer(mock: MockServer) -> None:
     first = generate(mock, **CHEAP).headers["x-request-id"]
-    for path in ("/health", "/state", "/settings", "/journal", "/clock", "/faults"):
-        assert call(mock, path).headers["x-request-id"].startswith("req_control_")
+    looks = [call(mock, path) for path in ("/health", "/state", "/settings", "/journal", "/clock", "/faults")]
+    unknown, wrong = call(mock, "/typo"), call(mock, "/journal", {})
+    assert all(look.headers["x-request-id"].startswith("req_control_") for look in (*looks, unknown, wrong))
+    assert (unknown.status, unknown.error["message"]) == (404, "there is no '/_imageproof/typo'")
+    assert "POST /_imageproof/verify" in unknown.error["expected"]
+    assert (wrong.status, wrong.headers["allow"], wrong.error["where"]) == (405, "GET, HEAD", "method")
     assert int(generate(mock, **CHEAP).headers["x-request-id"][4:], 16) == int(first[4:], 16) + 1
     assert len(mock.journal) == 2
 
@@ -244,10 +249,30 @@ def test_the_clock_moves_tasks_on() -> None:
         assert call(server, "/clock").json["offset"] == 61
 
 
-@pytest.mark.parametrize("body", [{"by": -1}, {"by": "soon"}, {"by": None}, {"by": True}, {}, {"by": 1, "x": 2}, []])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"by": -1},
+        {"by": "soon"},
+        {"by": None},
+        {"by": True},
+        {"by": 1e300},
+        {"by": "99999999999999h"},
+        {"by": "9" * 400},
+        {},
+        {"by": 1, "x": 2},
+        [],
+    ],
+)
 def test_time_is_moved_on_by_a_time(mock: MockServer, body: Any) -> None:
     assert call(mock, "/clock/advance", body).status == 400
     assert call(mock, "/clock").json["offset"] == 0
+
+
+def test_up_to_the_last_moment_there_is_every_answer_can_be_written(mock: MockServer) -> None:
+    assert call(mock, "/clock/advance", {"by": LAST_MOMENT - time.time() - 60}).status == 200
+    assert len(delivered(generate(mock, **CHEAP))) == 1
+    assert call(mock, "/clock/advance", {"by": 120}).status == 400
 
 
 # --- tasks ------------------------------------------------------------------------------------------
