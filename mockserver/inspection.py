@@ -129,14 +129,17 @@ class Inspection:
         return as_json(told, 200 if verdict.held else 406)
 
     async def verdict(self, pattern: Pattern, times: Times, within: float = 0.0) -> Verdict:
-        """Look through the journal, again and again for so many seconds until it is as expected."""
+        """Look through the journal, again and again for so many seconds until it is as expected.
+
+        An upper limit holds when they are over: only then has nothing more come.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + within
         while True:
             entries = await self._mock.journal.entries()
             holds = await self._mock.state.holds()
             verdict = judge(pattern, times, entries, max(0, holds["requests"] - holds["journal"]))
-            if verdict.held or loop.time() >= until:
+            if verdict.settled or loop.time() >= until:
                 return verdict
             await asyncio.sleep(_AGAIN)
 

@@ -99,7 +99,11 @@ def _holds(where: str, expected: Expected, received: Any) -> bool:
     meant = _MEANT.get(where)
     if meant is not None and expected.word == "equals":
         return isinstance(expected.value, str) and received is not ABSENT and meant(received, expected.value)
-    return expected.holds(received)
+    try:
+        return expected.holds(received)
+    except TimeoutError:
+        problem = f"{expected.value.pattern!r} takes too long in a text of {len(as_text(received))} characters"
+        raise Unreadable(where.replace(" ", "/"), problem, "a pattern without repetitions inside repetitions") from None
 
 
 #: where a plain value means more than the same
@@ -220,6 +224,11 @@ class Verdict:
         """Whether it was so."""
         enough = len(self.found) >= self.times.least
         return enough and (self.times.most is None or (len(self.found) <= self.times.most and not self.forgotten))
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing that is still to come can change it."""
+        return self.held if self.times.most is None else len(self.found) > self.times.most
 
     def explain(self) -> str:
         """What was expected, what was found, and the nearest misses, for a person."""

@@ -189,7 +189,7 @@ def test_the_journal_holds_what_every_process_was_asked(workers: list[MockServer
 def test_what_one_process_was_asked_another_one_can_verify_and_show(workers: list[MockServer]) -> None:
     one, two = workers
     answer = generate(one, **{**CHEAP, "prompt": LONG, "n": 2})
-    two.verify(prompt=LONG, n=2, times=1, within=1)
+    two.verify(prompt=LONG, n=2, within=1)
     [told] = ask(f"{two.url}/_imageproof/journal", key=None).json["entries"]
     assert (told["verdict"], told["made"]) == ("valid", 2)
     whole = ask(f"{two.url}/_imageproof/journal/{told['request_id']}", key=None).json

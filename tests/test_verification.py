@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -125,6 +127,24 @@ def test_it_can_wait_for_what_is_still_to_come(mock: MockServer) -> None:
     generate(mock, "?async=true", **CHEAP)
     assert ask(f"{mock.url}/_imageproof/verify", {"within": "20ms", "times": 2}, key=None).status == 406
     assert len(mock.verify(within=5, path=GENERATIONS)) == 1
+
+
+def test_an_upper_limit_holds_when_nothing_more_has_come_in_all_the_time(mock: MockServer) -> None:
+    def verified(times: int) -> int:
+        with ThreadPoolExecutor(1) as pool:
+            verdict = pool.submit(verify, mock, times=times, within="200ms", path=GENERATIONS)
+            time.sleep(0.05)
+            generate(mock, **CHEAP)
+            return verdict.result().status
+
+    assert [verified(times) for times in (0, 1, 3)] == [406, 406, 200]
+
+
+def test_a_pattern_that_finds_no_end_does_not_hold_the_server_up(mock: MockServer) -> None:
+    generate(mock, **{**CHEAP, "prompt": "a" * 40 + "!"})
+    answer = verify(mock, body={"prompt": {"matches": "(a|a)*$"}})
+    assert (answer.status, answer.error["where"]) == (400, "/body/prompt")
+    assert answer.error["message"] == "'(a|a)*$' takes too long in a text of 41 characters"
 
 
 @pytest.mark.parametrize(
