@@ -38,13 +38,15 @@ _ANSWER_SECONDS = 5.0
 _LOOK_SECONDS = 0.5  # at the latest then a task is looked at: another process may have moved it on
 _MOST_TASKS = 1000
 _KEPT = 1000
+_LONGEST_URL = 8190  # characters; servers take no longer ones
+_SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One state of a task, told or not: `status` is the receiver's last, 0 for none; `problem` says why it failed.
 
-    `url` is without user, password and query, which may hold secrets; `at` is Unix seconds.
+    `url` is without user, password and query, which may hold secrets, its first 500 characters; `at` is Unix seconds.
     """
 
     task: str
@@ -75,7 +77,8 @@ class Callbacks:
             log.warning("no callbacks for task %s: %s", task.id, problem)
             self._note(task, "queued", url, 0, 0, problem)
             return
-        watch = asyncio.get_running_loop().create_task(self._watch(task, url, poll))
+        wanted = task.order.asked.get("callback-events")
+        watch = asyncio.get_running_loop().create_task(self._watch(task.id, wanted, url, poll))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
 
@@ -99,13 +102,13 @@ class Callbacks:
             await self._session.close()
             self._session = None
 
-    async def _watch(self, task: Task, url: str, poll: Endpoint) -> None:
+    async def _watch(self, id_: str, wanted: Any, url: str, poll: Endpoint) -> None:
+        """Holds no more of a task than its id, so that it can make room for newer ones."""
         told, ended = "queued", False  # which is what the submit's answer has said
-        wanted = task.order.asked.get("callback-events")
         try:
             while not ended:
                 woken = self._woken
-                seen = await self._mock.state.tasks.peek(task.id)
+                seen = await self._mock.state.tasks.peek(id_)
                 if seen is None:
                     return
                 ended = seen[1].state in TERMINAL_STATES
@@ -117,9 +120,9 @@ class Callbacks:
                 elif not ended:
                     await self._wait(seen[0], woken)
         except StateLost as error:
-            log.error("no more callbacks for task %s: %s", task.id, error)  # noqa: TRY400
+            log.error("no more callbacks for task %s: %s", id_, error)  # noqa: TRY400
         except Exception:
-            log.exception("no more callbacks for task %s", task.id)
+            log.exception("no more callbacks for task %s", id_)
 
     async def _wait(self, task: Task, woken: asyncio.Event) -> None:
         """Until the task's state changes, somebody moves it on, or another process may have."""
@@ -156,7 +159,9 @@ class Callbacks:
             return 0, f"it cannot be reached ({type(error).__name__})"
 
     def _note(self, task: Task, state: str, url: str, tries: int, status: int, problem: str) -> None:
-        self.deliveries.append(Delivery(task.id, state, shown(url), self._mock.clock(), tries, status, problem))
+        self.deliveries.append(
+            Delivery(task.id, state, shown(url), self._mock.clock(), tries, status, problem[:_SHOWN])
+        )
 
 
 def _wanted(state: str, wanted: Any) -> bool:
@@ -180,6 +185,8 @@ def refused(url: str, reach: Reach) -> str:
         host, usable = parts.hostname or "", parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:  # a bad port, a bad IPv6 address
         host, usable = "", False
+    if len(url) > _LONGEST_URL:
+        return f"it is a URL of {len(url)} characters, and {_LONGEST_URL} are the most that servers take"
     if not host or not usable:
         return "it is no http or https URL"
     if reach == "loopback" and not is_loopback(host):
@@ -193,4 +200,4 @@ def shown(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return "?"
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()[:_SHOWN]

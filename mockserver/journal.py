@@ -61,8 +61,9 @@ class Entry:
     def weight(self) -> int:
         """About how many bytes the entry holds; the pictures of one request share their prompt."""
         weight = _ENTRY_BYTES + getsizeof(self.path) + len(self.body) + len(self.answer)
-        if self.detail:
-            weight += getsizeof(self.detail)
+        for told in (self.detail, self.fault, self.media):
+            if told:
+                weight += getsizeof(told)
         if made := self.made:
             first = made[0]
             weight += getsizeof(first) * len(made) if isinstance(first, str) else getsizeof(first.prompt)

@@ -189,6 +189,10 @@ def test_news_never_leaves_this_machine_unasked(family: str) -> None:
         assert (told["url"], told["tries"]) == ("https://hooks.example/x", 0)
         assert told["problem"].startswith("hooks.example is not this machine; `imageproof serve --callbacks any`")
         assert poll(server, task)["status"] == "SUCCESS"
+        submit(server, "http://hooks.example/" + "x" * 100_000)
+        submit(server, f"http://{'x' * 8_000}.example/")
+        assert [len(told["url"]) for told in deliveries(server)[1:]] == [500, 500]
+        assert max(len(str(told)) for told in deliveries(server)) < 1500
 
 
 def test_a_reset_ends_what_was_to_be_told(family: str, receiver: Receiver) -> None:
@@ -225,6 +229,8 @@ def test_a_drift_is_told_as_a_poll_would_tell_it(family: str, receiver: Receiver
         ("http://[::1/x", "any", False),
         ("http://127.0.0.1:99999/x", "any", False),
         ("http:///x", "any", False),
+        ("http://127.0.0.1/" + "x" * 8_000, "any", True),
+        ("http://127.0.0.1/" + "x" * 9_000, "any", False),
     ],
 )
 def test_where_news_may_go(url: str, reach: Any, sent: bool) -> None:

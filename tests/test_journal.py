@@ -55,7 +55,9 @@ def test_bodies_answers_and_pictures_weigh_what_they_take() -> None:
             made = [Picture(f"A fox {number} " * 20, 1024, 1024, index=index) for index in range(3)]
             links = [f"/_imageproof/files/{number:0600d}.png"]
             path, at = "/v1/images/generations", float(number)
+            fault, media = f"wrong-type:media={number:0900d}", f"text/{number:0700d}"
             told = Entry(str(number), at, "POST", path, "createImage", 200, 0.1, body=body, answer=answer)
+            told.fault, told.media = (fault, media) if number % 3 else ("", "")
             told.made = made if number % 2 else links
             journal.add(told)
 
