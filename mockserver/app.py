@@ -147,7 +147,7 @@ class Mock:
 
     def endpoint_of(self, entry: Entry) -> Endpoint | None:
         """The operation that answered a request of the journal; None for what belongs to none."""
-        return next((found for found in self._endpoints.values() if found.operation.id == entry.operation), None)
+        return self._endpoints.get((entry.family, entry.operation))
 
     def asked_by(self, entry: Entry) -> Mapping[str, Any]:
         """What a request of the journal asks, as far as it can be read: roles in our units."""
@@ -222,7 +222,7 @@ class Mock:
     def wishes(self, http: web.BaseRequest, operation: Operation) -> Wishes:
         """What is to happen to this request: its own wishes first, then the server's faults."""
         wishes = Wishes.of(http.headers)
-        if self.faults is not None and not wishes and (use := self.faults.befalling(operation.id)) is not None:
+        if self.faults is not None and not wishes and (use := self.faults.befalling(operation)) is not None:
             wishes.befall(use)
         return wishes
 

@@ -123,6 +123,7 @@ class Endpoint:
                     b"" if request is None or not request.body else kept(request.body, request.media, request.value),
                     mock.pictures.kept(reply.pictures, mock.clock) if reply.pictures else (),
                     beginning(answer, ANSWER),
+                    operation.family,
                 )
             )
         return answer if fault is None or not isinstance(answer, web.Response) else await fault.play(http, answer)

@@ -1,9 +1,9 @@
 """Transport faults: what can go wrong with an answer on its way, by name, and which request it befalls.
 
 `NAME` or `NAME:KEY=VALUE,...`, as drifts are written. Every fault also takes `rate` (the share of requests), `first`
-(only the first N), `after` (not the first N) and `on` (only this operation). The functions that play them are in
-`mockserver/wire.py`; what breaks is the answer: the request has been handled, as when a proxy loses what its upstream
-did.
+(only the first N), `after` (not the first N) and `on` (only this operation: its id, or `family.id`). The functions that
+play them are in `mockserver/wire.py`; what breaks is the answer: the request has been handled, as when a proxy loses
+what its upstream did.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from mockserver.latency import duration
-from spec.contract import Contract
+from spec.contract import Contract, Operation
 from spec.errors import SpecError, UnknownName
 from spec.references import split_reference
 
@@ -122,7 +122,7 @@ SELECTORS: Mapping[str, Parameter] = {
     "rate": share(1.0),
     "first": number(),
     "after": number(0),
-    "on": Parameter(str, "the operationId of an operation", ""),
+    "on": Parameter(str, "the operationId of an operation, or FAMILY.operationId", ""),
 }
 _FAULTS: dict[str, Fault] = {}
 
@@ -209,11 +209,11 @@ class Faults:
     def __init__(self, uses: Iterable[FaultUse], seed: int) -> None:
         self._uses = [(use, _Count(), Random(f"{seed}:{index}:{use.text}")) for index, use in enumerate(uses)]
 
-    def befalling(self, operation: str) -> FaultUse | None:
+    def befalling(self, operation: Operation) -> FaultUse | None:
         """The fault that befalls the next request of this operation, if any; every fault counts the request."""
         befallen: FaultUse | None = None
         for use, counted, random in self._uses:
-            if use.on and use.on != operation:
+            if use.on and not operation.is_called(use.on):
                 continue
             counted.seen += 1
             due = counted.seen > use.after and (use.first is None or counted.seen <= use.after + use.first)
@@ -229,10 +229,10 @@ class Faults:
 
 def check_faults(uses: Iterable[FaultUse], contracts: Collection[Contract]) -> None:
     """Refuse faults on operations or with problems that no served contract has. Raises UnknownName."""
-    operations = [operation.id for contract in contracts for operation in contract.operations]
+    operations = [operation for contract in contracts for operation in contract.operations]
     problems = [name for contract in contracts for name in contract.problems]
     for use in uses:
-        if use.on and use.on not in operations:
-            raise UnknownName(f"operation of fault {use.text!r}", use.on, operations)
+        if use.on and not any(operation.is_called(use.on) for operation in operations):
+            raise UnknownName(f"operation of fault {use.text!r}", use.on, [operation.id for operation in operations])
         if use.problem is not None and use.problem not in problems:
             raise UnknownName(f"problem of fault {use.text!r}", use.problem, problems)

@@ -33,6 +33,8 @@ _ENTRY_BYTES, _PICTURE_BYTES = 350, 300
 class Entry:
     """One request and its answer; `seconds` is how long it took, `problem` the contract's word for a refusal.
 
+    `operation` is unlike every other in its `family` only; both are empty where no operation was asked.
+
     `status` is what the caller saw: 0 where a fault let nothing through, or the caller did not wait for it.
     `drifts` are those that made a difference. Keys are left out of `path`. `body` is what `kept` makes of the one
     that came, which had `size` bytes. `made` are the answer's pictures: how each is drawn, or its link where it
@@ -56,6 +58,7 @@ class Entry:
     body: bytes = b""
     made: Sequence[Picture | str] = ()
     answer: bytes = b""
+    family: str = ""
 
     @property
     def weight(self) -> int:

@@ -48,10 +48,10 @@ class MockServer(ThreadedServer[Mock]):
 
         >>> server.requests(operation="createImage", status=200, model="gpt-image-2", prompt=re.compile("fox"))
 
-        `method`, `path` (stars stand for anything), `operation`, `status`, `problem`, `fault`, `drift` and `request_id`
-        are about the request, every other name about its body; `body`, `query` and `asked` take dictionaries, `asked`
-        by role. A value is meant as it is; patterns are searched for; `{"contains": ...}` and other words are told in
-        docs/inspector.md. Raises SpecError for what cannot be understood.
+        `method`, `path` (stars stand for anything), `operation`, `family`, `status`, `problem`, `fault`, `drift` and
+        `request_id` are about the request, every other name about its body; `body`, `query` and `asked` take
+        dictionaries, `asked` by role. A value is meant as it is; patterns are searched for; `{"contains": ...}` and
+        other words are told in docs/inspector.md. Raises SpecError for what cannot be understood.
         """
         pattern = pattern_of(wanted, self.mock.asked_by)
         return [entry for entry in self.journal if not pattern.misses(entry)]

@@ -81,7 +81,7 @@ class Usual:
         status, write, conforms = self._usually.status, self._usually.write, self._usually.conforms
         judge, can_stream, max_body = self._judges[media], operation.can_stream, mock.settings.max_body
         becomes_task, pictures, state, journal = operation.becomes_task, mock.pictures, mock.state, mock.journal
-        now, clock = time.perf_counter, mock.clock
+        now, clock, family = time.perf_counter, mock.clock, operation.family
 
         def answer(body: bytes) -> bytes | None:
             began = now()
@@ -116,6 +116,7 @@ class Usual:
                     body=kept(body, media, value),
                     made=pictures.kept(outcome.pictures, clock) if outcome.pictures else (),
                     answer=data if len(data) <= ANSWER else data[:ANSWER],
+                    family=family,
                 )
             )
             return data

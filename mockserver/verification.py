@@ -116,6 +116,7 @@ _FACTS: Mapping[str, Callable[[Entry], Any]] = {
     "method": lambda entry: entry.method,
     "path": lambda entry: urlsplit(entry.path).path,
     "operation": lambda entry: entry.operation,
+    "family": lambda entry: entry.family,
     "status": lambda entry: entry.status,
     "problem": lambda entry: entry.problem or ABSENT,
     "fault": lambda entry: entry.fault or ABSENT,

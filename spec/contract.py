@@ -123,6 +123,10 @@ class Operation:
         """The caller's key, sent in one of the ways the contract knows; None when there is none."""
         return key_in(self.schemes, headers)
 
+    def is_called(self, name: str) -> bool:
+        """Whether a name is this operation's: its id, or `family.id`, where other families have one of that id."""
+        return name in (self.id, f"{self.family}.{self.id}")
+
     @property
     def label(self) -> str:
         """`POST /v1/images/generations`."""

@@ -233,7 +233,7 @@ def test_faults_stay_away_from_the_control_calls() -> None:
 
 def seen(reference: str, requests: int = 10) -> str:
     faults = Faults(fault_uses([reference]), 0)
-    return "".join("x" if faults.befalling("createImage") else "." for _ in range(requests))
+    return "".join("x" if faults.befalling(CREATE) else "." for _ in range(requests))
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,9 @@ def seen(reference: str, requests: int = 10) -> str:
         ("empty:after=1,first=2", ".xx.."),
         ("empty:rate=0", "....."),
         ("empty:on=createImage", "xxxxx"),
+        ("empty:on=images.createImage", "xxxxx"),
         ("empty:on=getImageTask", "....."),
+        ("empty:on=other.createImage", "....."),
     ],
 )
 def test_a_fault_befalls_those_it_was_told_to(reference: str, pattern: str) -> None:
@@ -257,12 +259,12 @@ def test_a_rate_is_kept_and_comes_from_the_seed() -> None:
     assert seen("empty:rate=0.3", 2000).count("x") == pytest.approx(600, abs=80)
     assert seen("empty:rate=0.3", 50) == seen("empty:rate=0.3", 50)
     other = Faults(fault_uses(["empty:rate=0.3"]), 1)
-    assert seen("empty:rate=0.3", 50) != "".join("x" if other.befalling("") else "." for _ in range(50))
+    assert seen("empty:rate=0.3", 50) != "".join("x" if other.befalling(CREATE) else "." for _ in range(50))
 
 
 def test_the_first_of_several_that_fits_befalls() -> None:
     faults = Faults(fault_uses(["html:first=1", "empty:first=2"]), 0)
-    found = [faults.befalling("createImage") for _ in range(3)]
+    found = [faults.befalling(CREATE) for _ in range(3)]
     assert [use.fault.name if use else None for use in found] == ["html", "empty", None]
     assert faults.counts() == [
         {"fault": "html:first=1", "seen": 3, "played": 1},
@@ -294,9 +296,20 @@ def test_whatever_is_written_is_read_or_refused(reference: str) -> None:
 
 
 def test_a_fault_on_what_nobody_serves_is_refused_at_start() -> None:
-    for reference in ("empty:on=drawImage", "problem:name=earthquake"):
+    for reference in ("empty:on=drawImage", "empty:on=other.createImage", "problem:name=earthquake"):
         with pytest.raises(UnknownName):
             MockServer(Settings(port=0, faults=fault_uses([reference])))
+
+
+def test_operations_of_one_id_are_told_apart_by_their_families() -> None:
+    faults = fault_uses(["html:on=midjourney.listTasks"])
+    with MockServer(Settings(port=0, contracts=("luma", "midjourney"), faults=faults)) as server:
+        for path, status in (("/mj/task/list-by-ids", 502), ("/luma/tasks", 200)):
+            assert ask(server.url + path, {"ids": ["x"]}).status == status
+        [request] = server.verify(operation="listTasks", family="midjourney", times=1)
+        endpoint = server.mock.endpoint_of(request)
+        assert endpoint is not None
+        assert endpoint.contract.name == "midjourney"
 
 
 def test_a_client_gets_through_after_the_first_failures() -> None:

@@ -261,7 +261,17 @@ def test_whatever_was_asked_can_be_looked_at(mock: MockServer, data: Any) -> Non
     body = data.draw(st.dictionaries(st.sampled_from(fields), values, max_size=5) | values)
     operation = data.draw(st.sampled_from(list(mock.mock._endpoints.values()))).operation
     entry = Entry(
-        "r", 0.0, operation.method, operation.path, operation.id, 400, 0.0, "x", media=JSON, body=packed(body)
+        "r",
+        0.0,
+        operation.method,
+        operation.path,
+        operation.id,
+        400,
+        0.0,
+        "x",
+        media=JSON,
+        body=packed(body),
+        family=operation.family,
     )
     assert isinstance(mock.mock.asked_by(entry), dict)
     assert isinstance(Inspection(mock.mock)._line(entry), dict)
@@ -269,7 +279,7 @@ def test_whatever_was_asked_can_be_looked_at(mock: MockServer, data: Any) -> Non
 
 def test_what_is_nested_as_deeply_as_json_may_be_can_be_looked_at(mock: MockServer) -> None:
     body = b'{"prompt":' + b"[" * 990 + b"]" * 990 + b"}"
-    entry = Entry("r", 0.0, "POST", GENERATIONS, "createImage", 400, 0.0, media=JSON, body=body)
+    entry = Entry("r", 0.0, "POST", GENERATIONS, "createImage", 400, 0.0, media=JSON, body=body, family="images")
     mock.mock.journal.add(entry)
     assert ask(f"{mock.url}/_imageproof/journal", key=None).status == 200
     assert ask(f"{mock.url}/_imageproof/journal/r", key=None).status == 200
