@@ -47,7 +47,7 @@ class Ledger:
 
     def ask(self, images: int, dollars: float = 0.0) -> None:
         """Raises BudgetSpent when `images` more pictures, or what they cost, do not fit under the caps."""
-        if self.most_images is not None and self.images + images > self.most_images:
+        if self.most_images is not None and images and self.images + images > self.most_images:
             raise BudgetSpent(
                 f"{self.images} of at most {self.most_images} pictures are made; this case asks for {images} more"
             )
@@ -59,7 +59,9 @@ class Ledger:
 
     def ask_leak(self, images: int) -> None:
         """Raises BudgetSpent when broken requests have made their part: the rest is for what is right."""
-        if self.most_images is not None and self.leaked and self.leaked + images > max(self.most_images // 4, 1):
+        if self.most_images is None or not self.leaked or not images:
+            return
+        if self.leaked + images > max(self.most_images // 4, 1):
             raise BudgetSpent(
                 f"{self.leaked} pictures were made by requests that should have been refused; of {self.most_images} no "
                 "more are risked on such"

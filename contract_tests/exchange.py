@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from contract_tests import absences
-from contract_tests.cases import Case, inputs, makes_pictures, optional_parameters
+from contract_tests.cases import Case, inputs, makes_pictures, most_images, optional_parameters
 from contract_tests.pictures import bytes_given
 from contract_tests.seen import Seen
 from contract_tests.streams import Event, read
@@ -28,7 +28,8 @@ class Exchange:
     `first_byte` until the body began (0: not known); `repeats_key`: the key was in it.
 
     `asked` is what the answer has to deliver: for a poll that is what the submit asked. `pictures` are filled in by the
-    provider, `unfinished` too where they came in a stream, and `polls` where the answer was a task.
+    provider, `unfinished` too where they came in a stream, and `polls` where the answer was a task. `at_first` is the
+    status of an answer before this one that was asked again, 0 where there was none.
     """
 
     case: Case
@@ -45,6 +46,7 @@ class Exchange:
     gave_up: str = ""
     first_byte: float = 0.0
     repeats_key: bool = False
+    at_first: int = 0
 
     @cached_property
     def asked(self) -> Mapping[str, Any]:
@@ -208,6 +210,21 @@ class Exchange:
     def pictures_delivered(self) -> int:
         """How many pictures came; one as a link and as base64 is one."""
         return len({place_of(meaning.pointer) for meaning in self.image_meanings if meaning.raw})
+
+    @property
+    def pictures_made(self) -> int:
+        """How many pictures a request has made: those that came, or all it asks for where a task or a text did."""
+        if not self.succeeded or not makes_pictures(self.case.operation):
+            return 0
+        began = any(self.said(role) not in (None, "") for role in ("task-id", "description"))
+        return max(most_images(self.case), 1) if began and not self.pictures_delivered else self.pictures_delivered
+
+    @property
+    def says_no(self) -> bool:
+        """Whether nothing was made by its answer: refused, or nobody there. A gateway that gave up does not say so."""
+        status = self.response.status
+        refused = 400 <= status < 500 or status in (501, 503) or self.lacks_model
+        return refused or (200 <= status < 300 and not self.succeeded)
 
     @property
     def state(self) -> str | None:

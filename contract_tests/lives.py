@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from contract_tests.cases import OTHER_KEY, WRONG_KEY, Case, Defect
+from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled
-from contract_tests.waits import retry_after
+from contract_tests.waits import MOMENT_SECONDS, is_not_now, may_pass, retry_after
 from spec.language import TERMINAL_STATES
 from spec.messages import part_at
 
 _FIRST_SECONDS = 0.05
 _LONGEST_SECONDS = 5.0
+#: how long "not now" is waited for where nobody says how long
+_NOT_NOW_SECONDS = 1.0
 #: how long tasks are waited for once one has never ended
 _IMPATIENT_SECONDS = 5.0
 #: how long pictures that may be late are waited for
@@ -30,27 +33,45 @@ Ask = Callable[[Case, Exchange], Exchange]
 
 @dataclass(eq=False)
 class Life:
-    """One task that is watched; `due` is when it may be looked at again, both times by the monotonic clock."""
+    """One task that is watched; `due` is when it may be looked at again, both times by the monotonic clock.
+
+    `ended`: it was seen to end. `trouble` is the 5xx of a look that is asked again, `unseen` why there is no look.
+    """
 
     submit: Exchange
     target: Case
     until: float
     due: float = 0.0
     wait: float = _FIRST_SECONDS
+    ended: bool = False
+    trouble: int = 0
+    unseen: str = ""
     over: bool = False
+
+    def put_off(self, seconds: float) -> None:
+        """Look again after so many seconds, or more: the longer a task takes, the less often it is looked at."""
+        self.due = time.monotonic() + max(self.wait, seconds)
+        self.wait = min(self.wait * 1.5, _LONGEST_SECONDS)
 
 
 @dataclass(eq=False)
 class Watch:
-    """Looks at tasks. `ask` sends one look; `timeout` is seconds; `other_key`: whether there is somebody else's."""
+    """Looks at tasks. `ask` sends one look, `patiently` until there is an answer; `timeout` is seconds.
+
+    `other_key`: whether there is somebody else's.
+    """
 
     ask: Ask
+    patiently: Ask
     timeout: float
     other_key: bool = False
     stuck: bool = False
 
     def follow(self, *submits: Exchange) -> None:
-        """Poll the tasks that answers link to, by turns, until each has ended, and once more; polls are kept there."""
+        """Poll the tasks that answers link to, by turns, until each has ended, and once more; polls are kept there.
+
+        Raises CouldNotLook, at last, where one was answered "not now" for all of its time.
+        """
         tasks = [(submit, target) for submit in submits if (target := linked(submit)) is not None]
         patience = min(self.timeout, _IMPATIENT_SECONDS) if self.stuck else self.timeout
         began = time.monotonic()
@@ -59,32 +80,41 @@ class Watch:
             life = min(left, key=lambda one: one.due)
             time.sleep(max(0.0, min(life.due, life.until) - time.monotonic()))
             self._look(life, patience)
+        if unseen := next((life.unseen for life in lives if life.unseen and not life.ended), ""):
+            raise CouldNotLook(unseen)
 
     def intrude(self, submit: Exchange) -> list[Exchange]:
         """Look at a task with other keys and under ids beside its own; costs nothing."""
         target = linked(submit)
-        return [self.ask(case, submit) for case in strangers(target, self.other_key)] if target else []
+        return [self.patiently(case, submit) for case in strangers(target, self.other_key)] if target else []
 
     def give_up(self, submit: Exchange) -> Exchange | None:
         """Give a task up; None where its answer does not say how, it has ended already, or that is refused."""
         target = linked(submit, "cancel") if submit.state not in TERMINAL_STATES else None
-        answer = self.ask(target, submit) if target is not None else None
+        answer = self.patiently(target, submit) if target is not None else None
         return answer if answer is not None and answer.succeeded else None
 
     def _look(self, life: Life, patience: float) -> None:
-        poll = self.ask(life.target, life.submit)
-        polls = life.submit.polls
+        poll, polls = self.ask(life.target, life.submit), life.submit.polls
+        pause, is_late = retry_after(poll), time.monotonic() >= life.until
+        if is_not_now(poll):  # that was no look: nothing is said about the task
+            life.over = is_late
+            life.unseen = f"polls are answered {poll.response.status}, and there was no end within {patience:g} s"
+            life.put_off(_NOT_NOW_SECONDS if pause is None else pause)
+            return
+        if may_pass(poll) and not life.trouble:
+            life.trouble = poll.response.status
+            life.put_off(max(pause or 0.0, MOMENT_SECONDS))
+            return
+        poll.at_first, life.trouble, life.unseen = life.trouble, 0, ""
         polls.append(poll)
-        pause = retry_after(poll)
-        later = poll.response.status == 429 and pause is not None
-        if not later and not poll.succeeded:
+        if life.ended or not poll.succeeded:
             life.over = True
-        elif not later and poll.state in TERMINAL_STATES and not poll.awaits_pictures:
-            polls.append(self.ask(life.target, life.submit))  # what has ended stays as it is
-            life.over = True
-        elif not later and poll.state == "needs-input" and life.submit.takes_up is not None:
+        elif poll.state in TERMINAL_STATES and not poll.awaits_pictures:  # what has ended stays as it is
+            life.ended, life.due = True, time.monotonic() + (pause or 0.0)
+        elif poll.state == "needs-input" and life.submit.takes_up is not None:
             life.over = True  # nobody but the caller can move it on
-        elif time.monotonic() >= life.until:
+        elif is_late:
             life.over = True
             if (
                 not poll.awaits_pictures and patience == self.timeout
@@ -94,8 +124,7 @@ class Watch:
         else:
             if poll.awaits_pictures:
                 life.until = min(life.until, time.monotonic() + _LATE_SECONDS)
-            life.due = time.monotonic() + max(life.wait, pause or 0.0)
-            life.wait = min(life.wait * 1.5, _LONGEST_SECONDS)
+            life.put_off(pause or 0.0)
 
 
 def linked(exchange: Exchange, effect: str = "") -> Case | None:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from contract_tests.budget import Ledger, Pace, price_of
+from contract_tests.budget import BudgetSpent, Ledger, Pace, price_of
 from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, makes_pictures, most_images
 from contract_tests.connection import Connection, CouldNotLook, full
 from contract_tests.exchange import Exchange
@@ -15,7 +15,7 @@ from contract_tests.lives import Watch
 from contract_tests.memo import Memo
 from contract_tests.presence import Presence
 from contract_tests.viewing import Viewer
-from contract_tests.waits import retry_after
+from contract_tests.waits import MOMENT_SECONDS, is_not_now, may_pass, retry_after
 from spec import events
 from spec.addresses import root_of
 from spec.messages import Response, Undecodable, decode, is_json
@@ -26,6 +26,7 @@ _MEMO_BYTES = 512 * 1024 * 1024
 _LONGEST_WAIT = 90.0
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # seconds between tries, where nobody says when
 _SILENT = 3  # requests in a row that could not look: from then on nobody is asked any more
+_STEADY = 2  # mistakes of its own that a provider has repeated: from then on it is believed at once
 
 
 class Provider:
@@ -56,8 +57,9 @@ class Provider:
         self._random = random.Random(0)
         self._silence: list[str] = []  # why the last requests in a row could not look
         self._let_in = False
+        self._steady = 0
         #: the lives of its tasks, and which operations it has at all
-        self.tasks = Watch(self._send, task_timeout, bool(other_key))
+        self.tasks = Watch(self._send, self._patiently, task_timeout, bool(other_key))
         self.presence = Presence(self.probe)
 
     def close(self) -> None:
@@ -71,29 +73,21 @@ class Provider:
         """
         if known := self._memo.get(case.key):
             return known
-        self._refuse_in_vain()
-        images = expected_images(case)
-        # Whoever has answered one broken request with pictures may do so again.
-        most = most_images(case) if self.ledger.refused_but_delivered else images
+        images, most = expected_images(case), self.could_cost(case)
         self.ledger.ask(most, price_of(case, most).dollars)
         if case.defect is not None:
             self.ledger.ask_leak(most)
-        try:
-            exchange = self._patiently(case)
-            self._check_entry(exchange)
-        except CouldNotLook as error:
-            if case.defect is None or not case.defect.tolerated:  # there it may be how the request is refused
-                self._silence.append(str(error))
-            # A connection that is cut does not stop the provider from making, and billing, what was asked for.
-            self._pay(case, images if error.arrived else 0)
-            raise
-        except KeyboardInterrupt:  # what was sent may be billed, whether or not somebody waits for the answer
-            self._pay(case, images)
-            raise
+        exchange = self._paid(case, images)
+        self._check_entry(exchange)
         self._silence.clear()
-        self._charge(exchange, images)
         self._memo.keep(case.key, exchange)
         return exchange
+
+    def could_cost(self, case: Case) -> int:
+        """Pictures a case may make. Whoever has made some for a broken request may do so again, whatever is wrong."""
+        if not self.ledger.refused_but_delivered:
+            return expected_images(case)
+        return max(most_images(case), int(makes_pictures(case.operation)))
 
     def known(self, case: Case) -> Exchange | None:
         """The answer a case already had, None where it was not sent."""
@@ -104,14 +98,10 @@ class Provider:
 
         Raises BudgetSpent, CouldNotLook.
         """
-        self._refuse_in_vain()
-        try:
-            answer = self._patiently(case)
-        except CouldNotLook as error:
-            self._silence.append(str(error))
-            raise
-        self._pay(case, answer.pictures_delivered if answer.succeeded else 0)
-        return answer
+        most = self.could_cost(case)
+        self.ledger.ask(most, price_of(case, most).dollars)
+        self.ledger.ask_leak(most)
+        return self._paid(case, 0)
 
     @property
     def trouble(self) -> str:
@@ -123,15 +113,45 @@ class Provider:
         if len(self._silence) >= _SILENT:
             raise CouldNotLook(f"not asked: {_SILENT} requests in a row were in vain, the last: {self._silence[-1]}")
 
-    def _patiently(self, case: Case) -> Exchange:
+    def _paid(self, case: Case, images: int) -> Exchange:
+        """Send a case that asks for so many pictures; whatever comes of it, what may be billed is counted."""
+        self._refuse_in_vain()
+        try:
+            exchange = self._patiently(case)
+        except BudgetSpent:
+            raise
+        except CouldNotLook as error:
+            if case.defect is None or not case.defect.tolerated:  # there it may be how the request is refused
+                self._silence.append(str(error))
+            # A connection that is cut does not stop the provider from making, and billing, what was asked for.
+            self._pay(case, images if error.arrived else 0)
+            raise
+        except BaseException:  # Ctrl-C, a fault of ours: what was sent may be billed, whether or not somebody reads it
+            self._pay(case, images)
+            raise
+        self._charge(exchange, images)
+        return exchange
+
+    def _patiently(self, case: Case, parent: Exchange | None = None) -> Exchange:
+        """Send a case; what costs nothing and is answered 5xx once more: it may be a moment's trouble."""
+        exchange = self._in_turn(case, parent)
+        is_free = not self.could_cost(case) and (case.defect is not None or case.operation.method.upper() == "GET")
+        if not may_pass(exchange) or not is_free or self._steady >= _STEADY:
+            return exchange
+        time.sleep(MOMENT_SECONDS)
+        again = self._in_turn(case, parent)
+        again.at_first = exchange.response.status
+        self._steady += may_pass(again)
+        return again
+
+    def _in_turn(self, case: Case, parent: Exchange | None) -> Exchange:
         """Send a case; where the answer is "not now", again when it says, or after waits that double."""
         for pause in (*_PAUSES, None):
-            exchange = self._send(case)
-            status, wait = exchange.response.status, retry_after(exchange)
-            later = status == 429 or (status == 503 and case.defect is None and wait is not None)
-            if not later or pause is None or exchange.out_of_quota:
+            exchange = self._send(case, parent)
+            if not is_not_now(exchange) or pause is None or exchange.out_of_quota:
                 break
-            wait = self._jittered(pause) if wait is None else wait
+            told = retry_after(exchange)
+            wait = self._jittered(pause) if told is None else told
             if wait > _LONGEST_WAIT:
                 break
             time.sleep(wait)
@@ -142,28 +162,34 @@ class Provider:
         return seconds * self._random.uniform(1.0, 1.1)
 
     def _check_entry(self, exchange: Exchange) -> None:
-        """Raises CouldNotLook when the caller is not let in: the key is refused, the quota is used up."""
+        """Raises CouldNotLook when the caller is not let in: the key is refused, the quota is used up.
+
+        Who was refused for a model or a parameter that is not for this key was let in.
+        """
         case, status = exchange.case, exchange.response.status
         if case.credential != KEY:
             return
         said = exchange.error("error-message") or exchange.response.body[:200].decode("utf-8", "replace")
+        reason = ""
         if status == 401 and (case.defect is None or not self._let_in):
-            raise CouldNotLook(f"the key in {self._key_variable} is refused (401): {said}")
-        if status == 429 or (case.defect is None and status in (402, 403)):
-            raise CouldNotLook(f"not let in ({status}): {said}")
+            reason = f"the key in {self._key_variable} is refused (401): {said}"
+        elif status == 429:
+            reason = f"not let in (429): {said}"
+        if reason and not exchange.out_of_quota:  # what is only not paid for does not stop what costs nothing
+            self._silence.append(reason)
+        if case.defect is None and (status == 402 or (status == 403 and not _is_lacking(exchange))):
+            reason = f"not let in ({status}): {said}"
+        if reason:
+            raise CouldNotLook(reason)
         self._let_in = True
 
     def _charge(self, exchange: Exchange, images: int) -> None:
-        case = exchange.case
-        # What only tells of pictures, such as a list of tasks, makes none.
-        delivered = exchange.pictures_delivered if exchange.succeeded and makes_pictures(case.operation) else 0
-        if exchange.case.defect is None:
-            # What was asked for is taken as made unless the provider refused.
-            self._pay(exchange.case, max(images, delivered) if exchange.response.status < 400 else 0)
-        elif delivered:
-            self._pay(exchange.case, delivered)
+        """Pay what an answer brings or begins; what was asked for is taken as made unless the answer says no."""
+        case, made = exchange.case, exchange.pictures_made
+        self._pay(case, max(made, 0 if exchange.says_no else images))
+        if made and not images:
             self.ledger.refused_but_delivered += 1
-            self.ledger.leaked += delivered
+            self.ledger.leaked += made
 
     def _pay(self, case: Case, images: int) -> None:
         self.ledger.charge(images, price_of(case, images).dollars)
@@ -219,3 +245,7 @@ class Provider:
 
 def _unreadable(case: Case) -> bool:
     return case.defect is not None and (bool(case.defect.tolerated) or case.defect.problem == "malformed-body")
+
+
+def _is_lacking(exchange: Exchange) -> bool:
+    return exchange.lacks_model or bool(exchange.lacks_parameter)

@@ -134,7 +134,10 @@ class Run:
         return reason
 
     def _note_unseen(self, exchange: Exchange) -> None:
-        """Tell once which pictures were fetched and not looked at, and why."""
+        """Tell which pictures were fetched and not looked at, and why; and which answer did not count."""
+        if exchange.at_first and exchange.response.status < 500:
+            reason = f"one of two was answered {exchange.at_first}: a moment's trouble, as the other was not"
+            self.findings.not_tested[f"{_place(exchange.case)}, the first time"] = reason
         for picture in exchange.pictures:
             if picture.unseen:
                 self.findings.not_tested["what videos show"] = picture.unseen
@@ -196,9 +199,11 @@ class Run:
                     finding for one in self.provider.tasks.intrude(exchange) for finding in self.findings.judge(one)
                 ]
             given_up = self.provider.tasks.give_up(exchange) if self._is_given_up(exchange) else None
-            self.provider.tasks.follow(*submits)
-            if given_up is not None:
-                exchange.polls.insert(0, given_up)
+            try:
+                self.provider.tasks.follow(*submits)
+            finally:
+                if given_up is not None:
+                    exchange.polls.insert(0, given_up)
         except CouldNotLook as error:
             self.findings.could_not_look[f"{exchange.case.operation.id}: polling"] = str(error)
         except BudgetSpent as error:

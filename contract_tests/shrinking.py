@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from contract_tests.budget import BudgetSpent
-from contract_tests.cases import Case, expected_images, most_images, with_value
+from contract_tests.cases import Case, with_value
 from contract_tests.clauses.registry import Broken
 from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
@@ -55,11 +55,6 @@ def _alone(finding: Finding) -> bool:
     )
 
 
-def _could_cost(run: Run, case: Case) -> int:
-    """Pictures a request may make: whoever has made some for a broken one may do so again."""
-    return most_images(case) if run.provider.ledger.refused_but_delivered else expected_images(case)
-
-
 def _shrink(run: Run, finding: Finding, most: int, images: int) -> int:
     """Send smaller requests, `most` of them, until all pictures of the run together would be more than `images`."""
     tried, smaller, ledger = 0, True, run.provider.ledger
@@ -68,7 +63,7 @@ def _shrink(run: Run, finding: Finding, most: int, images: int) -> int:
         for case in smaller_cases(finding.exchange.case):
             if tried >= most:
                 break
-            if ledger.images + _could_cost(run, case) > images:
+            if ledger.images + run.provider.could_cost(case) > images:
                 continue
             tried += 1
             try:

@@ -1,11 +1,15 @@
-"""Waits: how long an answer asks its caller to wait."""
+"""Waits: how long an answer asks its caller to wait, and when it is no answer yet."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from contract_tests.exchange import Exchange
+from contract_tests.headers import http_date
+
+#: seconds before what was answered as the server's own mistake is asked once more
+MOMENT_SECONDS = 0.5
+_SERVICE_UNAVAILABLE, _NOT_IMPLEMENTED = 503, 501
 
 
 def retry_after(exchange: Exchange) -> float | None:
@@ -15,9 +19,18 @@ def retry_after(exchange: Exchange) -> float | None:
         text = headers.get(name, "").strip()
         if text.isascii() and text.replace(".", "", 1).isdecimal():
             return float(text) * unit
-    try:
-        when = parsedate_to_datetime(text)
-        now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
-        return max((when - now).total_seconds(), 0.0)
-    except (ValueError, TypeError):  # no date, or one with a zone and one without
+    when = http_date(text)
+    if when is None:
         return None
+    return max((when - (http_date(headers.get("date", "")) or datetime.now(UTC))).total_seconds(), 0.0)
+
+
+def is_not_now(exchange: Exchange) -> bool:
+    """Whether an answer says "later": too many requests, or, to what keeps the contract, unavailable until when."""
+    status, is_valid = exchange.response.status, exchange.case.defect is None
+    return status == 429 or (status == _SERVICE_UNAVAILABLE and is_valid and retry_after(exchange) is not None)
+
+
+def may_pass(exchange: Exchange) -> bool:
+    """Whether an answer may be a moment's trouble, a gateway that restarts: what was asked for free is asked again."""
+    return exchange.response.status >= 500 and exchange.response.status != _NOT_IMPLEMENTED

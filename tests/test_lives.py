@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from faulty import CHEAP, asking, broken, exchange
+from faulty import CHEAP, RUNNING, asking, broken, done, exchange, task
 from PIL import Image
 from test_provider import Asked, Listener, Told, listening
 
 from contract_tests.budget import Ledger
-from contract_tests.cases import json_case
+from contract_tests.cases import Case, json_case
+from contract_tests.connection import CouldNotLook
+from contract_tests.exchange import Exchange
 from contract_tests.findings import Findings
 from contract_tests.lives import Watch
 from contract_tests.opening import DUMMY_KEY, open_run
@@ -161,10 +163,48 @@ def test_pictures_that_may_come_after_the_state_are_looked_for_until_they_are_th
     submit = exchange(
         json_case(luma, luma.operation("createVideo"), {"user_prompt": "A red fox"}), {**told, "state": "pending"}
     )
-    answers = iter([{**told, "video": None}, {**told, "video": None}, done, done])
-    Watch(lambda case, parent: exchange(case, next(answers), parent=parent), 5).follow(submit)
+    answers = [{**told, "video": None}, {**told, "video": None}, done, done]
+    _watch(submit, *answers)
     assert [poll.pictures_delivered for poll in submit.polls] == [0, 0, 1, 1]
     assert not broken(submit).keys() & {"task.result", "images.count"}
+
+
+# --- polls that are answered otherwise ----------------------------------------------------------------
+
+
+def _watch(submit: Exchange, *answers: Any, seconds: float = 5.0) -> Exchange:
+    """The submit, followed; a poll is answered with the next of the answers: a body, or a status with none."""
+    left = iter(answers)
+
+    def ask(case: Case, parent: Exchange) -> Exchange:
+        told = next(left)
+        is_status = isinstance(told, int)
+        return exchange(case, {} if is_status else told, told if is_status else 200, parent=parent)
+
+    Watch(ask, ask, seconds).follow(submit)
+    return submit
+
+
+DONE = task(done()).polls[0].response.value
+NOT_DONE = task(RUNNING).polls[0].response.value
+
+
+def test_a_poll_that_is_answered_later_is_no_end_of_a_task() -> None:
+    submit = _watch(task(), 502, DONE, 429, DONE)
+    assert [(poll.response.status, poll.at_first) for poll in submit.polls] == [(200, 502), (200, 0)]
+    assert "task.ends" not in broken(submit)
+
+
+def test_a_poll_that_fails_twice_in_a_row_ends_its_task() -> None:
+    submit = _watch(task(), NOT_DONE, 502, 500)
+    assert broken(submit)["task.ends"].received == "500"
+
+
+def test_polls_that_are_never_answered_say_nothing_about_the_task() -> None:
+    submit = task()
+    with pytest.raises(CouldNotLook, match=r"answered 429.* within 0\.1 s"):
+        _watch(submit, *[429] * 9, seconds=0.1)
+    assert not broken(submit)
 
 
 def test_the_last_of_several_tasks_is_given_up_and_ends_so() -> None:

@@ -9,13 +9,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from faulty import prediction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -25,8 +26,10 @@ from contract_tests.cases import Case, json_case, most_images
 from contract_tests.connection import CouldNotLook
 from contract_tests.opening import open_run
 from contract_tests.options import Options
+from contract_tests.planning import refusals
 from contract_tests.provider import Provider
 from contract_tests.report.record import write
+from contract_tests.run import Run
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.addresses import is_loopback, root_of
@@ -298,9 +301,60 @@ def test_a_provider_that_delivers_on_broken_requests_is_paid_and_trusted_no_more
                 provider.send(again)
 
 
-def _defects(param: str, problem: str) -> Iterator[Any]:
-    from contract_tests.planning import refusals
+SUBMITTED = {"code": 1, "description": "Submit success", "result": "1730621718151844"}
 
+
+@pytest.mark.parametrize(
+    ("family", "operation", "told"),
+    [
+        ("midjourney", "submitImagine", Told(SUBMITTED)),
+        ("replicate", "createFluxSchnell", Told(prediction(status="starting", output=None), 201)),
+    ],
+)
+def test_broken_requests_that_become_tasks_are_paid_for_and_no_more_are_risked_than_may_be(
+    family: str, operation: str, told: Told
+) -> None:
+    contract = PLAIN.contract(family)
+    unsent = []
+    with listening(lambda _: told) as server, asking(server.url, 1) as provider:
+        for case in refusals(contract, contract.operation(operation), 0):
+            try:
+                provider.send(case)
+            except BudgetSpent:
+                unsent.append(case)
+        assert (provider.ledger.images, provider.ledger.leaked, len(server.asked)) == (1, 1, 1)
+        assert len(unsent) > 9
+        provider.send(Case(contract, next(one for one in contract.operations if one.method == "get")))  # is free
+
+
+@pytest.mark.parametrize(("status", "images"), [(500, 2), (502, 2), (504, 2), (524, 2), (503, 0), (501, 0), (400, 0)])
+def test_what_a_server_gave_up_on_may_have_been_made_all_the_same(status: int, images: int) -> None:
+    with listening(lambda _: Told({}, status)) as server, asking(server.url) as provider:
+        provider.send(create(n=2))
+        assert (provider.ledger.images, len(server.asked)) == (images, 1)
+
+
+def test_a_refusal_with_the_status_of_a_success_costs_nothing() -> None:
+    contract = PLAIN.contract("midjourney")
+    case = json_case(contract, contract.operation("submitImagine"), {"prompt": "A fox"})
+    told = Told({"code": 24, "description": "Sensitive word", "properties": {}})
+    with listening(lambda _: told) as server, asking(server.url) as provider:
+        assert not provider.send(case).succeeded
+        assert provider.ledger.images == 0
+
+
+def test_what_was_sent_is_paid_for_though_its_answer_could_not_be_dealt_with(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()  # where a folder is expected
+    with (
+        listening(lambda _: links()) as server,
+        asking(server.url, record_to=tmp_path / "file" / "run.har") as provider,
+    ):
+        with pytest.raises(OSError, match="file"):
+            provider.send(create(n=3))
+        assert provider.ledger.images == 3
+
+
+def _defects(param: str, problem: str) -> Iterator[Any]:
     for case in refusals(IMAGES, CREATE, 0):
         if case.defect is not None and (case.defect.param, case.defect.problem) == (param, problem):
             yield case.defect
@@ -352,6 +406,73 @@ def test_not_now_is_asked_again_when_the_provider_says() -> None:
     first, second = server.asked
     assert second.at - first.at >= 1
     assert first == second
+
+
+def refused(message: str, **more: Any) -> dict[str, Any]:
+    """The body of a refusal."""
+    return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None, **more}}
+
+
+def test_who_may_not_use_one_model_is_let_in_with_another() -> None:
+    verify = refused("Your organization must be verified to use the model `gpt-image-1`.")
+
+    def answer(asked: Asked) -> Told:
+        answer = Told(verify, 403) if b"gpt-image-1" in asked.body else links()
+        return replace(answer, headers={"x-request-id": f"req_{len(server.asked)}"})
+
+    with listening(answer) as server, closing(open_run(Options(server.url, max_images=9))) as run:
+        for number in range(3):
+            exchange, found, reason = run.judge(create(model="gpt-image-1", prompt=f"Fox {number}", size="1024x1024"))
+            assert (exchange, found) == (None, [])
+            assert "gpt-image-1" in reason
+        assert run.judge(create())[0] is not None
+    assert not run.findings.could_not_look
+
+
+def test_who_has_no_money_left_is_still_asked_what_is_free() -> None:
+    with listening(lambda _: Told(refused("Top up."), 402)) as server, asking(server.url) as provider:
+        for number in range(4):
+            with pytest.raises(CouldNotLook, match=r"not let in \(402\): Top up"):
+                provider.send(create(prompt=f"Fox {number}"))
+        assert len(server.asked) == 4
+
+
+@contextmanager
+def refusing(*statuses: int) -> Iterator[tuple[Run, Listener]]:
+    """A run at a provider that answers with these statuses, one after the other, the last of them for ever."""
+    left = list(statuses)
+
+    def answer(_: Asked) -> Told:
+        return Told(refused("No."), left.pop(0) if len(left) > 1 else left[0])
+
+    with listening(answer) as server, closing(Run(Options(""), PLAIN, (), Provider(server.url, KEY, Ledger(9)))) as run:
+        yield run, server
+
+
+REFUSALS = [case for case in refusals(IMAGES, CREATE, 0) if case.credential is not None]
+
+
+def test_a_moment_s_trouble_is_asked_again_and_is_no_mistake_of_the_server_s() -> None:
+    with refusing(502, 400) as (run, server):
+        exchange, _, _ = run.judge(REFUSALS[0])
+    assert exchange is not None
+    assert (exchange.response.status, exchange.at_first, len(server.asked)) == (400, 502, 2)
+    assert "refusal.no-5xx" not in {finding.clause.id for finding in run.findings.all}
+    assert any("answered 502" in reason for reason in run.findings.not_tested.values())
+
+
+def test_who_answers_mistakes_with_5xx_is_asked_twice_and_soon_believed_at_once() -> None:
+    with refusing(500) as (run, server):
+        found = [{finding.clause.id for finding in run.judge(case)[1]} for case in REFUSALS[:4]]
+    assert all("refusal.no-5xx" in clauses for clauses in found)
+    assert len(server.asked) == 4 + 2
+    assert not run.findings.not_tested
+
+
+def test_what_costs_money_is_never_asked_again_of_its_own() -> None:
+    with refusing(500) as (run, server):
+        run.judge(create())
+    assert len(server.asked) == 1
 
 
 # --- what is optional -------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
+from contract_tests.headers import whole_number
 from contract_tests.pairs import decoded, is_result, origin, wish
 from spec.language import LINK_ROLES
 from spec.units import size_text
@@ -158,10 +159,10 @@ def rate_limits(history: History) -> Verdict:
     told = False
     for one in history:
         for kind in ("requests", "images"):
-            texts = (_header(one, f"limit-{kind}"), _header(one, f"remaining-{kind}"))
-            if not all(text.lstrip("-").isdecimal() for text in texts):
+            limit, remaining = (whole_number(_header(one, f"{what}-{kind}")) for what in ("limit", "remaining"))
+            if limit is None or remaining is None:
                 continue
-            told, (limit, remaining) = True, map(int, texts)
+            told = True
             if not 0 <= remaining <= limit:
                 return Broken(f"0 to {limit} {kind} left", f"{remaining}", shown_by=(one,))
     return CONFORMS if told else None

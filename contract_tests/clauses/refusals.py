@@ -52,7 +52,9 @@ def auth_enforced(exchange: Exchange) -> Verdict:
         return None
     if exchange.response.status in (defect.status, *_NOT_LET_IN):
         return CONFORMS
-    if exchange.response.status >= 500:  # refusal.no-5xx speaks of that, and nobody was let in
+    if (
+        exchange.response.status >= 500 or exchange.response.status == 429
+    ):  # refusal.no-5xx speaks of the first, and nobody was let in
         return None
     return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))
 
@@ -68,7 +70,7 @@ def refused(exchange: Exchange) -> Verdict:
     defect = exchange.case.defect
     if defect is None or defect.problem in (*CREDENTIALS, "unknown-task", "unknown-parameter"):
         return None
-    if not exchange.succeeded or (defect.tolerated and not _made_something(exchange)):
+    if not exchange.succeeded or (defect.tolerated and not exchange.pictures_made):
         return CONFORMS
     if _says_the_same(exchange):  # refusal.coerced speaks of that
         return None
@@ -135,16 +137,12 @@ def unknown_parameter(exchange: Exchange) -> Verdict:
     return Broken(f"{defect.status} for {defect.label}", f"{exchange.response.status}, as if it were not there")
 
 
-def _made_something(exchange: Exchange) -> bool:
-    return bool(exchange.pictures_delivered or exchange.said("task-id"))
-
-
 @clause("refusal.no-5xx", "MUST", "x-problems", always=True)
 def no_5xx(exchange: Exchange) -> Verdict:
     """The caller's mistake is not answered as the server's (5xx), which clients repeat, and pay again.
 
     Why: clients repeat a 5xx by themselves, so one mistake is sent, and perhaps paid, three times.
-    How: a request with one labelled defect is not answered 5xx.
+    How: a request with one labelled defect is not answered 5xx; one that is, is sent once more, and only both count.
     Do: catch bad input before it reaches the model, and answer 4xx.
     """
     defect = exchange.case.defect

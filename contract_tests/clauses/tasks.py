@@ -79,7 +79,7 @@ def ends(exchange: Exchange) -> Verdict:
     """A task comes to an end.
 
     Why: a task without an end is a client that hangs, and money without a picture.
-    How: polled politely until the time limit; every poll answers 2xx.
+    How: polled politely until the time limit; every poll answers 2xx; 429 is waited for, 5xx asked once more.
     Do: fail a task that was lost.
     """
     if not exchange.polls:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
+from contract_tests.headers import http_date, whole_number
 from spec.messages import is_json
 
 #: the first bytes of what a Content-Encoding should have announced
@@ -139,16 +139,8 @@ def headers(exchange: Exchange) -> Verdict:
 def _will_do(text: str, schema: Any) -> bool:
     """Whether a text that is not as documented means the same."""
     if schema.get("x-role") == "retry-after":
-        return _is_http_date(text)
+        return http_date(text) is not None
     return str(schema.get("const", "")).casefold() == text.strip().casefold() != ""
-
-
-def _is_http_date(text: str) -> bool:
-    try:
-        parsedate_to_datetime(text)
-    except ValueError:
-        return False
-    return True
 
 
 @clause("wire.fresh", "SHOULD", "RFC 9110, section 9.3.3")
@@ -161,5 +153,5 @@ def fresh(exchange: Exchange) -> Verdict:
     """
     if not exchange.succeeded or exchange.case.operation.method.upper() == "GET":
         return None
-    age = exchange.response.headers.get("age", "0").strip()
-    return CONFORMS if not age.isdecimal() or int(age) == 0 else Broken("an answer made now", f"one {age} s old")
+    age = whole_number(exchange.response.headers.get("age", ""))
+    return Broken("an answer made now", f"one {age} s old") if age is not None and age > 0 else CONFORMS
