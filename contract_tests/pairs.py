@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from contract_tests.cases import Case, inputs
-from contract_tests.exchange import Exchange
+from contract_tests.exchange import Exchange, place_of
 from contract_tests.pictures import bytes_given
 from contract_tests.seen import Seen
 from spec.language import INPUT_ROLES
@@ -60,9 +60,14 @@ class Pair:
 
     @cached_property
     def same_pixels(self) -> Seen | None:
-        """A picture of the second that shows, pixel for pixel, what one of the first shows."""
-        known = {picture.pixels for picture in decoded(self.base)}
-        return next((picture for picture in decoded(self.other) if picture.pixels in known), None)
+        """A picture of the second that shows, pixel for pixel, what one of the first does; no copy of the same."""
+        known = {picture.pixels: copied(self.base, picture.pointer) for picture in decoded(self.base)}
+        for picture in decoded(self.other):
+            if picture.pixels in known:
+                given = copied(self.other, picture.pointer)
+                if given is None or given != known[picture.pixels]:
+                    return picture
+        return None
 
 
 def origin(exchange: Exchange) -> Exchange:
@@ -73,6 +78,18 @@ def origin(exchange: Exchange) -> Exchange:
 def decoded(exchange: Exchange) -> list[Seen]:
     """The pictures whose pixels were seen."""
     return [picture for picture in exchange.pictures if picture.pixels]
+
+
+def copied(exchange: Exchange, pointer: str) -> str | None:
+    """The digest of the picture that the one at `pointer` hands back as it was given (`x-makes: copies`); None if none.
+
+    They come in the order in which they were given.
+    """
+    if exchange.makes != "copies":
+        return None
+    places = list(dict.fromkeys(place_of(meaning.pointer) for meaning in exchange.image_meanings))
+    given = wish(exchange).get("input-image", ())
+    return given[at] if (at := places.index(place_of(pointer))) < len(given) else None
 
 
 def is_result(exchange: Exchange) -> bool:

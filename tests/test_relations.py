@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from faulty import CHEAP, IMAGES, asking, drawn, editing, exchange, pictures
+from faulty import CHEAP, IMAGES, MIDJOURNEY, Target, asking, drawn, editing, exchange, in_base64, pictures
 from painter import painting
 from PIL import Image
 
 from contract_tests.budget import Ledger
-from contract_tests.cases import Case, case_of
+from contract_tests.cases import Case, case_of, json_case
 from contract_tests.clauses import CONFORMS, Broken, catalogue
+from contract_tests.exchange import Exchange
 from contract_tests.findings import Findings
 from contract_tests.opening import DUMMY_KEY
 from contract_tests.options import Options
@@ -113,6 +114,29 @@ def test_an_edit_is_more_like_the_picture_it_was_made_of_than_like_another_one()
     assert isinstance(found, Broken)
     assert "to their own" in found.received
     assert judge(Pair(edits[0], exchange(editing(inputs[0], prompt="Another"), pictures(paint[0])))) is None
+
+
+def uploaded(*given: bytes, came: Iterable[bytes] = ()) -> Exchange:
+    """Pictures handed back as links that are named by what is in them."""
+    operation = MIDJOURNEY.operation("uploadImages")
+    case = json_case(MIDJOURNEY, operation, {"base64Array": [f"data:image/png;base64,{in_base64(p)}" for p in given]})
+    targets = {f"https://cdn.example/{hash(data)}.png": Target(data) for data in came or given}
+    links = [link for data in came or given for link, target in targets.items() if target.data == data]
+    return exchange(case, {"code": 1, "description": "", "result": links, "properties": {}}, targets=targets)
+
+
+def test_a_picture_handed_back_as_it_was_given_may_be_the_same_each_time() -> None:
+    one, two = drawn(64, 64), drawn(64, 64, index=1)
+    faithful, stub = Findings(), Findings()
+    for answer in (uploaded(one, two), uploaded(two), uploaded(one, one), uploaded(one)):
+        faithful.judge(answer)
+    for answer in (uploaded(one, came=[two]), uploaded(two)):
+        stub.judge(answer)
+    faithful.look_back()
+    assert ids(faithful) == []
+    assert {"meta.input-image", "run.links"} <= faithful.tallies.keys()
+    stub.look_back()
+    assert sorted(ids(stub)) == ["meta.input-image", "run.links"]
 
 
 def test_every_ignored_parameter_is_a_finding_of_its_own() -> None:

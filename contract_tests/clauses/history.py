@@ -8,7 +8,7 @@ from typing import Any
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from contract_tests.headers import whole_number
-from contract_tests.pairs import decoded, is_result, origin, wish
+from contract_tests.pairs import copied, decoded, is_result, origin, wish
 from spec.language import LINK_ROLES
 from spec.units import size_text
 
@@ -89,14 +89,15 @@ def links(history: History) -> Verdict:
         if is_result(one):
             for meaning in one.image_meanings:
                 if meaning.role in LINK_ROLES and isinstance(meaning.raw, str) and meaning.raw:
-                    # A provider may well answer the same wish with the same picture, and keep one picture once.
-                    told.setdefault((meaning.raw, _wish(one) if one.makes != "copies" else ""), (meaning.raw, one))
+                    # A provider may well answer the same wish with the same picture.
+                    told.setdefault((meaning.raw, _wish(one, meaning.pointer)), (meaning.raw, one))
     return _unlike_twice(list(told.values()), "a link")
 
 
-def _wish(exchange: Exchange) -> str:
+def _wish(exchange: Exchange, pointer: str) -> str:
+    """What makes the picture at `pointer` what it is: the one it is a copy of, or all it was asked to be."""
     asked = wish(exchange)
-    return repr([asked.get(role) for role in ("prompt", "input-image", "mask")])
+    return copied(exchange, pointer) or repr([asked.get(role) for role in ("prompt", "input-image", "mask")])
 
 
 @clause("run.created", "SHOULD", "x-role: created", "history")

@@ -142,8 +142,6 @@ def input_image(pair: Pair) -> Verdict:
     How: pixels of any two answers whose pictures to start from differ.
     Do: hand the picture's bytes on to the model.
     """
-    if pair.base.makes == "copies" and set(wish(pair.base)["input-image"]) & set(wish(pair.other)["input-image"]):
-        return None  # what both give comes back to both
     return _drawn_anew(pair, "input-image", "pictures to start from")
 
 
