@@ -113,6 +113,7 @@ _ACROSS: dict[str, tuple[str, ...]] = {
     "meta.count": ("images.count", "images.distinct"),
     "meta.output-format": ("images.format", "echo.format", "images.extension",
                            "images.media-type", "images.alpha", "meta.compression"),
+    "meta.compression": ("images.compression",),
     "meta.delivery": ("images.delivery",),
     "meta.background": ("images.alpha", "echo.background"),
     "task.apart": ("run.task-ids", "task.same", "images.size", "images.count"),
