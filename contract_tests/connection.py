@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import aiohttp
 from yarl import URL
 
+from spec.messages import header_text
 from spec.recordings.secrets import Redactor
 from spec.recordings.writing import Recording
 
@@ -139,7 +140,7 @@ class Connection:
                     data += more
                 if alone:  # a server may hang up on what it could not read, and not say so: nobody else shall notice
                     answer.close()
-                told = {_text(name).lower(): _text(text) for name, text in answer.headers.items()}
+                told = {header_text(name).lower(): header_text(text) for name, text in answer.headers.items()}
                 return answer.status, told, data, began_after
         except aiohttp.ConnectionTimeoutError:
             raise CouldNotLook(f"{method} {self.redact.text(url)}: no connection within {self._connect:g} s") from None
@@ -155,11 +156,6 @@ class Connection:
 def full(url: str, query: Mapping[str, str]) -> str:
     """The address with its query."""
     return str(URL(url).with_query(dict(query))) if query else url
-
-
-def _text(header: str) -> str:
-    """A header with what is not UTF-8 replaced: aiohttp smuggles such bytes in as lone surrogates."""
-    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from multidict import CIMultiDict, MultiMapping
 
 #: RFC 9110, section 7.6.1: about this connection, not about the message
@@ -39,6 +39,20 @@ class AsItCame(web.StreamResponse):
         await super()._prepare_headers()
         for name in {"content-type", "date", "server"} - given:
             self.headers.popall(name, None)
+
+    async def _write_headers(self) -> None:
+        """Write the head; bytes that are no UTF-8, which aiohttp would leave out, as they came."""
+        version = self._req.version if self._req is not None else HttpVersion11
+        lines = [f"HTTP/{version.major}.{version.minor} {self.status} {self.reason}"]
+        lines += [f"{name}: {text}" for name, text in self.headers.items()]
+        head = "\r\n".join([*lines, "", ""])
+        try:
+            head.encode()
+        except UnicodeEncodeError:
+            if self._req is not None and self._req.transport is not None:
+                self._req.transport.write(head.encode("utf-8", "surrogateescape"))
+        else:
+            await super()._write_headers()
 
 
 def explained(status: int, detail: str, headers: Mapping[str, str]) -> web.Response:

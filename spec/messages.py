@@ -51,6 +51,15 @@ def decode(body: bytes, media: str) -> Any:
     return value
 
 
+#: halves of surrogate pairs; as some of them aiohttp smuggles bytes into texts: they are characters of Latin-1
+_HALVES = dict.fromkeys(range(0xD800, 0xE000), 0xFFFD) | {0xDC00 + octet: octet for octet in range(0x80, 0x100)}
+
+
+def header_text(text: str) -> str:
+    """A header, a reason or an address as JSON and UTF-8 can hold it: what is not UTF-8 is Latin-1 (RFC 9110, 5.5)."""
+    return text if text.isascii() else text.translate(_HALVES)
+
+
 _DEEPEST = 100  # levels; validators and explanations are recursive, and no request of any family has ten
 
 

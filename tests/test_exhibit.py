@@ -23,6 +23,7 @@ from contract_tests.connection import CouldNotLook
 from contract_tests.provider import Provider
 from contract_tests.report import exhibit
 from spec.forms import File
+from spec.recordings.reading import read_har
 from spec.recordings.secrets import Redactor
 from spec.recordings.writing import Recording
 
@@ -153,6 +154,21 @@ def test_a_request_nobody_answered_is_recorded_with_the_reason(tmp_path: Path) -
     (entry,) = recorded(tmp_path / "run.har")
     assert entry["response"]["status"] == 0
     assert "refused" in entry["comment"]
+
+
+def test_a_link_that_leads_nowhere_is_recorded_all_the_same_and_read(tmp_path: Path) -> None:
+    urls = ("http://host:99999/x.png", "http://[bad/x", "https://\u202e.example/x?sig=1", "http://[\ud800\udcff")
+    recording = Recording(tmp_path / "run.har", Redactor([KEY]))
+    for url in urls:
+        recording.add(0.0, 0.1, ("GET", url, {}, b""), None, "leads nowhere")
+    recording.add(0.0, 0.1, ("GET", "http://h/?a=1", {}, b""), (200, {}, b"{}"))
+    recording.close()
+    assert [entry["request"]["queryString"] for entry in recorded(tmp_path / "run.har")] == [
+        *([[]] * 4),
+        [{"name": "a", "value": "1"}],
+    ]
+    read = read_har(tmp_path / "run.har")
+    assert [bool(each.missing) for each in read] == [True] * 4 + [False]
 
 
 def test_a_recording_is_bounded_and_says_what_it_left_out(tmp_path: Path) -> None:

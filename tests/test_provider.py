@@ -647,7 +647,7 @@ def test_header_bytes_that_are_no_text_do_not_stop_the_report(tmp_path: Path) ->
             run.close()
     data = json.loads((tmp_path / "report.json").read_bytes())
     kept = {finding["evidence"]["response"]["headers"]["x-served-by"] for finding in data["findings"]}
-    assert kept == {"n\ufffdde-\ufffd\ufffd"}
+    assert kept == {"n\xf6de-\xff\xfe"}
     assert "x-served-by" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

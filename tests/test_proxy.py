@@ -25,8 +25,10 @@ from test_provider import free_port, png, silent
 import imageproof
 from mockserver.proxy.forwarding import ERROR_HEADER, Proxy, ProxySettings
 from mockserver.proxy.passage import HEADER, Passage
+from mockserver.replay.player import Player, ReplaySettings
 from mockserver.runner import MockServer
 from mockserver.serving import ThreadedServer
+from spec.recordings.reading import read_har
 from spec.recordings.secrets import Redactor
 from spec.recordings.writing import Recording
 
@@ -254,6 +256,44 @@ def test_messages_pass_byte_for_byte_without_what_belongs_to_the_connection(tmp_
     assert [header["value"] for header in entry["response"]["headers"] if header["name"] == "X-Twice"] == ["a", "b"]
     written = everything(tmp_path)
     assert not [secret for secret in (KEY, "tok-0123456789", "cookie-0123456789") if secret.encode() in written]
+
+
+def raw(port: int, *head: bytes) -> bytes:
+    """What comes back to a request without a body, byte for byte."""
+    with socket.create_connection(("127.0.0.1", port), SOON) as caller:
+        caller.sendall(b"\r\n".join([*head, b"Host: x", b"Connection: close", b"", b""]))
+        return b"".join(iter(lambda: caller.recv(65536), b""))
+
+
+def test_heads_pass_whatever_their_bytes_and_are_recorded_so_that_they_can_be_read_and_played(tmp_path: Path) -> None:
+    came: list[Caller] = []
+    lines = b"X-L: a\xe9b\r\nX-B: 1\r\nx-b: 2\r\nX-None:\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\n\r\n"
+
+    def play(caller: Caller) -> None:
+        came.append(caller)
+        caller.send(b"HTTP/1.1 299 Odd R\xe9ason\r\n" + lines)
+
+    asked = (b"HEAD /v1/odd#part HTTP/1.1", b"X-L: a\xe9b", b"X-B: 1", b"x-b: 2")
+    with upstream(play) as url, proxying(url, tmp_path) as proxied:
+        answer = raw(proxied.server.port, *asked)
+        assert proxied.passages()[0].recorded
+    (caller,) = came
+    assert caller.head.startswith(b"HEAD /v1/odd HTTP/1.1\r\n")
+    assert [line for line in caller.head.lower().splitlines() if line.startswith(b"x-b")] == [b"x-b: 1", b"x-b: 2"]
+    assert "X-L: aéb".encode() in caller.head  # what cannot be sent as it came is not lost
+    assert answer.startswith(b"HTTP/1.1 299 Odd R\xe9ason\r\n")
+    assert b"\r\nX-L: a\xe9b\r\nX-B: 1\r\nx-b: 2\r\n" in answer
+    (entry,) = proxied.entries()
+    assert entry["request"]["url"] == f"{url}/v1/odd"
+    assert {"name": "X-L", "value": "aéb"} in entry["request"]["headers"]
+    (recorded,) = read_har(proxied.path)
+    assert (recorded.reason, dict(recorded.headers)["X-L"]) == ("Odd Réason", "aéb")
+    with ThreadedServer(Player(ReplaySettings(port=0), [recorded])) as player:
+        played = raw(player.port, *asked)
+    assert played.startswith("HTTP/1.1 299 Odd Réason\r\n".encode())
+    assert b"\r\nX-None: \r\nContent-Length: 5\r\nContent-Encoding: gzip\r\n" in played
+    proxied.path.write_bytes(proxied.path.read_bytes().replace(rb"a\u00e9b", rb"a\udce9b\ud83d\ude00\\udce9"))
+    assert dict(read_har(proxied.path)[0].headers)["X-L"] == "aéb😀\\udce9"  # as it once was written
 
 
 @pytest.mark.parametrize(

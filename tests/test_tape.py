@@ -190,6 +190,7 @@ def test_what_was_not_recorded_is_told_with_the_nearest_that_was(tmp_path: Path)
     ("content", "problem"),
     [
         ("{", "no JSON"),
+        ('{"\\udce9"', "no JSON"),
         ("[]", 'is not of type "object"'),
         ({"text": "x", "_file": "../secret.txt"}, "lies elsewhere"),
         ({"text": "x", "_file": "gone.png"}, "gone.png cannot be read"),

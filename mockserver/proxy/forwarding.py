@@ -275,6 +275,7 @@ class _Passing:
             self._passage.seconds,
             (http.method, str(proxy.upstream.url(http)), http.headers, sent),
             (answer.status, answer.headers, came),
+            reason=answer.reason,
         )
 
     def refused(self, trouble: Trouble) -> web.StreamResponse:

@@ -110,6 +110,8 @@ def readable(body: bytes, headers: Headers, most: int) -> bytes | None:
 
     None where it has one that cannot be read, is broken, or makes more of it than `most` bytes.
     """
+    if not body:  # also of a HEAD, whose headers are about another
+        return body
     for encoding in reversed([each.strip().lower() for each in headers.get("content-encoding", "").split(",")]):
         if encoding in ("gzip", "x-gzip", "deflate"):
             stream = zlib.decompressobj(_ANY_HEAD if "gzip" in encoding or body[:1] == b"\x78" else _NO_HEAD)

@@ -13,6 +13,7 @@ from yarl import URL
 
 from mockserver.proxy.judging import READABLE
 from mockserver.relay import end_to_end
+from spec.messages import header_text
 
 _CONNECT_SECONDS = 15.0
 _IDLE_SECONDS = 2.0  # shorter than any server keeps a connection that nobody uses: none is sent into a closing one
@@ -93,7 +94,7 @@ class Upstream:
 
     def url(self, http: web.BaseRequest) -> URL:
         """Where a request really goes."""
-        return URL(self.root + http.raw_path, encoded=True)
+        return URL(self.root + http.raw_path.partition("#")[0], encoded=True)
 
     async def send(self, http: web.BaseRequest, upload: Upload) -> aiohttp.ClientResponse:
         """Send the request on; the head of its answer. Raises what `trouble` explains. Nothing is sent twice."""
@@ -143,8 +144,14 @@ def _reason(error: aiohttp.ClientConnectorError) -> str:
 
 
 def _asking(http: web.BaseRequest) -> CIMultiDict[str]:
-    """The headers of a request, sent on: of the encodings an answer may have, those that can be read here."""
-    headers = end_to_end(http.headers)
+    """The headers of a request, sent on: of the encodings an answer may have, those that can be read here.
+
+    aiohttp keeps only the last of `X-A` and `x-a`, and leaves out bytes that are no UTF-8: names that repeat are
+    spelled alike, and such bytes go on as the characters of Latin-1 they stand for.
+    """
+    headers, spelled = CIMultiDict[str](), dict[str, str]()
+    for name, text in end_to_end(http.headers).items():
+        headers.add(spelled.setdefault(name.lower(), header_text(name)), header_text(text))
     headers.popall("Host", None)
     headers.popall("Expect", None)  # answered already
     if "Accept-Encoding" in headers:

@@ -1,4 +1,4 @@
-"""A recording as a server: bytes, framing and order as they were recorded."""
+"""A recording as a server: status, headers, bytes, framing and order as they were recorded, the date aside."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -91,10 +92,11 @@ class Player:
         turn = min(track.played, len(track.recorded))
         headers[HEADER] = f"entry {recorded.number}, {turn} of {len(track.recorded)}"
         parts = _parts(recorded, headers)
-        response = AsItCame(status=recorded.status, headers=headers)
+        response = AsItCame(status=recorded.status, reason=recorded.reason or None, headers=headers)
         if parts is None:
-            response.content_length = len(recorded.answer)
             parts = [recorded.answer]
+            if not _is_head(recorded):
+                response.content_length = len(recorded.answer)
         await response.prepare(http)
         for number, part in enumerate(parts):
             if number and self.settings.event_interval:
@@ -116,11 +118,22 @@ async def _meaning(http: web.BaseRequest) -> Meaning:
 
 
 def _headers(recorded: Recorded) -> CIMultiDict[str]:
-    told = CIMultiDict((name, text) for name, text in recorded.headers if not name.startswith(":") and text != MASK)
+    told = CIMultiDict(
+        (name, text)
+        for name, lines in recorded.headers
+        for text in lines.splitlines() or [""]  # as browsers have several of one name
+        if not name.startswith(":") and text != MASK
+    )
     headers = end_to_end(told)
-    for name in (*_OF_THE_WIRE, *(name for name in headers if name.lower().startswith("imageproof-"))):
+    of_the_wire = ("date",) if _is_head(recorded) else _OF_THE_WIRE
+    for name in (*of_the_wire, *(name for name in headers if name.lower().startswith("imageproof-"))):
         headers.popall(name, None)
     return headers
+
+
+def _is_head(recorded: Recorded) -> bool:
+    """Whether the headers are about a body that was not sent (RFC 9110, 8.6)."""
+    return recorded.method == "HEAD" or recorded.status == HTTPStatus.NOT_MODIFIED
 
 
 def _parts(recorded: Recorded, headers: Mapping[str, str]) -> Sequence[bytes] | None:

@@ -8,6 +8,7 @@ hold (a body a browser threw away, an answer that never came) cannot be read: su
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,11 @@ from yarl import URL
 from spec.errors import DocumentError
 from spec.forms import MEDIA_TYPE as FORM
 from spec.forms import Part, joined
+from spec.messages import header_text
 from spec.recordings.blobs import Piece, together
 
+#: an escape of JSON, a whole surrogate pair at once; the group is half a pair
+_ESCAPED = re.compile(rb"\\[^u]|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u([dD][89a-fA-F][0-9a-fA-F]{2})")
 _EXPECTED = "a HAR 1.2 file, as `imageproof proxy` writes it, or a browser's network tab"
 _TEXT = {"type": "string"}
 _NAMED = {
@@ -74,6 +78,7 @@ _SCHEMA = {
                                 "required": ["status"],
                                 "properties": {
                                     "status": {"type": "integer"},
+                                    "statusText": _TEXT,
                                     "headers": _NAMED,
                                     "content": {"type": "object", "properties": _BODY},
                                 },
@@ -91,7 +96,7 @@ _SCHEMA = {
 class Recorded:
     """One exchange. `number` counts from 1 as they stand in the file; a `body` of None was not kept.
 
-    `missing` says why its answer cannot be given again, "" where it can.
+    `reason` is what the answer calls its status; `missing` says why it cannot be given again, "" where it can.
     """
 
     number: int
@@ -103,13 +108,14 @@ class Recorded:
     headers: Sequence[tuple[str, str]]
     answer: bytes
     missing: str = ""
+    reason: str = ""
 
 
 def read_har(path: Path) -> list[Recorded]:
     """The exchanges of a file, in order. Raises DocumentError."""
     name = path.name
     try:
-        har = orjson.loads(path.read_bytes())
+        har = _loaded(path.read_bytes())
     except OSError as error:
         raise DocumentError(name, "", f"it cannot be read: {error.strerror}", _EXPECTED) from error
     except orjson.JSONDecodeError as error:
@@ -118,6 +124,20 @@ def read_har(path: Path) -> list[Recorded]:
         raise DocumentError(name, "".join(f"/{part}" for part in fault.instance_path), _short(fault.message), _EXPECTED)
     reader = _Reader(path)
     return [reader.exchange(number, entry) for number, entry in enumerate(har["log"]["entries"], 1)]
+
+
+def _loaded(data: bytes) -> Any:
+    """The JSON of a file; what browsers, and we once, write of broken text is read, too. Raises JSONDecodeError."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return orjson.loads(_ESCAPED.sub(_whole, data))
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    """An escape of JSON; half a surrogate pair becomes what `header_text` makes of it."""
+    half = escape[1]
+    return rb"\u%04x" % ord(header_text(chr(int(half, 16)))) if half else escape[0]
 
 
 def _short(text: str) -> str:
@@ -139,14 +159,13 @@ class _Reader:
     def exchange(self, number: int, entry: Mapping[str, Any]) -> Recorded:
         request, response = entry["request"], entry["response"]
         where = f"/log/entries/{number - 1}"
-        try:
-            url = URL(request["url"])
-        except ValueError as error:
-            file = self._path.name
-            raise DocumentError(file, f"{where}/request/url", "this is no URL", "http://host/path") from error
         posted, content = request.get("postData", {}), response.get("content", {})
         answer = self._body(content, content.get("encoding") == "base64", f"{where}/response/content")
         missing = ""
+        try:
+            url = URL(request["url"])
+        except ValueError:  # a link that leads nowhere was followed
+            url, missing = URL(), f"{_short(request['url'])!r} is no URL"
         if not response["status"]:
             missing = "it had no answer"
         elif answer is None and content.get("size", 0) != 0:
@@ -162,6 +181,7 @@ class _Reader:
             [(each["name"], each["value"]) for each in response.get("headers", ())],
             answer or b"",
             missing,
+            response.get("statusText", ""),
         )
 
     def _posted(self, posted: Mapping[str, Any], where: str) -> bytes | None:

@@ -17,6 +17,7 @@ from typing import Any
 import harfile
 from yarl import URL
 
+from spec.messages import header_text
 from spec.recordings.blobs import Blobs
 from spec.recordings.secrets import Redactor
 from spec.terminal import release
@@ -92,14 +93,17 @@ class Recording:
         request: tuple[str, str, Mapping[str, str], bytes | None],
         answer: tuple[int, Mapping[str, str], bytes | None] | None,
         trouble: str = "",
+        reason: str | None = None,
     ) -> None:
         """Add what was sent (method, URL, headers, body) and what came back: status, headers, body.
 
         `answer` None: none came, `trouble` says why; such an entry has status 0. A body that is None was not read.
-        `began` is Unix seconds. Raises OSError when the file cannot be written.
+        `reason` is the answer's own word for its status, where it is known. `began` is Unix seconds. Raises OSError
+        when the file cannot be written.
         """
         method, url, headers, body = request
         status, told, data = answer or (0, {}, b"")
+        url = self._redact.url(header_text(url))
         milliseconds = round(max(seconds, 0.0) * 1000, 3)
         with self._lock:
             self._har.add_entry(
@@ -107,18 +111,16 @@ class Recording:
                 time=milliseconds,
                 request=harfile.Request(
                     method,
-                    self._redact.url(url),
+                    url,
                     "HTTP/1.1",
                     headers=self._headers(headers),
-                    queryString=[
-                        harfile.Record(name, value) for name, value in URL(self._redact.url(url)).query.items()
-                    ],
+                    queryString=_query(url),
                     postData=None if body == b"" else self._posted(headers, body),
                     bodySize=_size(body),
                 ),
                 response=harfile.Response(
                     status,
-                    _phrase(status),
+                    _phrase(status) if reason is None else self._text(reason),
                     "HTTP/1.1",
                     content=self._content(told.get("content-type", ""), data),
                     redirectURL="",
@@ -127,7 +129,7 @@ class Recording:
                     bodySize=_size(data),
                 ),
                 timings=harfile.Timings(send=0, wait=milliseconds, receive=0),
-                comment=self._redact.text(trouble) or None,
+                comment=self._text(trouble) or None,
             )
             self._save()
 
@@ -159,25 +161,26 @@ class Recording:
             if self._file is not None:
                 self._file.close()
 
+    def _text(self, text: str) -> str:
+        return self._redact.text(header_text(text))
+
     def _headers(self, headers: Mapping[str, str]) -> list[harfile.Record]:
         return [
             harfile.Record(name, text)
-            for given in headers.items()
-            for name, text in self._redact.headers(dict([given])).items()
+            for told, value in headers.items()
+            for name, text in self._redact.headers({header_text(told): header_text(value)}).items()
         ]
 
     def _posted(self, headers: Mapping[str, str], body: bytes | None) -> harfile.PostData:
         media = headers.get("content-type", "")
         kept = self._kept(body, media)
-        return _PostData(
-            self._redact.text(media), text=kept.text or "", comment=kept.encoding or kept.comment, more=kept.more
-        )
+        return _PostData(self._text(media), text=kept.text or "", comment=kept.encoding or kept.comment, more=kept.more)
 
     def _content(self, media: str, body: bytes | None) -> harfile.Content:
         kept = self._kept(body, media)
         return _Content(
             max(0, _size(body)),
-            mimeType=self._redact.text(media),
+            mimeType=self._text(media),
             text=kept.text,
             encoding=kept.encoding,
             comment=kept.comment,
@@ -208,6 +211,14 @@ def _write(file: FileIO, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[file.write(left) :]
+
+
+def _query(url: str) -> list[harfile.Record]:
+    """The query of a URL, as HAR has it; of what is no URL, as answers have links, nothing."""
+    try:
+        return [harfile.Record(name, value) for name, value in URL(url).query.items()]
+    except ValueError:
+        return []
 
 
 def _size(body: bytes | None) -> int:
