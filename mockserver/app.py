@@ -71,7 +71,7 @@ class Mock:
         self._scribes = [(contract, Scribe(contract)) for contract in self.contracts]
         self._routes: Routes[Handler] = Routes()
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
-        self.at_once = AtOnce()
+        self.at_once = AtOnce(self.pictures.breath)
         for contract, scribe in self._scribes:
             for operation in contract.operations:
                 endpoint = Endpoint(self, contract, scribe, operation)

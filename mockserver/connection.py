@@ -16,6 +16,8 @@ from aiohttp import HttpVersion11, StreamReader, web, web_protocol
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 
+from mockserver.breath import Breath
+
 log = logging.getLogger("imageproof.wire")
 _Messages = Sequence[tuple[RawRequestMessage, StreamReader]]
 
@@ -40,7 +42,8 @@ class AtOnce:
     clients send the same head again and again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, breath: Breath | None = None) -> None:
+        self.breath = breath or Breath()
         self._hears: dict[tuple[str, str], Hears] = {}
         self._allowed = False
         self.heads: dict[bytes, tuple[int, Answers]] = {}
@@ -68,11 +71,11 @@ class AtOnce:
 class Connection(web_protocol.RequestHandler):
     """One connection. What is no HTTP is answered without being quoted."""
 
-    __slots__ = ("_at_once", "_consumed", "_feed", "_heads", "_parted")
+    __slots__ = ("_at_once", "_breath", "_consumed", "_feed", "_heads", "_parted")
 
     def __init__(self, manager: web.Server, at_once: AtOnce, **told: Any) -> None:
         super().__init__(manager, **told)
-        self._at_once, self._heads = at_once, at_once.heads
+        self._at_once, self._heads, self._breath = at_once, at_once.heads, at_once.breath
         self._parted = False  # whether the parser may be in the middle of a request
         if not all(hasattr(self, name) for name in _RELIED_ON):
             self._heads = {}
@@ -84,6 +87,7 @@ class Connection(web_protocol.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Something has come."""
+        self._breath.heard += 1
         end = data.find(_END) + len(_END)
         if (known := self._heads.get(data[:end])) is not None and not self._parted and self._is_idle():
             length, answers = known

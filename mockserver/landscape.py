@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
-from mockserver.lettering import Colour, Size, colour_of, gradient, smooth, web_colour
+from mockserver.breath import breathe
+from mockserver.lettering import Colour, Size, colour_of, gradient, lay, smooth, stretched, web_colour
 
 # Lightness (0..1) of zenith, horizon, farthest and nearest hill, then chroma: day, dusk, night.
 _MOODS = ((0.70, 0.94, 0.80, 0.42, 0.11), (0.42, 0.82, 0.62, 0.24, 0.13), (0.20, 0.58, 0.46, 0.15, 0.10))
@@ -61,6 +62,7 @@ def scene(size: Size, motif: str, index: int, seed: int, turn: float = 0.0) -> S
         crest = height * (0.50 + 0.36 * nearness)
         ridge = [crest + sum(high * math.sin(wide * x + phase) for high, wide, phase in waves) for x in _ALONG]
         hills.append((ridge, colours))
+        breathe()
     return Scene(size, sky, sun, colour_of(0.97, 0.05, warm), hills)
 
 
@@ -74,10 +76,11 @@ def painted(scene: Scene) -> Image.Image:
     image = gradient(scene.sky, scene.size)
     x, y, radius = scene.sun
     side = max(1, round(2 * radius * _HALOS[0][0]))
-    image.paste(scene.light, (round(x - side / 2), round(y - side / 2)), _glow(side))
+    lay(image, scene.light, (round(x - side / 2), round(y - side / 2)), _glow(side))
     ends = [min(scene.size[1], math.ceil(max(ridge)) + 1) for ridge, _ in scene.hills[1:]]
     # What the next hill hides need not be painted.
     for (ridge, colours), end in zip(scene.hills, [*ends, scene.size[1]], strict=True):
+        breathe()
         _raise_hill(image, ridge, colours, end)
     return image
 
@@ -107,12 +110,12 @@ def _raise_hill(image: Image.Image, ridge: list[float], colours: tuple[Colour, C
     column = gradient(colours, (1, height - top))
 
     def slope(above: int, below: int) -> Image.Image:
-        part = column.crop((0, above - top, 1, below - top))
-        return part.resize((width, below - above), Image.Resampling.NEAREST)
+        return stretched(column.crop((0, above - top, 1, below - top)), width)
 
     # Only the skyline needs a mask; everything under it is filled whole.
-    image.paste(slope(top, foot), (0, top), smooth((width, foot - top), below_ridge))
+    lay(image, slope(top, foot), (0, top), smooth((width, foot - top), below_ridge))
     if foot < end:
+        breathe()
         image.paste(slope(foot, end), (0, foot))
 
 

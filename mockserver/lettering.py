@@ -12,6 +12,8 @@ from typing import NamedTuple, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont
 
+from mockserver.breath import breathe, strips
+
 Colour: TypeAlias = tuple[int, int, int]
 Size: TypeAlias = tuple[int, int]
 Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -37,10 +39,11 @@ def write(image: Image.Image, prompt: str, footer: str, *, side: int = 0, streng
     def outline(draw: ImageDraw.ImageDraw, grid: int) -> None:
         draw.rounded_rectangle(_edges(panel.size, grid), panel.radius * grid, fill=strength)
 
-    image.paste((*_PANEL, 255), panel.place, smooth(panel.size, outline))
+    lay(image, (*_PANEL, 255), panel.place, smooth(panel.size, outline))
     draw = ImageDraw.Draw(image)
     for line in panel.lines:
         draw.text(line.place, line.text, font=_font(line.points), fill=line.colour)
+        breathe()
 
 
 def markup(size: Size, prompt: str, footer: str) -> Iterator[str]:
@@ -98,7 +101,25 @@ def gradient(colours: Sequence[Colour], size: Size) -> Image.Image:
     for row, colour in enumerate(colours):
         stops.putpixel((0, row), colour)
     column = stops.resize((1, size[1]), Image.Resampling.BICUBIC, box=(0, 0.5, 1, len(colours) - 0.5))
-    return column.resize(size, Image.Resampling.NEAREST)
+    return stretched(column, size[0])
+
+
+def stretched(column: Image.Image, width: int) -> Image.Image:
+    """An RGB image one pixel wide made that wide."""
+    whole = Image.new("RGB", (width, column.height), None)
+    for top, bottom in strips(column.height, 2 * width):
+        part = column.crop((0, top, 1, bottom))
+        whole.paste(part.resize((width, bottom - top), Image.Resampling.NEAREST), (0, top))
+    return whole
+
+
+def lay(image: Image.Image, what: Image.Image | tuple[int, ...], place: tuple[int, int], mask: Image.Image) -> None:
+    """Paste a colour or another image through a mask."""
+    left, top = place
+    for above, below in strips(mask.height, 2 * mask.width):
+        box = 0, above, mask.width, below
+        part = what.crop(box) if isinstance(what, Image.Image) else what
+        image.paste(part, (left, top + above), mask.crop(box))
 
 
 def oval(size: Size, strength: int = 255) -> Image.Image:
@@ -110,8 +131,12 @@ def smooth(size: Size, outline: Callable[[ImageDraw.ImageDraw, int], None]) -> I
     """A mask with soft edges: outline draws it on a finer grid and is told how much finer."""
     grid = 2
     fine = Image.new("L", (size[0] * grid, size[1] * grid))
+    breathe()
     outline(ImageDraw.Draw(fine), grid)
-    return fine.reduce(grid)
+    mask = Image.new("L", size, None)
+    for top, bottom in strips(size[1], 2 * size[0]):
+        mask.paste(fine.reduce(grid, (0, top * grid, fine.width, bottom * grid)), (0, top))
+    return mask
 
 
 def _edges(size: Size, grid: int) -> tuple[int, int, int, int]:
@@ -169,6 +194,7 @@ def _wrapped(text: str, ruler: Ruler, room: int, most: int) -> list[str]:
     used = math.inf
     space = ruler(" ")
     for piece in _pieces(text, ruler, room):
+        breathe()
         length = ruler(piece)
         if used + space + length <= room:
             lines[-1] += f" {piece}"

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from mockserver.artist import MIME_TYPES, Artist, Picture
+from mockserver.breath import Breath
 from mockserver.clock import LAST_MOMENT
 from mockserver.links import Links
 from mockserver.packing import blobs_of, pack, pack_plain, unpack
@@ -45,6 +46,7 @@ class Pictures:
         self._blobs = blobs
         self._url_seconds = url_seconds
         self._links = Links(secret)
+        self.breath = Breath()
         self._studio = ThreadPoolExecutor(_AT_ONCE, "imageproof-studio")
 
     def promise(self, picture: Picture, at: float) -> str:
@@ -93,7 +95,7 @@ class Pictures:
 
     async def work(self, function: Callable[[T], R], on: T) -> R:
         """What comes of work on pixels, in one of few threads: at most so many pictures are in memory at a time."""
-        return await asyncio.get_running_loop().run_in_executor(self._studio, function, on)
+        return await asyncio.get_running_loop().run_in_executor(self._studio, self.breath.during, function, on)
 
     def data(self, picture: Picture) -> bytes:
         """The bytes of a picture."""

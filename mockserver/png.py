@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageChops
 
+from mockserver.breath import strips
+
 _COLOUR_TYPES = {"L": 0, "RGB": 2, "RGBA": 6}
 _UP = 2
-_STRIP = 128 * 1024  # bytes of rows worked on at once, so few that they stay in the processor's cache
 
 
 def png(image: Image.Image) -> bytes:
@@ -23,9 +24,7 @@ def _filtered(image: Image.Image) -> Iterator[bytes]:
     """The rows, each as its difference from the row above (filter "up") behind the byte that says so."""
     width, height = image.size
     row = width * len(image.getbands())
-    rows = max(1, _STRIP // row)
-    for top in range(0, height, rows):
-        bottom = min(height, top + rows)
+    for top, bottom in strips(height, row):
         # Above the first row Pillow's crop finds zeros, as the format wants it.
         above, here = image.crop((0, top - 1, width, bottom - 1)), image.crop((0, top, width, bottom))
         samples = ImageChops.subtract_modulo(here, above).tobytes()
