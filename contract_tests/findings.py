@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,8 +13,9 @@ from contract_tests.clauses import Broken, Clause, catalogue, judging
 from contract_tests.clauses.registry import LEVELS, Level
 from contract_tests.coverage import Coverage
 from contract_tests.exchange import Exchange
-from contract_tests.pairs import is_result, origin, pairs_of
+from contract_tests.pairs import Pair, is_result, origin, pairs_of
 from contract_tests.recognisers import recognised
+from spec.contract import Operation
 from spec.drifts import Drift
 from spec.drifts import catalogue as drifts
 
@@ -70,7 +71,7 @@ class Finding:
 
     def seen_in(self, exchange: Exchange) -> None:
         """Note where it was seen."""
-        operation = origin(exchange).case.operation if exchange.case.defect is None else exchange.case.operation
+        operation = _asked_of(exchange)
         if operation.id not in self.operations:
             self.operations.append(operation.id)
         self.cases[exchange.case.label] += 1
@@ -78,10 +79,11 @@ class Finding:
 
 @dataclass(slots=True)
 class Tally:
-    """How often a clause held and did not."""
+    """How often a clause held and did not; `held` are the operations it held of, as (family, id)."""
 
     conforms: int = 0
     drifts: int = 0
+    held: set[tuple[str, str]] = field(default_factory=set, compare=False)
 
 
 @dataclass(eq=False)
@@ -137,6 +139,8 @@ class Findings:
             tally.drifts += 1
             return verdict
         tally.conforms += 1
+        asked_of = map(_asked_of, _exchanges(subject))
+        tally.held.update((operation.family, operation.id) for operation in asked_of)
         if known is not None:
             known[clause.id] = None
         return None
@@ -242,6 +246,18 @@ class Findings:
     def untested(self) -> list[str]:
         """Clauses no exchange applied to."""
         return [id_ for id_ in catalogue() if id_ not in self.tallies]
+
+
+def _asked_of(exchange: Exchange) -> Operation:
+    """The operation an exchange tells of: what is told of a task is told of the operation it was submitted to."""
+    return origin(exchange).case.operation if exchange.case.defect is None else exchange.case.operation
+
+
+def _exchanges(subject: Any) -> Sequence[Exchange]:
+    """The exchanges a clause was asked about: one, a pair's two, or a history."""
+    if isinstance(subject, Exchange):
+        return (subject,)
+    return (subject.base, subject.other) if isinstance(subject, Pair) else subject
 
 
 def _drift_behind(clause: Clause, shown: Iterable[Drift]) -> Drift | None:

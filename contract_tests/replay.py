@@ -1,8 +1,9 @@
 """What failed is kept beside the report and sent first the next time: fixed is seen as fixed, open is found at once.
 
-What a run did not send again, because it was interrupted, had no money left or looked at other clauses, stays kept.
-`failures.json` holds requests as data, from which the same bytes are made again; never a key: KEY stands for it. It is
-used again only for the same provider and the same contract. Delete it to forget.
+What a run did not send again, because it was interrupted, had no money left or looked at other clauses or families,
+stays kept. `failures.json` holds requests as data, from which the same bytes are made again; never a key: KEY stands
+for it. It is used again only for the same provider, each request only where its contract is the same. Delete it to
+forget.
 """
 
 from __future__ import annotations
@@ -48,15 +49,17 @@ def keep(run: Run, folder: Path) -> None:
     for failure in kept(run, folder)[0]:
         if run.provider.known(failure.case) is None:
             found.setdefault(failure.case.key, failure)
+    others = _of_others(run, folder)
+    cases = [*map(_written, found.values()), *others["cases"]][:_MOST]
     file = folder / NAME
-    if not found:
+    if not cases:
         file.unlink(missing_ok=True)
         return
     told = {
         "imageproof-failures": VERSION,
         "provider": run.provider.redact.text(run.provider.root),
-        "contracts": {contract.name: fingerprint(contract) for contract in run.contracts},
-        "cases": [_written(failure) for failure in list(found.values())[:_MOST]],
+        "contracts": others["contracts"] | {contract.name: fingerprint(contract) for contract in run.contracts},
+        "cases": cases,
     }
     folder.mkdir(parents=True, exist_ok=True)
     file.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
@@ -72,11 +75,29 @@ def kept(run: Run, folder: Path) -> tuple[list[Failure], str]:
         if told["provider"] != run.provider.redact.text(run.provider.root):
             return [], f"{file} is about another provider, so nothing is sent again"
         contracts = {contract.name: contract for contract in run.contracts}
-        if told["contracts"] != {name: fingerprint(contract) for name, contract in contracts.items()}:
-            return [], f"{file} is about another contract, so nothing is sent again"
-        return [_read(contracts[entry["contract"]], entry) for entry in told["cases"]], ""
+        same = {name: told["contracts"].get(name) == fingerprint(contract) for name, contract in contracts.items()}
+        known = [entry for entry in told["cases"] if entry["contract"] in contracts]
+        found = [_read(contracts[entry["contract"]], entry) for entry in known if same[entry["contract"]]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
         return [], f"{file} cannot be used ({type(error).__name__}), so nothing is sent again: delete it"
+    if len(found) < len(known):
+        return found, f"{file} is in part about another contract: what was sent to it is not sent again"
+    return found, ""
+
+
+def _of_others(run: Run, folder: Path) -> dict[str, Any]:
+    """What the file holds of this provider's families that this run is not about, as it stands there."""
+    try:
+        told = _opened(folder / NAME)
+        others = set(told["contracts"]) - {contract.name for contract in run.contracts}
+        if told["provider"] == run.provider.redact.text(run.provider.root):
+            return {
+                "contracts": {name: told["contracts"][name] for name in others},
+                "cases": [entry for entry in told["cases"] if entry["contract"] in others],
+            }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # what cannot be read was told when the run began
+    return {"contracts": {}, "cases": []}
 
 
 def _opened(file: Path) -> Any:

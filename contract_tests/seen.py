@@ -7,7 +7,10 @@ import binascii
 import hashlib
 import io
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import cast
+from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 from PIL import Image, ImageChops, ImageStat
 
@@ -17,6 +20,7 @@ _OBJECT = re.compile(r" <_io[^>]*>")  # how Pillow names a file in memory
 _DATA_URL = re.compile(r"data:([\w/+.-]*)(;base64)?,", re.ASCII)
 MOST_PIXELS = 64 * 1024 * 1024
 _MOST_NOTES = 20_000
+_PIXELS = re.compile(r"\s*(\d{1,6}(?:\.\d{1,6})?)(?:px)?\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,8 @@ class Seen:
 
 def look(role: str, pointer: str, raw: str, data: bytes, media: str = "") -> Seen:
     """Decode and measure a picture's bytes."""
-    if data.lstrip()[:5].lower() in (b"<?xml", b"<svg "):
-        return _look_at_svg(role, pointer, raw, data, media)
+    if (drawing := _svg(data)) is not None:
+        return _look_at_svg(Seen(role, pointer, raw, data, format="svg", media=media), *drawing)
     if name := footage.format_of(data):
         return _look_at_video(role, pointer, raw, data, media, name)
     try:
@@ -162,13 +166,39 @@ def _notes(image: Image.Image) -> str:
     return "\n".join(texts)[:_MOST_NOTES]
 
 
-def _look_at_svg(role: str, pointer: str, raw: str, data: bytes, media: str) -> Seen:
-    head = data[:2000].decode("utf-8", "replace")
-    edges = [re.search(rf'\b{name}="(\d+)', head) for name in ("width", "height")]
-    width, height = (int(edge[1]) if edge else 0 for edge in edges)
-    trouble = "" if b"</svg>" in data else "the closing tag is missing"
-    shown = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-    return Seen(role, pointer, raw, data, "", trouble, "svg", width, height, True, False, media, shown)
+def _svg(data: bytes) -> tuple[Mapping[str, str], str] | None:
+    """The attributes of an SVG's root, and what keeps it from being shown; None where these bytes are none."""
+    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not head.startswith(b"<"):
+        return None
+    parser: XMLPullParser[Element] = XMLPullParser(("start",))
+    trouble = ""
+    try:
+        parser.feed(data)
+        parser.close()
+    except (ParseError, ValueError) as error:
+        trouble = f"it is no XML: {error}"
+    try:
+        root = next((root for _, root in cast("Iterator[tuple[str, Element]]", parser.read_events())), None)
+    except (ParseError, ValueError):  # told again in its place
+        root = None
+    if root is not None:
+        return (root.attrib, trouble) if root.tag.rpartition("}")[2] == "svg" else None
+    return ({}, trouble) if head.startswith(b"<svg") else None
+
+
+def _look_at_svg(seen: Seen, root: Mapping[str, str], trouble: str) -> Seen:
+    """A drawing in vectors: its size is what its root says in pixels; without that it has none of its own."""
+    edges = [_PIXELS.fullmatch(root.get(name, "")) for name in ("width", "height")]
+    width, height = (round(float(edge[1])) if edge else 0 for edge in edges)
+    return replace(
+        seen,
+        trouble=trouble,
+        width=width if height else 0,
+        height=height if width else 0,
+        alpha=True,
+        pixels=hashlib.sha1(seen.data, usedforsecurity=False).hexdigest(),
+    )
 
 
 def unreachable(role: str, pointer: str, raw: str, problem: str) -> Seen:

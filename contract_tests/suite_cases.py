@@ -13,6 +13,7 @@ from typing import Any
 from contract_tests import followups
 from contract_tests.budget import Share, price_of
 from contract_tests.cases import CREDENTIALS, Case, expected_images, most_images, needs_issued, with_value
+from contract_tests.clauses.registry import KINDS
 from contract_tests.mutations import unknown_task
 from contract_tests.plan import Plan
 from contract_tests.planning import coverage, refusals, streamed
@@ -21,7 +22,6 @@ from contract_tests.raw import raw
 from contract_tests.replay import kept
 from contract_tests.run import Run
 from contract_tests.variations import varied, with_a_stream, with_variations
-from contract_tests.wanted import KINDS
 from spec.contract import Contract, Operation
 from spec.units import outward
 

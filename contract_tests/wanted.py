@@ -5,21 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contract_tests.clauses import catalogue
+from contract_tests.clauses.registry import KINDS
 from spec.errors import UnknownName
 
-#: kinds of cases, in the order they are sent
-KINDS = ("replay", "refusals", "lookups", "pictures", "streams", "tasks", "followups")
-_PAID = frozenset({"pictures", "streams", "tasks", "followups"})
-#: what clauses of a tag are judged by, where that is not any answer with pictures
-_NEEDS = {
-    "auth": frozenset({"refusals"}),
-    "refusal": frozenset({"refusals"}),
-    "error": frozenset({"refusals", "lookups"}),
-    "wire": frozenset(KINDS),
-    "stream": frozenset({"streams"}),
-    "task": frozenset({"tasks", "followups", "lookups"}),
-    "list": frozenset({"tasks", "followups"}),
-}
 #: what has to be sent so that there is something to ask about
 _BEFORE = {"tasks": "followups"}
 
@@ -51,10 +39,9 @@ class Wanted:
             return True
         if kind in _BEFORE and self.kind(_BEFORE[kind]):
             return True
-        clauses = [name for name in self.only if name not in KINDS]
         # What failed before is sent again where it is about one of these clauses.
-        needed = any(kind in _NEEDS.get(_tag(name), _PAID) or kind == "replay" for name in clauses)
-        return kind in self.only or needed
+        clauses = [one for one in catalogue().values() if {one.id, one.tag} & set(self.only)]
+        return kind in self.only or any(kind in (*one.shown_by, "replay") for one in clauses)
 
 
 def _tag(id_: str) -> str:

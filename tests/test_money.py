@@ -20,12 +20,13 @@ from test_provider import asking as provider_at
 
 from contract_tests.budget import BudgetSpent, Ledger, Pace, price_of, rate
 from contract_tests.cases import Case, expected_images
+from contract_tests.clauses.registry import KINDS, catalogue
 from contract_tests.connection import CouldNotLook
 from contract_tests.opening import open_run
 from contract_tests.options import Options
 from contract_tests.plan import Plan
 from contract_tests.run import Run
-from contract_tests.wanted import KINDS, Wanted
+from contract_tests.wanted import Wanted
 from imageproof import main
 from mockserver.runner import MockServer
 from spec.errors import UnknownName
@@ -156,6 +157,11 @@ def test_only_the_clauses_that_are_wanted_are_judged() -> None:
     assert Wanted(only=("images",), skip=("images.size",)).clause("images.count")
     assert not Wanted(only=("images",), skip=("images.size",)).clause("images.size")
     assert Wanted(only=("streams",)).clause("wire.schema")
+    kinds = {one: {kind for kind in KINDS[1:] if Wanted(only=(one,)).kind(kind)} for one in catalogue()}
+    assert kinds["models.some"] == {"lookups"}
+    assert kinds["meta.unknown-parameter"] == {"refusals"}
+    assert kinds["run.listed-models"] == {"lookups", "pictures"}
+    assert all(kinds.values())
     with pytest.raises(UnknownName, match=r"images\.count"):
         Wanted(only=("images.coun",)).check()
     result = CliRunner().invoke(main, ["check", NOWHERE, "--skip", "strems"])

@@ -103,6 +103,7 @@ def clause(id_: str, conforms: int, drifts: int, level: str = "MUST") -> dict[st
         "rests_on": "responses",
         "conforms": conforms,
         "drifts": drifts,
+        "held": [{"family": "images", "id": "createImage"}] if conforms else [],
     }
 
 
@@ -290,6 +291,7 @@ def test_hostile_text_shows_in_every_field_by_itself() -> None:
 
     # Only in report.json: what a clause rests on (a finding shows its own), kinds of cases, ids the labels stand for.
     hidden = {("clauses", "rests_on"), ("findings", "cause"), ("findings", "operations", "id")}
+    hidden |= {("clauses", "held", "family"), ("clauses", "held", "id")}  # for the next run, as its baseline
     unshown = [path for path in places(report()) if tuple(key for key in path if isinstance(key, str)) in hidden]
     for path in places(report()):
         data = copy.deepcopy(report())

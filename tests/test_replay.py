@@ -4,6 +4,7 @@ import json
 from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -83,6 +84,20 @@ def test_what_was_not_asked_again_stays_kept(drifting: Run, tmp_path: Path) -> N
     finally:
         other.close()
     assert ["17x4" in value.values() for value in found] == [True, False]
+
+
+def test_a_run_about_another_family_leaves_what_is_kept_of_this_one(drifting: Run, tmp_path: Path) -> None:
+    drifting.judge(asking_wrongly({**GPT, "n": 0}))
+    keep(drifting, tmp_path)
+    before = (tmp_path / NAME).read_text()
+    other = open_run(replace(drifting.options, families=("gemini",)))
+    try:
+        assert kept(other, tmp_path) == ([], "")
+        keep(other, tmp_path)
+    finally:
+        other.close()
+    assert json.loads((tmp_path / NAME).read_text())["cases"] == json.loads(before)["cases"]
+    assert len(kept(drifting, tmp_path)[0]) == len(json.loads(before)["cases"])
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"imageproof-failures": 1}', '{"imageproof-failures": 9}'])

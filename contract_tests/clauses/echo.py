@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from contract_tests.clauses.images import MEDIA_TYPES, NEARLY_OPAQUE, decoded
+from contract_tests.clauses.images import MEDIA_TYPES, NEARLY_OPAQUE, decoded, sized
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
 from spec.contract import Operation
@@ -24,7 +24,7 @@ def echoed_size(exchange: Exchange) -> Verdict:
     Do: name the size that was made, not the one asked for.
     """
     told = exchange.meaning("size")
-    pictures = decoded(exchange)
+    pictures = sized(exchange)
     if told is None or not pictures or not isinstance(told.raw, str):
         return None
     said = told.value
@@ -58,11 +58,11 @@ def edges(exchange: Exchange) -> Verdict:
     Do: tell what was made, not what was asked for.
     """
     told = {(place_of(m.pointer), m.role): m for m in exchange.meanings if m.role in ("width", "height") and m.raw}
-    pictures = [picture for picture in decoded(exchange) if (place_of(picture.pointer), "width") in told]
+    pictures = [picture for picture in sized(exchange) if (place_of(picture.pointer), "width") in told]
     for picture in pictures:
         for role, made in (("width", picture.width), ("height", picture.height)):
             meaning = told.get((place_of(picture.pointer), role))
-            if meaning is not None and made and meaning.value != made:
+            if meaning is not None and meaning.value != made:
                 return Broken(f"{role} {meaning.value}, as the answer says", str(made), meaning.pointer)
     return CONFORMS if pictures else None
 

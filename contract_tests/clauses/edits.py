@@ -5,7 +5,7 @@ None of them knows how much a model keeps. What is measured stands at each thres
 
 from __future__ import annotations
 
-from contract_tests.clauses.images import decoded
+from contract_tests.clauses.images import decoded, sized
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from contract_tests.footage import FORMATS as VIDEOS
@@ -66,7 +66,7 @@ def _keeps_aspect(exchange: Exchange) -> bool:
     if shape is None:
         return False
     wanted = shape.width / shape.height
-    return all(abs(picture.width / picture.height / wanted - 1) < _RATIO_TOLERANCE for picture in decoded(exchange))
+    return all(abs(picture.width / picture.height / wanted - 1) < _RATIO_TOLERANCE for picture in sized(exchange))
 
 
 @clause("edit.kept", "SHOULD", "x-role: mask")

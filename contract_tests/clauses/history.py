@@ -64,7 +64,7 @@ def request_ids(history: History) -> Verdict:
     return _unlike_twice([(id_, one) for one in history if (id_ := _header(one, "request-id"))], "a request id")
 
 
-@clause("run.task-ids", "MUST", "x-role: task-id", "history")
+@clause("run.task-ids", "MUST", "x-role: task-id", "history", shown_by=("tasks", "followups"))
 def task_ids(history: History) -> Verdict:
     """No two tasks have the same id.
 
@@ -76,7 +76,7 @@ def task_ids(history: History) -> Verdict:
     return _unlike_twice(told, "a task id")
 
 
-@clause("run.links", "MUST", "x-role: image-url", "history")
+@clause("run.links", "MUST", "x-role: image-url", "history", shown_by=("pictures", "tasks", "followups"))
 def links(history: History) -> Verdict:
     """No two pictures have the same link, unless they are the same picture of the same request.
 
@@ -128,7 +128,7 @@ def created(history: History) -> Verdict:
     return CONFORMS
 
 
-@clause("run.listed-models", "MAY", "x-role: listed-model", "history")
+@clause("run.listed-models", "MAY", "x-role: listed-model", "history", shown_by=("lookups", "pictures"))
 def listed_models(history: History) -> Verdict:
     """A model the provider lists can be used with the same key.
 

@@ -34,6 +34,11 @@ def decoded(exchange: Exchange) -> list[Seen]:
     return [picture for picture in exchange.pictures if picture.format] if exchange.owes_pictures else []
 
 
+def sized(exchange: Exchange) -> list[Seen]:
+    """Those of the decoded pictures that have a size of their own: a drawing in vectors may have none."""
+    return [picture for picture in decoded(exchange) if picture.width and picture.height]
+
+
 @clause("images.count", "MUST", "x-role: count")
 def count(exchange: Exchange) -> Verdict:
     """As many pictures come as were asked for.
@@ -131,7 +136,7 @@ def size(exchange: Exchange) -> Verdict:
     Do: make the size asked for, or refuse it.
     """
     asked = exchange.asked.get("size")
-    pictures = decoded(exchange)
+    pictures = sized(exchange)
     if not isinstance(asked, tuple) or not pictures:
         return None
     bad = next((picture for picture in pictures if (picture.width, picture.height) != asked), None)

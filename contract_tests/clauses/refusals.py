@@ -251,7 +251,7 @@ def envelope(exchange: Exchange) -> Verdict:
     return Broken("the documented error envelope", f"{found[0]} (starts with {response.body[:60]!r})", found[0].pointer)
 
 
-@clause("error.in-success", "MUST", "responses")
+@clause("error.in-success", "MUST", "responses", shown_by=("lookups", "pictures", "streams", "tasks", "followups"))
 def in_success(exchange: Exchange) -> Verdict:
     """An error is never carried by a 2xx status.
 
@@ -283,7 +283,7 @@ def no_leak(exchange: Exchange) -> Verdict:
     return Broken("a message for the caller", f"the provider's inside: {match[0][:80]!r}") if match else CONFORMS
 
 
-@clause("task.unknown", "MUST", "x-problems.unknown-task")
+@clause("task.unknown", "MUST", "x-problems.unknown-task", shown_by=("lookups", "tasks"))
 def unknown_task(exchange: Exchange) -> Verdict:
     """A task that does not exist is refused.
 

@@ -17,6 +17,23 @@ from typing import Any, Literal
 Level = Literal["MUST", "SHOULD", "MAY"]
 #: what a clause is asked about: one exchange, two of them, or all of a run
 Subject = Literal["exchange", "pair", "history"]
+#: kinds of cases, in the order they are sent
+KINDS = ("replay", "refusals", "lookups", "pictures", "streams", "tasks", "followups")
+_PAID = ("pictures", "streams", "tasks", "followups")
+#: the kinds that show clauses of a tag, where a clause does not say it; of others any answer with pictures does
+_SHOWN_BY = {
+    "auth": ("refusals",),
+    "refusal": ("refusals",),
+    "error": ("refusals", "lookups"),
+    "wire": KINDS,
+    "privacy": KINDS,
+    "models": ("lookups",),
+    "run": KINDS,
+    "stream": ("streams",),
+    "task": ("tasks", "followups"),
+    "list": ("tasks", "followups"),
+    "videos": ("tasks", "followups"),
+}
 #: a time that is to be "now" may differ by this much
 PLAUSIBLE_SECONDS = 24 * 3600
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
@@ -58,6 +75,7 @@ class Clause:
     """One demand on a provider. `rests_on` names the place in the contract or its language.
 
     `why` it matters to callers, `how` it is judged and `remedy`, what a provider does about it, are one line each.
+    `shown_by` are the kinds of cases whose answers it is judged by.
     """
 
     id: str
@@ -69,6 +87,7 @@ class Clause:
     how: str = ""
     remedy: str = ""
     judges: Subject = "exchange"
+    shown_by: tuple[str, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -81,11 +100,18 @@ _PARTS = re.compile(r"^\s*(Why|How|Do): ", re.MULTILINE)
 
 
 def clause(
-    id_: str, level: Level, rests_on: str, judges: Subject = "exchange", *, always: bool = False
+    id_: str,
+    level: Level,
+    rests_on: str,
+    judges: Subject = "exchange",
+    *,
+    always: bool = False,
+    shown_by: tuple[str, ...] = (),
 ) -> Callable[[Judge], Judge]:
     """Register a clause. The function's docstring is what people read: its text, then `Why:`, `How:` and `Do:`.
 
     `always`: it holds for answers to tolerated defects, too, which a provider may read or refuse in a way of its own.
+    `shown_by`: the kinds of cases that show it, where they are not those of its tag.
     """
 
     def register(judge: Judge) -> Judge:
@@ -94,20 +120,22 @@ def clause(
         text, *told = (" ".join(part.split()) for part in _PARTS.split(judge.__doc__ or ""))
         notes = dict(zip(told[::2], told[1::2], strict=True))
         why, how, remedy = (notes.get(name, "") for name in ("Why", "How", "Do"))
-        certain = judge if always or judges != "exchange" else _where_certain(judge, id_)
-        _CLAUSES[id_] = Clause(id_, level, rests_on, text, certain, why, how, remedy, judges)
+        tag = id_.partition(".")[0]
+        certain = judge if always or judges != "exchange" else _where_certain(judge, tag)
+        kinds = shown_by or _SHOWN_BY.get(tag, _PAID)
+        _CLAUSES[id_] = Clause(id_, level, rests_on, text, certain, why, how, remedy, judges, kinds)
         return judge
 
     return register
 
 
 #: clauses about one result say nothing of a list of tasks, whose members are told of many
-_OF_ONE = ("task", "images", "stream", "usage", "created", "echo")
+_OF_ONE = frozenset({"task", "images", "videos", "stream", "usage", "created", "echo"})
 
 
-def _where_certain(judge: Judge, id_: str) -> Judge:
+def _where_certain(judge: Judge, tag: str) -> Judge:
     """The same judge, silent where the contract leaves open what has to be answered, and of what."""
-    of_one = id_.startswith(_OF_ONE)
+    of_one = tag in _OF_ONE
 
     @wraps(judge)
     def judged(exchange: Any) -> Verdict:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract_tests.clauses.images import sized
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.likeness import quantised
@@ -26,7 +27,7 @@ def _of_one(found: list[Any]) -> Any:
 
 
 def _sizes(exchange: Exchange) -> list[tuple[int, int]]:
-    return [(picture.width, picture.height) for picture in decoded(exchange)]
+    return [(picture.width, picture.height) for picture in sized(exchange)]
 
 
 def _ignored(pair: Pair, role: str, shown: tuple[Any, Any], right: tuple[bool, bool], told: str = "") -> Verdict:
@@ -253,7 +254,7 @@ def quality(pair: Pair) -> Verdict:
     return Broken("more output tokens for high than for low", f"{spent['high']} and {spent['low']}")
 
 
-@clause("meta.usage", "MAY", "x-role: usage-input-text", "pair")
+@clause("meta.usage", "MAY", "x-role: usage-input-text", "pair", shown_by=("pictures", "streams"))
 def usage(pair: Pair) -> Verdict:
     """The same prompt is told to have the same number of tokens, whatever the picture is to look like.
 
@@ -272,7 +273,7 @@ def usage(pair: Pair) -> Verdict:
     )
 
 
-@clause("meta.partials", "MAY", "x-role: partial-count", "pair")
+@clause("meta.partials", "MAY", "x-role: partial-count", "pair", shown_by=("streams",))
 def partials(pair: Pair) -> Verdict:
     """Unfinished pictures come where they are asked for, and only there.
 
@@ -314,7 +315,7 @@ def apart(pair: Pair) -> Verdict:
     return CONFORMS
 
 
-@clause("meta.unknown-parameter", "MUST", "requestBody.*.schema.additionalProperties")
+@clause("meta.unknown-parameter", "MUST", "requestBody.*.schema.additionalProperties", shown_by=("refusals",))
 def unknown_parameter(exchange: Exchange) -> Verdict:
     """A parameter nobody knows, where it is not refused, changes nothing: as many pictures come as without it.
 

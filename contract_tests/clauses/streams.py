@@ -127,7 +127,7 @@ def partial_pictures(exchange: Exchange) -> Verdict:
     for picture in exchange.unfinished:
         if told := picture.problem or picture.trouble:
             return Broken("a picture that decodes", told, picture.pointer)
-        if (picture.width, picture.height) != (whole.width, whole.height):
+        if whole.width and (picture.width, picture.height) != (whole.width, whole.height):
             return Broken(f"{whole.width}x{whole.height}", f"{picture.width}x{picture.height}", picture.pointer)
     return CONFORMS
 

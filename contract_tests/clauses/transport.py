@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from email.message import Message
 from typing import Any
 
@@ -89,8 +90,7 @@ def duplicate_keys(exchange: Exchange) -> Verdict:
     twice: list[str] = []
 
     def kept(pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        twice.extend(name for name in names if names.count(name) > 1)
+        twice.extend(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
 
     try:
         json.loads(exchange.response.body, object_pairs_hook=kept)
@@ -143,7 +143,7 @@ def _will_do(text: str, schema: Any) -> bool:
     return str(schema.get("const", "")).casefold() == text.strip().casefold() != ""
 
 
-@clause("wire.fresh", "SHOULD", "RFC 9110, section 9.3.3")
+@clause("wire.fresh", "SHOULD", "RFC 9110, section 9.3.3", shown_by=("pictures", "streams", "tasks", "followups"))
 def fresh(exchange: Exchange) -> Verdict:
     """What is asked to be made is made, and not served from a cache.
 

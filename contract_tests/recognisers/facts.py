@@ -8,6 +8,7 @@ from typing import Any
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.seen import Seen
 from spec.events import parse
+from spec.messages import part_at
 from spec.reader import JSON_TYPES
 
 _LONGEST_TEXT = 300
@@ -132,9 +133,7 @@ def _result(exchange: Exchange) -> Any:
         return next((event.value.get("data") for event in exchange.events_of("completed")), None)
     for meaning in exchange.image_meanings[:1]:
         above, _, last = place_of(meaning.pointer).rpartition("/")
-        path = above.rpartition("/")[0] if last.isdecimal() else place_of(meaning.pointer)
-        for part in path.split("/")[1:]:
-            value = value[int(part) if isinstance(value, list) else part]
+        value = part_at(value, above.rpartition("/")[0] if last.isdecimal() else place_of(meaning.pointer))
     return value
 
 
@@ -142,7 +141,7 @@ def _echoes(exchange: Exchange) -> dict[str, bool]:
     size, format_ = exchange.said("size"), exchange.said("output-format")
     decoded = [picture for picture in exchange.pictures if picture.format]
     return {
-        "size": all((picture.width, picture.height) == size for picture in decoded if isinstance(size, tuple)),
+        "size": all((p.width, p.height) == size for p in decoded if p.width and isinstance(size, tuple)),
         "format": all(picture.format == format_ for picture in decoded if format_ is not None),
     }
 

@@ -54,9 +54,9 @@ def failing(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _looked_again(data: Mapping[str, Any], key: Key, finding: Mapping[str, Any]) -> bool:
-    """Whether the clause held in this run, and the operation was asked."""
-    held = any(clause["id"] == finding["clause"] and clause["conforms"] for clause in data["clauses"])
-    return held and any((one["family"], one["id"]) == key[:2] and one["looked_at"] for one in data["operations"])
+    """Whether the clause was asked about this operation, and held; a report that does not say it is not believed."""
+    asked: Mapping[str, Any] = next((clause for clause in data["clauses"] if clause["id"] == finding["clause"]), {})
+    return any((one["family"], one["id"]) == key[:2] for one in asked.get("held", ()))
 
 
 def _told(key: Key, finding: Mapping[str, Any]) -> dict[str, str]:

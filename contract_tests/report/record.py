@@ -107,6 +107,7 @@ def _clause(id_: str, run: Run) -> dict[str, Any]:
         "rests_on": clause.rests_on,
         "conforms": tally.conforms if tally else 0,
         "drifts": tally.drifts if tally else 0,
+        "held": [{"family": family, "id": operation} for family, operation in sorted(tally.held if tally else ())],
     }
 
 
