@@ -12,7 +12,7 @@ import pytest
 from exhibits import FAITHFUL, FAULTS, SILENT
 from faulty import broken, whole
 
-from contract_tests.clauses import CONFORMS, catalogue, judging
+from contract_tests.clauses import CONFORMS, Broken, catalogue, judging
 
 for module in iter_modules([str(Path(exhibits.__file__).parent)]):
     import_module(f"exhibits.{module.name}")
@@ -71,3 +71,8 @@ def test_a_pointer_leads_to_the_place_of_the_fault(name: str) -> None:
                 value = value[int(step)] if isinstance(value, list) else value[step]
             if steps:  # the last one may be what is missing
                 assert isinstance(value, dict) or int(steps[-1]) < len(value)
+
+
+def test_what_was_received_is_told_in_a_line() -> None:
+    told = Broken("a short answer", "x" * 5000)
+    assert (len(told.received), told.received[-1], told.expected) == (300, "…", "a short answer")

@@ -8,7 +8,7 @@ from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.likeness import SAME, distance, graded
 from contract_tests.pairs import copied
-from contract_tests.seen import Seen
+from contract_tests.seen import Seen, decode_base64
 from spec.contract import roles_in
 from spec.language import LINK_ROLES
 
@@ -246,3 +246,21 @@ def compression(exchange: Exchange) -> Verdict:
         if grade is not None and (asked <= _HARD < _MILD <= grade or grade <= _HARD < _MILD <= asked):
             return Broken(f"compression {asked}", f"bytes quantised as by {grade}", picture.pointer)
     return CONFORMS if any(grade is not None for _, grade in found) else None
+
+
+@clause("images.b64-clean", "MUST", "x-role: image-b64")
+def base64_clean(exchange: Exchange) -> Verdict:
+    """Base64 is bare: no data URL, no blanks, right alphabet and padding.
+
+    Why: standard decoders refuse a prefix, blanks and the URL alphabet, or return garbage.
+    How: the text is decoded strictly: standard alphabet, right padding, no data URL, no line break.
+    Do: send bare base64 (RFC 4648, section 4).
+    """
+    found = [m for m in exchange.image_meanings if m.role == "image-b64" and isinstance(m.raw, str) and m.raw]
+    if not found or not exchange.succeeded:
+        return None
+    for meaning in found:
+        complaint = decode_base64(meaning.raw)[1]
+        if complaint:
+            return Broken("bare base64", complaint, meaning.pointer)
+    return CONFORMS

@@ -158,3 +158,19 @@ def task_kind(exchange: Exchange) -> Verdict:
     if told is None or told.raw in (None, "") or not isinstance(asked, str) or not exchange.succeeded:
         return None
     return CONFORMS if told.value == asked else Broken(f"{asked!r}", f"{told.value!r:.60}", told.pointer)
+
+
+@clause("task.unknown", "MUST", "x-problems.unknown-task", shown_by=("lookups", "tasks"))
+def unknown_task(exchange: Exchange) -> Verdict:
+    """A task that does not exist is refused.
+
+    Why: a client that polls a lost task must learn that it is lost, or it polls for ever.
+    How: a task id nobody has is asked about; any 4xx is a refusal (error.status judges which).
+    Do: answer an unknown id with the documented status.
+    """
+    defect = exchange.case.defect
+    if defect is None or defect.problem != "unknown-task":
+        return None
+    if exchange.response.status == defect.status or 400 <= exchange.response.status < 500:
+        return CONFORMS
+    return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))

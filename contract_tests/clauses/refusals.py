@@ -8,7 +8,7 @@ from typing import Any
 
 from contract_tests.cases import CREDENTIALS, with_value, without
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
-from contract_tests.exchange import Exchange
+from contract_tests.exchange import Exchange, place_of
 from spec.messages import is_json
 from spec.request_check import request_check
 
@@ -283,17 +283,18 @@ def no_leak(exchange: Exchange) -> Verdict:
     return Broken("a message for the caller", f"the provider's inside: {match[0][:80]!r}") if match else CONFORMS
 
 
-@clause("task.unknown", "MUST", "x-problems.unknown-task", shown_by=("lookups", "tasks"))
-def unknown_task(exchange: Exchange) -> Verdict:
-    """A task that does not exist is refused.
+@clause("meta.unknown-parameter", "MUST", "requestBody.*.schema.additionalProperties", shown_by=("refusals",))
+def parameter_without_effect(exchange: Exchange) -> Verdict:
+    """A parameter nobody knows, where it is not refused, changes nothing: as many pictures come as without it.
 
-    Why: a client that polls a lost task must learn that it is lost, or it polls for ever.
-    How: a task id nobody has is asked about; any 4xx is a refusal (error.status judges which).
-    Do: answer an unknown id with the documented status.
+    Why: a misspelt or newer parameter must not cost more.
+    How: the pictures that come where a parameter nobody knows is not refused.
+    Do: refuse what is unknown, or leave it out of everything.
     """
     defect = exchange.case.defect
-    if defect is None or defect.problem != "unknown-task":
+    if defect is None or defect.problem != "unknown-parameter" or exchange.response.status >= 500:
         return None
-    if exchange.response.status == defect.status or 400 <= exchange.response.status < 500:
+    if not exchange.succeeded:
         return CONFORMS
-    return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))
+    asked, came = exchange.asked.get("count", 1), len({place_of(m.pointer) for m in exchange.image_meanings if m.raw})
+    return CONFORMS if came in (asked, 0) else Broken(f"{asked} pictures, with {defect.param} or without", str(came))

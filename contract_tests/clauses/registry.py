@@ -36,9 +36,10 @@ _SHOWN_BY = {
 }
 #: a time that is to be "now" may differ by this much
 PLAUSIBLE_SECONDS = 24 * 3600
+_LONGEST = 300  # characters of what was expected, and received: the evidence has the rest
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
 _MODULES = (
-    *("wire", "billing", "transport", "privacy", "refusals", "envelopes"),
+    *("wire", "transport", "privacy", "refusals", "envelopes"),
     *("images", "files", "videos", "links", "edits", "echo", "usage"),
     *("streams", "tasks", "polls", "models"),
     *("relations", "history"),
@@ -63,6 +64,11 @@ class Broken:
     received: str
     pointer: str = ""
     shown_by: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("expected", "received"):
+            if len(text := getattr(self, name)) > _LONGEST:
+                object.__setattr__(self, name, f"{text[: _LONGEST - 1]}…")
 
 
 #: None: the clause does not apply to what it was asked about

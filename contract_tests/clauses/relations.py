@@ -9,7 +9,7 @@ from typing import Any
 
 from contract_tests.clauses.images import sized
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
-from contract_tests.exchange import Exchange, place_of
+from contract_tests.exchange import Exchange
 from contract_tests.likeness import quantised
 from contract_tests.pairs import Pair, decoded, origin, wish
 from contract_tests.seen import Seen
@@ -313,20 +313,3 @@ def apart(pair: Pair) -> Verdict:
     if counted is not None and came == (counted[1], counted[0]):
         return Broken("each task its own pictures", "each has as many as were asked of the other")
     return CONFORMS
-
-
-@clause("meta.unknown-parameter", "MUST", "requestBody.*.schema.additionalProperties", shown_by=("refusals",))
-def unknown_parameter(exchange: Exchange) -> Verdict:
-    """A parameter nobody knows, where it is not refused, changes nothing: as many pictures come as without it.
-
-    Why: a misspelt or newer parameter must not cost more.
-    How: the pictures that come where a parameter nobody knows is not refused.
-    Do: refuse what is unknown, or leave it out of everything.
-    """
-    defect = exchange.case.defect
-    if defect is None or defect.problem != "unknown-parameter" or exchange.response.status >= 500:
-        return None
-    if not exchange.succeeded:
-        return CONFORMS
-    asked, came = exchange.asked.get("count", 1), len({place_of(m.pointer) for m in exchange.image_meanings if m.raw})
-    return CONFORMS if came in (asked, 0) else Broken(f"{asked} pictures, with {defect.param} or without", str(came))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contract_tests.absences import NOT_ABOUT_THE_REQUEST
 from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
-from contract_tests.seen import decode_base64
 
 #: what any model must take, a provider's own as well
 _LEAST = frozenset({"model", "prompt", "input-image"})
@@ -197,22 +196,4 @@ def created(exchange: Exchange) -> Verdict:
         return Broken("a time", repr(value))
     if abs(value - exchange.at) > PLAUSIBLE_SECONDS:
         return Broken(f"within a day of {exchange.at:.0f} (Unix seconds)", f"{value:.15g}")
-    return CONFORMS
-
-
-@clause("images.b64-clean", "MUST", "x-role: image-b64")
-def base64_clean(exchange: Exchange) -> Verdict:
-    """Base64 is bare: no data URL, no blanks, right alphabet and padding.
-
-    Why: standard decoders refuse a prefix, blanks and the URL alphabet, or return garbage.
-    How: the text is decoded strictly: standard alphabet, right padding, no data URL, no line break.
-    Do: send bare base64 (RFC 4648, section 4).
-    """
-    found = [m for m in exchange.image_meanings if m.role == "image-b64" and isinstance(m.raw, str) and m.raw]
-    if not found or not exchange.succeeded:
-        return None
-    for meaning in found:
-        complaint = decode_base64(meaning.raw)[1]
-        if complaint:
-            return Broken("bare base64", complaint, meaning.pointer)
     return CONFORMS
