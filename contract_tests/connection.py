@@ -134,21 +134,23 @@ class Connection:
                 skip_auto_headers=("Content-Type", "Accept", "User-Agent"),
                 allow_redirects=allow_redirects,
             ) as answer:
-                data = await answer.content.read(_LARGEST_ANSWER)
+                pieces = [await answer.content.read(_LARGEST_ANSWER)]
                 began_after = time.perf_counter() - clock
-                while len(data) < _LARGEST_ANSWER and (more := await answer.content.read(_LARGEST_ANSWER - len(data))):
-                    data += more
+                left = _LARGEST_ANSWER - len(pieces[0])
+                while left > 0 and (more := await answer.content.read(left)):
+                    pieces.append(more)
+                    left -= len(more)
                 if alone:  # a server may hang up on what it could not read, and not say so: nobody else shall notice
                     answer.close()
                 told = {header_text(name).lower(): header_text(text) for name, text in answer.headers.items()}
-                return answer.status, told, data, began_after
+                return answer.status, told, b"".join(pieces), began_after
         except aiohttp.ConnectionTimeoutError:
             raise CouldNotLook(f"{method} {self.redact.text(url)}: no connection within {self._connect:g} s") from None
         except TimeoutError:
             reason = f"{method} {self.redact.text(url)}: no answer within {self._timeout:g} s"
             raise CouldNotLook(reason, arrived=True) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            reason = self.redact.text(_reason(error))
+            reason = self.redact.text(header_text(_reason(error)))
             arrived = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL | ValueError)
             raise CouldNotLook(f"{method} {self.redact.text(url)}: {reason}", arrived) from None
 

@@ -1,8 +1,8 @@
 """Server-sent events as values and as bytes (WHATWG HTML, section 9.2).
 
 An event is a plain dictionary with the fields `event` and `data`, as an `itemSchema` describes it; data that is JSON
-is its value. Clients demand a blank line behind every event, the last one too, and no `id`
-(`reference/openai-images.md` section 13.1).
+is its value, as far as bodies may be nested. Clients demand a blank line behind every event, the last one too, and no
+`id` (`reference/openai-images.md` section 13.1).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
+from spec.json_values import Undecodable, decode_json
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -64,8 +66,8 @@ def _told(name: str, values: list[str]) -> Any:
         return values[-1]
     text = "\n".join(values)
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return decode_json(text.encode())
+    except Undecodable:
         return text
 
 

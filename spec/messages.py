@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from spec import events
-
-
-class Undecodable(Exception):
-    """A body is not what its content type says; the text is half a sentence for a person."""
+from spec.json_values import Undecodable as Undecodable  # noqa: PLC0414 - whoever decodes bodies catches it
+from spec.json_values import decode_json
 
 
 def media_type(content_type: str) -> str:
@@ -42,13 +38,7 @@ def decode(body: bytes, media: str) -> Any:
         return events.parse(body).events
     if not is_json(media):
         return body
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Undecodable(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
-    if body.count(b"[") + body.count(b"{") > _DEEPEST and _depth(value) > _DEEPEST:
-        raise Undecodable(f"it is nested more than {_DEEPEST} levels deep")
-    return value
+    return decode_json(body)
 
 
 #: halves of surrogate pairs; as some of them aiohttp smuggles bytes into texts: they are characters of Latin-1
@@ -58,18 +48,6 @@ _HALVES = dict.fromkeys(range(0xD800, 0xE000), 0xFFFD) | {0xDC00 + octet: octet 
 def header_text(text: str) -> str:
     """A header, a reason or an address as JSON and UTF-8 can hold it: what is not UTF-8 is Latin-1 (RFC 9110, 5.5)."""
     return text if text.isascii() else text.translate(_HALVES)
-
-
-_DEEPEST = 100  # levels; validators and explanations are recursive, and no request of any family has ten
-
-
-def _depth(value: Any) -> int:
-    """How many arrays and objects lie in each other, up to one more than is allowed."""
-    level, depth = [value], 0
-    while level and depth <= _DEEPEST:
-        inner = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)]
-        level, depth = [part for parts in inner for part in parts], depth + bool(inner)
-    return depth
 
 
 def part_at(value: Any, pointer: str) -> Any:

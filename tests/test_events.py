@@ -48,6 +48,11 @@ def test_an_event_that_is_not_ended_is_none() -> None:
     assert (stream.events, stream.unfinished) == ([], "event: a\ndata: 1")
 
 
+def test_data_that_is_nested_too_deeply_is_text() -> None:
+    deep = '[{"a":' * 300 + "1" + "}]" * 300
+    assert parse(f"data: {deep}\n\n".encode()).events == [{"data": deep}]
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read(body: bytes) -> None:
     for event in parse(body).events:

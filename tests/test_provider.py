@@ -30,10 +30,12 @@ from contract_tests.planning import refusals
 from contract_tests.provider import Provider
 from contract_tests.report.record import write
 from contract_tests.run import Run
+from contract_tests.three_ways.calls import calls
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.addresses import is_loopback, root_of
 from spec.profiles import PLAIN, load_profile
+from spec.recordings.reading import read_har
 
 IMAGES = PLAIN.contract("images")
 CREATE = IMAGES.operation("createImage")
@@ -686,6 +688,46 @@ def test_a_picture_that_cannot_be_had_says_why(item: dict[str, str], problem: st
     ):
         (picture,) = provider.send(create()).pictures
     assert problem in picture.problem
+
+
+#: links that lead nowhere, each refused by another reader of addresses
+MADE_UP = ["http://host:99999/x.png", "http://[bad/x", "https://\u202e.example/x"]
+
+
+def test_links_that_are_none_are_findings_and_recorded_as_they_came(tmp_path: Path) -> None:
+    har = tmp_path / "run.har"
+    with listening(lambda _: links(*MADE_UP)) as server, asking(server.url, record_to=har) as provider:
+        exchange = provider.send(create(n=3))
+        assert provider.ledger.images == 3
+    assert all(picture.problem for picture in exchange.pictures)
+    first, *rest = read_har(har)
+    assert (first.status, first.missing) == (200, "")
+    assert all(one.missing for one in rest)
+    assert [call.operation.id for call in calls(har, [IMAGES])] == ["createImage"]
+
+
+def test_what_a_link_leads_to_may_be_no_text_at_all(tmp_path: Path) -> None:
+    moved = Told(b"", 302, {"location": "http://b\xffd\xfe.example:99999/"})
+    with listening(lambda _: moved) as server:
+        picture = links(f"{server.url}/p.png")
+        server.answer = lambda asked: picture if asked.method == "POST" else moved
+        with closing(open_run(Options(server.url, max_images=1, report_dir=tmp_path))) as run:
+            _, found, _ = run.judge(create())
+            data = write(run, tmp_path)
+    assert "images.reachable" in {finding.clause.id for finding in found}
+    assert "b\xffd\xfe.example" in json.dumps(data, ensure_ascii=False)
+
+
+def test_a_stream_that_is_nested_without_end_is_judged_and_paid_for() -> None:
+    deep = b"data: " + b'[{"a":' * 300 + b"1" + b"}]" * 300 + b"\n\n"
+    case = json_case(IMAGES, CREATE, {"model": "gpt-image-2", "prompt": "A fox", "stream": True})
+    told = Told(deep, headers={"content-type": "text/event-stream"})
+    with (
+        listening(lambda _: told) as server,
+        closing(Run(Options(""), PLAIN, (), Provider(server.url, KEY, Ledger(9)))) as run,
+    ):
+        _, found, _ = run.judge(case)
+        assert (bool(found), run.provider.ledger.images) == (True, 1)
 
 
 def test_a_closed_provider_leaves_no_thread_and_closes_twice() -> None:
