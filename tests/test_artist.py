@@ -4,6 +4,7 @@ import io
 import itertools
 import math
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from mockserver import artist as artist_module
 from mockserver.artist import MIME_TYPES, Artist, Picture
+from mockserver.png import png
 from mockserver.retouching import Base
 from mockserver.uploads import Upload, opened
 
@@ -902,3 +904,11 @@ def test_a_picture_of_another_prompt_is_the_same_in_everything_else() -> None:
     other = Picture("a", 1, 1)
     assert [field.name for field in fields(one) if getattr(one, field.name) == getattr(other, field.name)] == ["prompt"]
     assert one.saying("b") == replace(one, prompt="b")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_png_of_noise_holds_every_pixel(mode: str) -> None:
+    size = 61, 2 * 1024
+    image = Image.frombytes(mode, size, random.Random(1).randbytes(size[0] * size[1] * len(mode)))
+    with Image.open(io.BytesIO(png(image))) as read:
+        assert (read.mode, read.tobytes()) == (mode, image.tobytes())
