@@ -19,14 +19,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from contract_tests import plugin
+from contract_tests.closing import close_run
 from contract_tests.opening import open_run
 from contract_tests.options import Options
-from contract_tests.replay import keep
 from contract_tests.report.evidence import visible
-from contract_tests.report.record import write
 from contract_tests.report.terminal import STEPS, show
-from contract_tests.run import Run
-from contract_tests.shrinking import shrink
+from contract_tests.run import Fault, Run
 
 CONFORMS, DRIFTS, USAGE, COULD_NOT_LOOK, INTERRUPTED = 0, 1, 2, 3, 130
 _USUAL = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
@@ -61,14 +59,11 @@ class _Display:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def pytest_keyboard_interrupt(self) -> None:
-        """Ctrl-C: what was seen so far is reported."""
-        self._run.interrupted = True
-
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A plan that could not be made is a fault of ours."""
         if report.failed:
-            self._run.crashes.append(report.longreprtext)
+            trace = report.longreprtext
+            self._run.faults.append(Fault("the plan", trace.strip().rpartition("\n")[2][:300], trace))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """The number of cases is known."""
@@ -134,23 +129,21 @@ def _check(run: Run, folder: Path, console: Console) -> int:
             code = _drive(run, display)
             if not run.interrupted:
                 display.step("evidence made smaller")
-                shrink(run)
-        if run.interrupted:
-            run.findings.could_not_look["the rest of the cases"] = "interrupted"
-        if code not in _USUAL and not run.crashes:
-            run.crashes.append(f"pytest ended with {pytest.ExitCode(code).name}")
-        data = write(run, folder)
-        keep(run, folder)
+            if code not in _USUAL and not run.faults:
+                told = f"it ended with {pytest.ExitCode(code).name}"
+                run.faults.append(Fault("pytest", told, told))
+            data = close_run(run, folder)
     finally:
         run.close()
     show(data, console, folder)
-    for crash in run.crashes:
-        print(f"imageproof: a fault of its own, nothing is said about this case: {crash}", file=sys.stderr)  # noqa: T201
+    for fault in run.faults:
+        told = f"imageproof: a fault of its own, nothing is said about this case: {fault.place}\n{fault.trace}"
+        print(visible(run.provider.redact.text(told)), file=sys.stderr)  # noqa: T201
     if run.interrupted:
         return INTERRUPTED
     if data["failed"]:
         return DRIFTS
-    return COULD_NOT_LOOK if run.crashes or data["could_not_look"] or data["verdict"] == "could not look" else CONFORMS
+    return COULD_NOT_LOOK if run.faults or data["could_not_look"] or data["verdict"] == "could not look" else CONFORMS
 
 
 def _dry(run: Run, console: Console) -> int:

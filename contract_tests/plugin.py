@@ -213,33 +213,42 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Count how the cases of each kind end; a failure that is no verdict is a fault of ours."""
     report = yield
     mark = item.get_closest_marker(MARK)
-    if mark is not None and _RUN in item.config.stash and (report.when == "call" or not report.passed):
+    if _RUN in item.config.stash and (report.when == "call" or not report.passed):
         run: Run = item.config.stash[_RUN]
-        run.steps.setdefault(mark.args[0], Counter())[report.outcome] += 1
-        if report.failed and call.excinfo is not None and not call.excinfo.errisinstance(pytest.fail.Exception):
-            run.crashes.append(f"{item.name}\n{report.longreprtext}")
+        if mark is not None:
+            run.steps.setdefault(mark.args[0], Counter())[report.outcome] += 1
+        is_ours = mark is not None or Path(__file__).resolve().parent in item.path.resolve().parents
+        if is_ours and report.failed and call.excinfo and not call.excinfo.errisinstance(pytest.fail.Exception):
+            from contract_tests.run import Fault
+
+            place = item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else item.name
+            run.faults.append(Fault.of(place, call.excinfo.value, report.longreprtext))
     return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the report; a provider that could not be asked is no pass, though every test was only skipped."""
+    """Note whether somebody ended the run, and write the report.
+
+    A provider that could not be asked is no pass, though every test was only skipped.
+    """
     config = session.config
+    if _RUN in config.stash and session.exitstatus == pytest.ExitCode.INTERRUPTED:
+        config.stash[_RUN].interrupt()
     run = _own(config)
     if run is not None and _had_cases(run, config):
         if run.options.report_dir is not None:
-            from contract_tests.replay import keep
-            from contract_tests.report.record import write
-            from contract_tests.shrinking import shrink
+            from contract_tests.closing import close_run
 
-            shrink(run)
-            write(run, run.options.report_dir)
-            keep(run, run.options.report_dir)
+            close_run(run, run.options.report_dir)
         if hasattr(config, "workeroutput"):
-            silent = bool(run.findings.could_not_look)
-            config.workeroutput["imageproof"] = {"lines": _summary(run), "silent": silent}
-    silent = run is not None and bool(run.findings.could_not_look)
+            config.workeroutput["imageproof"] = {"lines": _summary(run), "silent": _is_silent(run)}
+    silent = run is not None and _is_silent(run)
     if (silent or _told(config)["silent"]) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_silent(run: Run) -> bool:
+    return bool(run.findings.could_not_look or run.faults)
 
 
 def _had_cases(run: Run, config: pytest.Config) -> bool:
@@ -274,11 +283,13 @@ def _told(config: pytest.Config) -> Any:
 
 def _summary(run: Run) -> list[str]:
     from contract_tests.report.evidence import visible
+    from contract_tests.report.record import faults
     from contract_tests.verdicts import told
 
     ledger = run.provider.ledger
     mild = [finding for finding in run.findings.all if finding.level != "MUST"]  # a broken MUST is a failed test
     lines = [f"imageproof: {told(finding).splitlines()[0]}" for finding in mild]
+    lines += [f"imageproof: a fault of its own: {one}: {why}" for one, why in faults(run).items()]
     reasons = dict.fromkeys(run.findings.could_not_look.values())
     lines += [f"imageproof: could not look: {visible(reason)}" for reason in reasons]
     lines.append(

@@ -27,12 +27,28 @@ from spec.documents import default_families
 from spec.profiles import Profile
 
 _PAID = ("pictures", "streams", "tasks", "followups")
+_LONGEST_REASON = 300
 _FEW_TASKS = 3  # of fewer none is given up: all of them are needed to see them end
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of ours, of which nothing follows for the provider: where it was, in a line what, and its traceback."""
+
+    place: str
+    reason: str
+    trace: str
+
+    @classmethod
+    def of(cls, place: str, error: BaseException, trace: str) -> Fault:
+        """The fault that an exception is."""
+        first = (str(error).splitlines() or [""])[0]
+        return cls(place, f"{type(error).__name__}: {first}"[:_LONGEST_REASON], trace)
 
 
 @dataclass(eq=False)
 class Run:
-    """A run in progress. `steps` count how the tests of a kind ended; `crashes` are faults of ours, not findings.
+    """A run in progress. `steps` count how the tests of a kind ended; `faults` are ours, not findings.
 
     `own_models` are models to ask for that no contract lists: the provider's own. `baseline` is a former report's data.
     `plan` is what is sent, as soon as it is known; `offer` what a small cap would buy, where nothing may be spent.
@@ -45,7 +61,7 @@ class Run:
     findings: Findings = field(default_factory=Findings)
     started: float = field(default_factory=time.time)
     steps: dict[str, Counter[str]] = field(default_factory=dict)
-    crashes: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     own_models: tuple[str, ...] = ()
     interrupted: bool = False
     _intruded: set[str] = field(default_factory=set)
@@ -58,6 +74,11 @@ class Run:
     _capabilities: dict[str, Capabilities] = field(default_factory=dict)
     baseline: Mapping[str, Any] | None = None
     submits: list[Exchange] = field(default_factory=list)  # whose tasks were followed
+
+    def interrupt(self) -> None:
+        """Note that somebody ended the run: what was seen so far is reported, and nothing more is sent."""
+        self.interrupted = True
+        self.findings.could_not_look["the rest of the cases"] = "interrupted"
 
     def capabilities_of(self, contract: Contract) -> Capabilities:
         """What the provider has of a family; asked when somebody wants to know."""

@@ -39,7 +39,7 @@ def shrink(run: Run) -> int:
             if _alone(finding):
                 sent += _shrink(run, finding, min(_PER_FINDING, _IN_ALL - sent), images)
     except KeyboardInterrupt:
-        run.interrupted = True
+        run.interrupt()
     return sent
 
 

@@ -20,14 +20,15 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(data: Mapping[str, Any]) -> bytes:
-    """A JUnit document: a suite per area of clauses, and one for what could not be looked at."""
+    """A JUnit document: a suite per area of clauses, and one each for silence and for faults of ours."""
     areas: dict[str, list[ET.Element]] = {}
     fails = failing(data)
     for clause in data["clauses"]:
         area = clause["id"].partition(".")[0]
         areas.setdefault(area, []).append(_clause(clause, data, fails))
-    if data["could_not_look"]:
-        areas["could not look"] = [_silence(place, reason) for place, reason in data["could_not_look"].items()]
+    for area, reasons in (("could not look", data["could_not_look"]), ("fault", data.get("faults", {}))):
+        if reasons:
+            areas[area] = [_silence(area, place, reason) for place, reason in reasons.items()]
     root = ET.Element("testsuites", name="imageproof")
     when = datetime.fromtimestamp(data["started"], UTC).strftime("%Y-%m-%dT%H:%M:%S")
     for area, cases in areas.items():
@@ -77,9 +78,9 @@ def _told(finding: Mapping[str, Any]) -> str:
     )
 
 
-def _silence(place: str, reason: str) -> ET.Element:
-    case = _case("could not look", place)
-    ET.SubElement(case, "error", type="could not look", message=_text(reason))
+def _silence(area: str, place: str, reason: str) -> ET.Element:
+    case = _case(area, place)
+    ET.SubElement(case, "error", type=area, message=_text(reason))
     return case
 
 

@@ -133,9 +133,9 @@ def _unplayed(finding: _Finding, why: str) -> list[str]:
 
 def _unseen(data: Mapping[str, Any]) -> Iterator[list[str]]:
     """Reasons for which cases were left out, each once, with how many cases it kept from being sent."""
-    for kind in ("could_not_look", "not_tested"):
+    for kind in ("faults", "could_not_look", "not_tested"):
         places: dict[str, list[str]] = {}
-        for place, reason in data[kind].items():
+        for place, reason in data.get(kind, {}).items():
             places.setdefault(reason.split("; this case")[0], []).append(place)
         for reason, kept in places.items():
             yield [f"{kept[0]}{f' and {len(kept) - 1} more' if len(kept) > 1 else ''}: {reason}"]

@@ -104,8 +104,12 @@ def _changes(data: Mapping[str, Any]) -> str:
 def _untold(data: Mapping[str, Any]) -> str:
     groups = [
         f"- {kind}: {code(reason.split('; this case')[0])}{f' ({count} cases)' if count > 1 else ''}"
-        for kind, reasons in (("could not look", data["could_not_look"]), ("not tested", data["not_tested"]))
-        for reason, count in _counted(reasons).items()
+        for kind, name in (
+            ("a fault of ours", "faults"),
+            ("could not look", "could_not_look"),
+            ("not tested", "not_tested"),
+        )
+        for reason, count in _counted(data.get(name, {})).items()
     ]
     return "### Not looked at\n\n" + "\n".join(groups[:_MOST_FINDINGS]) if groups else ""
 

@@ -13,7 +13,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding
 from contract_tests.recognisers import learned
 from contract_tests.report import baseline, exhibit, rendering
-from contract_tests.report.evidence import body_text, curl
+from contract_tests.report.evidence import body_text, curl, visible
 from contract_tests.report.markdown import finding_page
 from contract_tests.report.saved import VERSION
 from contract_tests.report.score import score
@@ -61,6 +61,7 @@ def record(run: Run) -> dict[str, Any]:
         "findings": [_finding(number, finding, run) for number, finding in enumerate(findings.all, 1)],
         "not_tested": findings.not_tested,
         "could_not_look": findings.could_not_look,
+        "faults": faults(run),
         "baseline": None,
     }
     if run.baseline is not None:
@@ -73,9 +74,15 @@ def verdict(run: Run) -> str:
     """drifts (a MUST is broken), could not look (something that was tried got no answer), or conforms."""
     if run.findings.drifted:
         return "drifts"
-    if run.findings.could_not_look or run.crashes or not run.findings.tallies:
+    if run.findings.could_not_look or run.faults or not run.findings.tallies:
         return "could not look"
     return "conforms"
+
+
+def faults(run: Run) -> dict[str, str]:
+    """Where imageproof itself failed, and how, each in a line; of such a case nothing is said."""
+    redact = run.provider.redact.text
+    return {visible(redact(fault.place)): visible(redact(fault.reason)) for fault in run.faults}
 
 
 def looked_at_everything(run: Run) -> bool:

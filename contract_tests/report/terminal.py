@@ -157,7 +157,8 @@ def _account(data: Mapping[str, Any]) -> Table:
         table.add_row(
             "billed", Text(f"{data['refused_but_delivered']} requests that should have been refused made pictures")
         )
-    for name, reasons in (("not tested", data["not_tested"]), ("no answer", data["could_not_look"])):
+    silences = (("not tested", "not_tested"), ("no answer", "could_not_look"), ("our fault", "faults"))
+    for name, reasons in ((name, data.get(kind, {})) for name, kind in silences):
         for reason, places in _grouped(reasons).items():
             table.add_row(name, Text(f"{places}: {_short(reason)}"))
     return table
