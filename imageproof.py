@@ -20,13 +20,14 @@ from contract_tests.report.commands import compare, learn, report
 from mockserver.command import serve
 from mockserver.proxy.command import proxy
 from spec.errors import SpecError
-from spec.terminal import USAGE, fail, terminal
+from spec.outputs import Output
+from spec.terminal import USAGE, Door, fail, terminal
 
 if TYPE_CHECKING:
     from spec.profiles import Profile
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="imageproof")
 def main() -> None:
     """Mock server and contract tests for image-generation HTTP APIs."""
@@ -135,7 +136,7 @@ def _silent(log: logging.Logger) -> Iterator[None]:
 
 @main.command()
 @click.option("--profile", default="zhongzhuan", show_default=True, metavar="NAME|FILE")
-@click.option("--report-dir", type=click.Path(file_okay=False, path_type=Path), help="[default: a temporary folder]")
+@click.option("--report-dir", type=Output(folder=True), metavar="DIR", help="[default: a temporary folder]")
 def demo(profile: str, report_dir: Path | None) -> None:
     """Serve a provider that drifts, catch it, and say how. Exits 0: finding the drift is the point."""
     from contract_tests.check import check as run_check

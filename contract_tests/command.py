@@ -8,7 +8,10 @@ from pathlib import Path
 import click
 
 from spec.errors import SpecError
-from spec.terminal import INTERRUPTED, USAGE, Told, fail, terminal
+from spec.outputs import Output
+from spec.terminal import INTERRUPTED, USAGE, Number, Told, fail, terminal
+
+_SECONDS = Number(0, min_open=True)
 
 
 @click.command()
@@ -40,9 +43,7 @@ from spec.terminal import INTERRUPTED, USAGE, Told, fail, terminal
     metavar="N",
     help="Most pictures the run may cost.  [default: 40 on loopback, else 0]",
 )
-@click.option(
-    "--budget", type=click.FloatRange(0), metavar="USD", help="Most dollars the run may cost, by list prices."
-)
+@click.option("--budget", type=Number(0), metavar="USD", help="Most dollars the run may cost, by list prices.")
 @click.option("--max-requests", type=click.IntRange(1), metavar="N", help="Most requests the run may send.")
 @click.option(
     "--rate", type=Told("contract_tests.budget:rate"), metavar="N", help="Most requests per second, or as 60/min."
@@ -62,12 +63,10 @@ from spec.terminal import INTERRUPTED, USAGE, Told, fail, terminal
     multiple=True,
     help="Ask only these models, the contract's or the provider's own; repeatable.",
 )
-@click.option(
-    "--report-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"), show_default=True
-)
+@click.option("--report-dir", type=Output(folder=True), metavar="DIR", default="reports", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="The same seed sends the same cases.")
-@click.option("--timeout", default=180.0, show_default=True, help="Seconds an answer may take.")
-@click.option("--task-timeout", default=300.0, show_default=True, help="Seconds a task may take.")
+@click.option("--timeout", type=_SECONDS, metavar="SECONDS", default=180, show_default=True, help="For an answer.")
+@click.option("--task-timeout", type=_SECONDS, metavar="SECONDS", default=300, show_default=True, help="For a task.")
 @click.option(
     "--baseline",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -83,7 +82,7 @@ from spec.terminal import INTERRUPTED, USAGE, Told, fail, terminal
 )
 @click.option(
     "--markdown",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Output(),
     envvar="GITHUB_STEP_SUMMARY",
     metavar="FILE",
     help="Add the summary to this file.  [default: $GITHUB_STEP_SUMMARY]",

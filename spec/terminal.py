@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
 from typing import Any, NoReturn
 
 import click
@@ -32,6 +33,32 @@ def release() -> str:
         return version("imageproof")
     except PackageNotFoundError:
         return "0.0.0"
+
+
+class Number(click.FloatRange):
+    """A number that is one: neither NaN nor infinite."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read, or fail with what was expected."""
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        return number
+
+
+class Door(click.Group):
+    """A group of commands: a file that cannot be read or written ends each of them in one sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what was asked."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            fail(f"{error.filename}: {error.strerror}", USAGE)
 
 
 class Told(click.ParamType[Any, Any]):

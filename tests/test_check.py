@@ -24,6 +24,7 @@ from imageproof import main
 from mockserver.runner import MockServer
 from mockserver.settings import Latency, Settings
 from spec.drifts import drift_uses
+from spec.outputs import make_sure
 
 DOCUMENTS = Path(__file__).parent.parent / "fixtures" / "documents"
 CHEAP = ("--model", "dall-e-2", "--family", "images")  # what is planned for fourteen models takes seconds
@@ -134,6 +135,8 @@ def test_a_drift_is_one_finding_with_everything_that_proves_it(tmp_path: Path) -
         (("http://127.0.0.1:9/v1", "--profile", "zhongzhua"), "nearest known: zhongzhuan"),
         (("http://127.0.0.1:9/v1", "--max-pictures", "3"), "No such option"),
         (("http://127.0.0.1:9/v1", "--max-images", "-1"), "--max-images"),
+        (("http://127.0.0.1:9/v1", "--timeout", "0"), "--timeout"),
+        (("http://127.0.0.1:9/v1", "--budget", "nan"), "not a valid number"),
         ((), "Missing argument 'URL'"),
     ],
 )
@@ -332,6 +335,48 @@ def test_every_command_says_how_it_went_by_its_exit_code(arguments: tuple[str, .
     result = CliRunner().invoke(main, list(arguments))
     assert result.exit_code == code, result.output
     assert told in result.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "http://127.0.0.1:9/v1", "--report-dir"),
+        ("check", "http://127.0.0.1:9/v1", "--markdown"),
+        ("report", "report.json", "-o"),
+        ("compare", "report.json", "-o"),
+        ("compare", "report.json", "--badge"),
+        ("profile", "report.json", "-o"),
+        ("lint", str(DOCUMENTS / "README.md"), "-o"),
+        ("proxy", "http://127.0.0.1:9/v1", "--record"),
+        ("proxy", "http://127.0.0.1:9/v1", "--log"),
+        ("demo", "--report-dir"),
+    ],
+    ids=lambda command: " ".join((command[0], command[-1])),
+)
+def test_where_nothing_can_be_written_nothing_is_done(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(main, [*command, str(tmp_path / "file" / "below.svg" / "below.yaml")])
+    assert result.exit_code == 2, result.output
+    assert "below.yaml" in result.stderr
+    assert command[-1] in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_can_be_written_is_found_out_without_a_trace(tmp_path: Path) -> None:
+    make_sure(tmp_path / "new" / "folder", folder=True)
+    make_sure(tmp_path / "new" / "file.har")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_edited_by_hand_is_not_written_over(tmp_path: Path) -> None:
+    profile = tmp_path / "mine.yaml"
+    profile.write_text("# edited")
+    page = str(DOCUMENTS / "zhongzhuan-create-edit-image.txt")
+    result = CliRunner().invoke(main, ["profile", page, "-o", str(profile)])
+    assert (result.exit_code, profile.read_text()) == (2, "# edited")
+    assert "--force" in result.stderr
+    assert CliRunner().invoke(main, ["profile", page, "-o", str(profile), "--force"]).exit_code == 0
+    assert "edited" not in profile.read_text()
 
 
 def test_lint_speaks_json_to_programs() -> None:

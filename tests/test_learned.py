@@ -164,7 +164,7 @@ def test_the_command_writes_what_serve_reads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "target", "said"),
     [
-        ("report.json", "mine", "ends with .yaml"),
+        ("report.json", "mine", "must end in .yaml"),
         ("no.json", "mine.yaml", "or a report.json that"),
         ("-", "mine.yaml", "read"),
     ],

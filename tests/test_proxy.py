@@ -23,6 +23,7 @@ from test_exhibit import HAR
 from test_provider import free_port, png, silent
 
 import imageproof
+from mockserver.proxy.command import new_recording
 from mockserver.proxy.forwarding import ERROR_HEADER, Proxy, ProxySettings
 from mockserver.proxy.passage import HEADER, Passage
 from mockserver.replay.player import Player, ReplaySettings
@@ -425,8 +426,11 @@ def test_a_recording_is_never_written_over_and_an_upstream_with_a_password_is_re
     former.write_text("{}")
     result = CliRunner().invoke(imageproof.main, ["proxy", "http://127.0.0.1:1", "--record", str(former)])
     assert result.exit_code == 2
-    assert "never written over" in result.output
+    assert "not written over" in result.output
     assert former.read_text() == "{}"
+    assert new_recording(None, tmp_path).name == "recording.har"
+    (tmp_path / "recording.har").touch()
+    assert new_recording(None, tmp_path).name == "recording-2.har"
     result = CliRunner().invoke(imageproof.main, ["proxy", f"http://{KEY}@127.0.0.1/v1"])
     assert result.exit_code == 2
     assert "a user or password" in result.output

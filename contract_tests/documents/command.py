@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spec.outputs import Output
 from spec.terminal import USAGE, fail, terminal
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _BY_NAME: dict[str, Form] = {".json": "json", ".md": "markdown", ".sarif": "sari
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Output(),
     metavar="FILE",
     help="Write there too; as JSON, Markdown or SARIF by the name (.json, .md, .sarif), or by --format.",
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from spec.errors import SpecError
+from spec.outputs import Output, not_over
 from spec.terminal import USAGE, fail, terminal
 
 
@@ -15,7 +16,8 @@ from spec.terminal import USAGE, fail, terminal
 @click.option(
     "-o",
     "--report-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Output(folder=True),
+    metavar="DIR",
     help="Where to write.  [default: beside the file]",
 )
 def report(file: Path, report_dir: Path | None) -> None:
@@ -36,15 +38,16 @@ def report(file: Path, report_dir: Path | None) -> None:
 @click.option(
     "-o",
     "--report-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("comparison"),
+    type=Output(folder=True),
+    metavar="DIR",
+    default="comparison",
     show_default=True,
     help="Where to write.",
 )
 @click.option(
     "--badge",
     "badge_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Output(suffixes=[".svg"]),
     metavar="FILE.SVG",
     help="Draw the badge of the provider, when all reports are of one.",
 )
@@ -119,12 +122,13 @@ def _compare_three_ways(document: Path, report: Path, folder: Path) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Output(suffixes=[".yaml", ".yml"]),
     required=True,
     metavar="FILE.YAML",
     help="Where to write.",
 )
-def learn(file: Path, output: Path) -> None:
+@click.option("--force", is_flag=True, help="Write over a profile that is there: it may have been edited.")
+def learn(file: Path, output: Path, force: bool) -> None:
     """Turn a report, or a vendor's document, into a profile, so that the mock behaves as was seen, or as is promised.
 
     `imageproof serve --profile FILE.YAML` plays it. Each line says what it rests on; what cannot be played stands in
@@ -136,13 +140,13 @@ def learn(file: Path, output: Path) -> None:
     from contract_tests.report.learned import learned_profile
     from contract_tests.report.saved import NoReport, is_report, load
 
-    if output.suffix not in (".yaml", ".yml"):
-        fail(f"-o {output}: a profile's name ends with .yaml, or `serve --profile` takes it for a shipped one", USAGE)
     try:
         if is_report(file):
             text = learned_profile(load(file), output.stem)
         else:
             text = draft_profile(read_document(file), output.stem)
+        if not force:
+            not_over(output, "name another with -o, or add --force")
     except DocumentUnreadable as error:
         fail(f"{error}\n    or a report.json that `imageproof check` wrote", USAGE)
     except (NoReport, NothingKnown, SpecError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
@@ -13,6 +14,7 @@ from rich.markup import escape
 from yarl import URL
 
 from spec.errors import SpecError
+from spec.outputs import Output, make_sure, not_over
 from spec.terminal import COULD_NOT_LOOK, USAGE, Told, fail, terminal
 
 if TYPE_CHECKING:
@@ -29,17 +31,16 @@ if TYPE_CHECKING:
 @click.option("--model", "models", metavar="NAME", multiple=True, help="Know this model, too; may be repeated.")
 @click.option(
     "--record",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("recording.har"),
-    show_default=True,
+    type=Output(),
     metavar="FILE.har",
-    help="Where the exchanges are kept; a former recording is never written over. Pictures go to FILE.files.",
+    help="Where the exchanges are kept; a former recording is not written over. Pictures go to FILE.files.  "
+    "[default: recording.har, or recording-2.har ...]",
 )
 @click.option("--no-record", is_flag=True, help="Keep nothing.")
 @click.option(
     "--log",
     "log_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Output(),
     metavar="FILE",
     help="Add every exchange with its violations to this file, one line of JSON each.",
 )
@@ -58,7 +59,7 @@ def proxy(
     profile: str | None,
     families: tuple[str, ...],
     models: tuple[str, ...],
-    record: Path,
+    record: Path | None,
     no_record: bool,
     log_file: Path | None,
     timeout: float,
@@ -73,15 +74,12 @@ def proxy(
     from mockserver.serving import CannotListen, serve_until_told
     from spec.profiles import PLAIN, load_profile
 
-    if not no_record:
-        _make_sure(record)
-
     def ready(running: Proxy, url: str) -> None:
         console = terminal()
         console.print(f"[bold]imageproof[/] proxies [bold]{escape(upstream)}[/]; Ctrl-C stops it", soft_wrap=True)
         console.print(f"  export OPENAI_BASE_URL={url}/v1", soft_wrap=True)
         if running.settings.record_to is not None:
-            console.print(f"  records to {escape(str(record))}", soft_wrap=True)
+            console.print(f"  records to {escape(str(running.settings.record_to))}", soft_wrap=True)
         sys.stdout.flush()
 
     own = URL(upstream)
@@ -90,7 +88,7 @@ def proxy(
     try:
         settings = ProxySettings(
             upstream,
-            None if no_record else record,
+            None if no_record else new_recording(record),
             host,
             port,
             load_profile(profile) if profile else PLAIN,
@@ -102,22 +100,18 @@ def proxy(
             serve_until_told(lambda: Proxy(settings, log.tell), ready)
     except SpecError as error:
         fail(error, USAGE)
-    except OSError as error:
-        fail(f"{log_file} cannot be written: {error.strerror}", USAGE)
     except CannotListen as error:
         fail(f"{error}. Choose another with --port, or --port 0 for a free one.", COULD_NOT_LOOK)
 
 
-def _make_sure(record: Path) -> None:
-    """End the program where the recording is there already, or could not be written once it is paid for."""
-    try:
-        record.parent.mkdir(parents=True, exist_ok=True)
-        record.touch(exist_ok=False)
-        record.unlink()
-    except FileExistsError:
-        fail(f"{record} exists, and a recording is never written over: name another with --record", USAGE)
-    except OSError as error:
-        fail(f"{record} cannot be written: {error.strerror}. Name another with --record, or use --no-record", USAGE)
+def new_recording(record: Path | None, folder: Path = Path()) -> Path:
+    """Where to record: as told, else the first of the usual names that is free. Raises Exists, OSError."""
+    if record is None:
+        names = (f"recording{f'-{number}' if number > 1 else ''}.har" for number in count(1))
+        record = next(path for name in names if not (path := folder / name).exists())
+        make_sure(record)
+    not_over(record, "name another with --record, or use --no-record")
+    return record
 
 
 class _Log:
