@@ -47,6 +47,7 @@ from spec.drifts import catalogue, drift_use
 from spec.profiles import PLAIN, load_profile, profile_names
 
 _PARTS = ("faithful", "drifts", "mutants")
+_OTHER_KEY_VARIABLE = "IMAGEPROOF_SELFTEST_OTHER_KEY"
 _WHOLE = 40  # pictures: what a check of a server on this machine may make unless told otherwise
 #: what came of one question, as it is kept
 Found = dict[str, Any]
@@ -119,7 +120,13 @@ def try_drifts(console: Console) -> Found:
 def _checked(settings: Settings, profile: str | None, most: int) -> list[Any]:
     """The findings of a whole check of such a mock, as they stand in its report."""
     with MockServer(settings) as server, tempfile.TemporaryDirectory() as folder:
-        options = Options(server.base_url, profile=profile, max_images=most, report_dir=Path(folder))
+        options = Options(
+            server.base_url,
+            profile=profile,
+            max_images=most,
+            report_dir=Path(folder),
+            other_key_variable=_OTHER_KEY_VARIABLE,
+        )
         check(options, Console(quiet=True))
         found: list[Any] = json.loads((Path(folder) / "report.json").read_bytes())["findings"]
         return found
@@ -151,6 +158,7 @@ def main() -> int:
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep what was found as JSON")
     told = parser.parse_args()
     os.environ.setdefault(KEY_VARIABLE, DUMMY_KEY)
+    os.environ.setdefault(_OTHER_KEY_VARIABLE, f"{DUMMY_KEY}-of-somebody-else")
     console = Console(soft_wrap=True, highlight=False)
     began = time.perf_counter()
     found: Found = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "families": {}}

@@ -23,6 +23,7 @@ from spec.request_check import request_check
 #: nothing else shows whether these are heard, and each is a MUST: they come right behind the first pictures
 _GIVEN = ("input-image", "mask")
 _PARTIALS = 2
+_TWO = 2  # pictures: the fewest that are several
 _LOSSY = ("jpeg", "webp")
 #: these come when the plan has shown what it can
 _LATER = ("seed", "style", "compression", "quality")
@@ -32,9 +33,10 @@ def with_variations(planned: list[Case]) -> list[Case]:
     """A plan with variations of its cases.
 
     Behind the first case: several pictures for another prompt. Behind the second, which has a mask where there are any:
-    other pictures given; there the several come after these. At the end: what changes a picture but not its shape.
+    other pictures given; there the several come after these. At the end: what changes a picture but not its shape. Who
+    asks for two pictures later on asks for three: of those some may be lost.
     """
-    planned = list(_with_levels(planned))
+    planned = [_asking_for_three(case) for case in _with_levels(planned)]
     given = [found for role in _GIVEN if (found := _first(planned, role)) is not None]
     several = [found for found in (_several(planned),) if found is not None]
     later = [found for role in _LATER if (found := _first(planned, role)) is not None]
@@ -80,6 +82,18 @@ def _with_levels(planned: list[Case]) -> Iterator[Case]:
             continue
         other = with_value(case, {**case.request.value, told[0]: next(levels)})
         yield other if request_check(other.contract, other.operation).accepts(other.request) else case
+
+
+def _asking_for_three(case: Case) -> Case:
+    """The same request for three pictures where it is for two, if it may be."""
+    if case.asked.get("count") != _TWO:
+        return case
+    schema = case.operation.body[case.request.media]
+    for place in places(schema, case.request.value, "count"):
+        other = with_value(case, put(case.request.value, place.path, _TWO + 1))
+        if request_check(other.contract, other.operation).accepts(other.request):
+            return other
+    return case
 
 
 def _first(planned: list[Case], role: str) -> Case | None:
@@ -136,7 +150,7 @@ def _prompts(_: Case, __: Schema, now: Any) -> Iterable[Any]:
 
 
 def _counts(_: Case, schema: Schema, now: Any) -> Iterable[Any]:
-    return [2] if schema.get("default", 1) == 1 and now in (None, 1) else []
+    return [_TWO] if schema.get("default", 1) == 1 and now in (None, 1) else []
 
 
 def _seeds(_: Case, schema: Schema, now: Any) -> Iterable[Any]:

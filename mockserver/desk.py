@@ -65,6 +65,9 @@ class Desk:
     async def _affected(self, id_: str, owner: str, roles: Mapping[str, Any]) -> Seen:
         """The task a request names, as it is once the request has done to it what it does. Raises Refused."""
         tasks, effect = self._mock.state.tasks, self._operation.effect
+        if self._mock.plan.admits_others and (there := await tasks.peek(id_)) is not None:
+            whose = there[0].order.owner
+            owner = whose if self._mock.plan.admits(whose, owner) else owner
         found = await self._look(id_, owner)
         if found is None:
             raise Refused("unknown-task")

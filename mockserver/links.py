@@ -18,6 +18,8 @@ from hashlib import blake2b
 from hmac import compare_digest
 from typing import NamedTuple
 
+from mockserver.artist import MIME_TYPES
+
 FILES = "/_imageproof/files/"
 SHORT = 800  # bytes of an order that fits into a link; the order of a longer one is kept under its digest
 _DIGEST = "~"  # begins a digest where base64 cannot
@@ -45,11 +47,12 @@ class Links:
         return f"{FILES}{self._name(query, suffix)}?{query}", digest
 
     def read(self, name: str, query: Mapping[str, str]) -> Order | None:
-        """What a file name and its query say; None when this server has not written them."""
+        """What a file name and its query say, whatever format the name ends in; None when they are not ours."""
         order, moment = query.get("o", ""), query.get("se")
         text = f"o={order}" if moment is None else f"se={moment}&o={order}"
         try:
-            if not compare_digest(name.encode(), self._name(text, name.rpartition(".")[2]).encode()):
+            suffix = name.rpartition(".")[2]
+            if suffix not in MIME_TYPES or not compare_digest(name.encode(), self._name(text, suffix).encode()):
                 return None
             expires = None if moment is None else datetime.fromisoformat(moment).timestamp()
             if order.startswith(_DIGEST):
@@ -60,7 +63,7 @@ class Links:
 
     def _name(self, query: str, suffix: str) -> str:
         signing = self._signing.copy()
-        signing.update(f"{suffix}?{query}".encode())
+        signing.update(query.encode())
         return f"{signing.hexdigest()}.{suffix}"
 
 

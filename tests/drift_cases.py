@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from faulty import CHEAP, CREATE, GPT, IMAGES, LINKED, STREAMED, TASK, asking, asking_in_vain, asking_wrongly, drawn
+from PIL import Image
 
 from contract_tests.cases import WRONG_KEY, Case, case_of, json_case
 from contract_tests.mutations import labelled
@@ -36,6 +38,14 @@ def _edit(several: int = 1, media: str = FORM, **told: Any) -> Case:
     case = case_of(IMAGES, EDIT, media, value)
     assert labelled(case) is None, labelled(case)
     return case
+
+
+def _holed(width: int, height: int) -> bytes:
+    """A mask that opens the middle of a picture."""
+    mask, file = Image.new("RGBA", (width, height), (0, 0, 0, 255)), io.BytesIO()
+    mask.paste((0, 0, 0, 0), (width // 4, height // 4, 3 * width // 4, 3 * height // 4))
+    mask.save(file, "PNG")
+    return file.getvalue()
 
 
 def _wrong_edit() -> Case:
@@ -72,6 +82,7 @@ def cases() -> Mapping[str, Case]:
         "edit two": _edit(n=2),
         "edit in JSON": _edit(media=JSON),
         "edit of two": _edit(2),
+        "masked edit": _edit(mask=File(_holed(256, 256), "mask.png", "image/png"), size="1024x1024"),
         "edit stream": _edit(stream=True, partial_images=1),
         "task": asking(CHEAP, **{"async": "true"}),
         "task with a link": asking(LINKED, **{"async": "true"}),
@@ -108,6 +119,12 @@ OWN: dict[str, tuple[str, ...]] = {
     "xinference-path-as-url": ("link", "base64"),
     "file-url-not-immediately-accessible": ("link", "base64"),
     "reference-image-ignored-200": ("edit", "pixels"),
+    "multi-image-edit-truncated": ("edit", "edit of two"),
+    "mask-ignored": ("masked edit", "edit"),
+    "edits-only-image-field": ("edit of two", "edit"),
+    "unsupported-size-garbage-image": ("base64", "pixels"),
+    "mixed-representation-fallback": ("two links", "link"),
+    "url-extension-vs-bytes": ("link", "base64"),
     "partial-results-silently-dropped": ("three", "two"),
     "size-rounded-to-64": ("odd",),
     "size-clamped-and-rounded": ("large",),

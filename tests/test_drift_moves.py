@@ -17,7 +17,7 @@ from PIL import Image
 
 from mockserver.drift import Plan
 from mockserver.replies import Refusal, Reply
-from spec import events
+from spec import events, forms
 from spec.drifts import Contradiction, DriftUse, catalogue, compatible, drift_uses
 from spec.messages import Request
 from spec.patterns import matches
@@ -160,14 +160,26 @@ def test_what_keeps_the_contract_is_refused_where_the_pattern_fits() -> None:
     assert rejecting.rejection({"size": (64, 32), "count": 1}, request(), CREATE) is None
 
 
+def a_form_of(**value: Any) -> Request:
+    """A form of texts, as clients send it."""
+    body = forms.joined(forms.parts_of(value), "b")
+    return replace(request(**value), headers={"content-type": "multipart/form-data; boundary=b"}, body=body)
+
+
 def test_pictures_given_are_counted_in_forms() -> None:
     rejecting = plan(reject={"when": {"pictures": 2, "given": "input-image"}})
     assert rejecting.rejection(
         {"input-image": ["a", "b"]},
-        replace(request(image=["a", "b"]), headers={"content-type": "multipart/form-data"}),
+        a_form_of(image=["a", "b"]),
         EDIT,
     )
     assert rejecting.rejection({"input-image": ["a"]}, request(), EDIT) is None
+
+
+def test_a_form_is_refused_for_what_it_calls_its_parts() -> None:
+    rejecting = plan(reject={"when": {"parts": "image[]"}})
+    assert rejecting.rejection({}, a_form_of(image=["a", "b"]), EDIT)
+    assert rejecting.rejection({}, a_form_of(image=["a"]), EDIT) is None
 
 
 def test_other_things_are_heard_than_were_said() -> None:

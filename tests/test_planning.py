@@ -161,7 +161,7 @@ def test_what_is_drawn_does_not_depend_on_what_is_imported(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("name", "most", "values", "pairs"),
-    [("createImage", 12, 0.6, 0.28), ("createImage", 40, 0.9, 0.64), ("createImage", None, 1.0, 1.0),
+    [("createImage", 12, 0.6, 0.27), ("createImage", 40, 0.9, 0.64), ("createImage", None, 1.0, 1.0),
      ("editImage", 12, 0.48, 0.18), ("editImage", 40, 0.85, 0.6), ("editImage", None, 1.0, 1.0)],
 )  # fmt: skip
 def test_few_pictures_show_many_values_and_pairs_of_them(

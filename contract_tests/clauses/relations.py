@@ -273,6 +273,35 @@ def usage(pair: Pair) -> Verdict:
     )
 
 
+#: what says nothing about the pictures that are read
+_OF_THE_RESULT = ("prompt", "negative-prompt", "size", "style", "output-format", "compression", "background", "seed")
+
+
+@clause("usage.references", "SHOULD", "x-role: usage-input-image", "pair")
+def references(pair: Pair) -> Verdict:
+    """Each of several pictures that were given costs tokens.
+
+    Why: a relay that forwards the first picture only bills an edit of all of them.
+    How: input tokens for pictures, of two answers of one model whose requests differ in that one gives more pictures
+        after those of the other.
+    Do: pass all pictures on, and count them.
+    """
+    given = pair.told("input-image")
+    told = [part.said("usage-input-image") for part in (pair.base, pair.other)]
+    if (
+        given is None
+        or not pair.only("input-image", *_OF_THE_RESULT)
+        or not all(type(tokens) is int for tokens in told)
+    ):
+        return None
+    (few, least), (many, most) = sorted(zip(given, told, strict=True), key=lambda one: len(one[0]))
+    if len(few) == len(many) or many[: len(few)] != few:
+        return None
+    if most > least:
+        return CONFORMS
+    return Broken(f"more than {least} tokens for {len(many)} pictures, as {len(few)} cost that", str(most))
+
+
 @clause("meta.partials", "MAY", "x-role: partial-count", "pair", shown_by=("streams",))
 def partials(pair: Pair) -> Verdict:
     """Unfinished pictures come where they are asked for, and only there.

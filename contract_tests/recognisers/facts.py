@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from contract_tests.clauses import Broken
+from contract_tests.clauses.edits import kept
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.seen import Seen
 from spec.events import parse
@@ -24,9 +26,9 @@ def facts(exchange: Exchange) -> dict[str, Any]:
     roles with their values, `given` the members of its body, `defect` what is wrong with it, `takes` the roles the
     operation knows. `body` is the answer's value, `text` how it starts, `result` the object that holds the pictures;
     `delivered` counts them, `owes` says whether there must be some, `counted` whether as many came as were asked for.
-    `pictures` are as decoded, `echoes` whether the answer tells of them what they are; `events` say their kind,
-    `unfinished` whether a stream breaks off inside one. `polls` are what the polls of a task were answered and
-    said.
+    `pictures` are as decoded, `kept` whether what a mask keeps stayed, `echoes` whether the answer tells of them what
+    they are; `events` say their kind, `unfinished` whether a stream breaks off inside one. `polls` are what the polls
+    of a task were answered and said.
     """
     defect, told = exchange.case.defect, exchange.case.request.value
     owed = exchange.asked.get("count", 1)
@@ -53,6 +55,7 @@ def facts(exchange: Exchange) -> dict[str, Any]:
         "delivered": exchange.pictures_delivered,
         "owes": exchange.owes_pictures,
         "counted": _counted(exchange.pictures_delivered, owed),
+        "kept": not isinstance(kept(exchange), Broken),
         "pictures": [_picture(picture, exchange.asked.get("size")) for picture in exchange.pictures],
         "echoes": _echoes(exchange),
         "events": [{**_short(event.value), "kind": event.kind} for event in exchange.events],
@@ -154,6 +157,7 @@ def _picture(picture: Seen, asked: Any) -> dict[str, Any]:
         "format": picture.format,
         "media": picture.media,
         "alpha": picture.alpha,
+        "noise": picture.noise,
         "size": f"{picture.width}x{picture.height}",
         "step": next((step for step in _STEPS if picture.width % step == picture.height % step == 0), 1),
     }

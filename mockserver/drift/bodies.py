@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,9 +25,9 @@ def answer(reply: Reply, operation: Operation, use: DriftUse) -> Reply:
     """Change the answers that an entry is `on`: pictures, result (of a task), stream, submit, poll, refusal, success.
 
     `merge`, `drop` and `rename` change members of a place: `result` (the object around the pictures), `item` (each of
-    them), `first`, `last`, or a JSONPath; `put` writes values by role, `scale` multiplies them. `body` is said instead,
-    `status`, `media`, `headers` (null: none) and `raw` (gzip, picture) are about the whole; `redraw` gives pictures
-    another format or size.
+    them), `first`, `last`, or a JSONPath; `put` writes values by role, `scale` multiplies them, `respell` replaces in
+    them what a regular expression finds. `body` is said instead, `status`, `media`, `headers` (null: none) and `raw`
+    (gzip, picture) are about the whole; `redraw` gives pictures another format or size, or makes noise of them.
     A text such as `{image-url}` is what the answer said, `{status}` its status; in `put`, `{index}` counts.
     """
     told = use.parameters
@@ -83,7 +83,21 @@ def _scale(value: Any, said: list[Meaning], by: Mapping[str, int], _: Words) -> 
             put(value, meaning, meaning.raw * by[meaning.role])
 
 
-_EDITS = {"put": _put, "scale": _scale, "redraw": _redraw, "merge": _merge, "rename": _rename, "drop": _drop}
+def _respell(value: Any, said: list[Meaning], how: Mapping[str, Mapping[str, str]], _: Words) -> None:
+    for meaning in said:
+        for old, new in how.get(meaning.role, {}).items():
+            put(value, meaning, re.sub(old, new, str(meaning.raw)))
+
+
+_EDITS: dict[str, Callable[[Any, list[Meaning], Any, Words], None]] = {
+    "put": _put,
+    "scale": _scale,
+    "respell": _respell,
+    "redraw": _redraw,
+    "merge": _merge,
+    "rename": _rename,
+    "drop": _drop,
+}
 
 
 def _as_a_whole(reply: Reply, told: Mapping[str, Any], words: Words) -> Reply:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import time
 from dataclasses import replace
+from functools import lru_cache
 from math import sqrt
 from typing import Any
+
+from PIL import Image
 
 from mockserver.artist import MIME_TYPES
 from mockserver.drift.places import put
 from mockserver.drift.registry import answers, asks, refuses
 from mockserver.replies import Refusal, Reply
+from mockserver.uploads import Upload, opened
 from spec.contract import Operation
 from spec.drifts import DriftUse
 from spec.language import IMAGE_ROLES
 from spec.reader import Reader
+from spec.units import Size
 
 SUBSCRIPTION_PIXELS = 1_572_864  # the area subscription-backed relays deliver, whatever was asked
 
@@ -34,6 +40,20 @@ def another_size(roles: dict[str, Any], _: DriftUse) -> dict[str, Any]:
     aspect = 1.2 if width <= height else 1 / 1.2
     edge = sqrt(SUBSCRIPTION_PIXELS * aspect)
     return {**roles, "size": (round(edge), round(edge / aspect))}
+
+
+@asks("open-mask")
+def everything_anew(roles: dict[str, Any], _: DriftUse) -> dict[str, Any]:
+    """The model has the picture and the prompt only, and draws all of it anew: a mask that is open everywhere."""
+    mask = roles.get("mask")
+    return {**roles, "mask": _open_mask((mask.width, mask.height))} if isinstance(mask, Upload) else roles
+
+
+@lru_cache(maxsize=8)
+def _open_mask(size: Size) -> Upload:
+    file = io.BytesIO()
+    Image.new("RGBA", size, (0, 0, 0, 0)).save(file, "PNG")
+    return opened(file.getvalue())
 
 
 @asks("async-ignored-returns-sync")

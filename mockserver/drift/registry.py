@@ -6,7 +6,7 @@ own, called by its id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import import_module
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from mockserver.drift.played import look_of, note
 from mockserver.replies import Refusal, Reply
 from mockserver.tasks import Snapshot, Task
+from spec import forms
 from spec.contract import Operation
 from spec.drifts import DriftUse, catalogue, compatible
 from spec.errors import UnknownName
@@ -30,12 +31,14 @@ Asks = Callable[[dict[str, Any], DriftUse], dict[str, Any]]
 Refuses = Callable[[Refusal, DriftUse], Refusal]
 #: changes how a task looks to whoever asks about it
 Looks = Callable[[Task, Snapshot, DriftUse], Snapshot]
+#: whether a task is shown to somebody whose it is not, told whose it is and who asks
+Admits = Callable[[str, str, DriftUse], bool]
 #: changes an answer that is ready to be sent
 Answers = Callable[[Reply, Operation, DriftUse], Reply]
 #: changes the events of a stream as they go over the wire, each with what ends it
 Frames = Callable[[list[bytes], DriftUse], list[bytes]]
 
-PLACES = ("forgives", "rejects", "asks", "refuses", "looks", "answers", "frames")
+PLACES = ("forgives", "rejects", "asks", "refuses", "looks", "admits", "answers", "frames")
 _MODULES = ("plays", "task_plays", "stream_plays", "requests", "refusals", "sizes", "bodies")
 _MOVES: dict[str, dict[str, Callable[..., Any]]] = {place: {} for place in PLACES}
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -43,11 +46,15 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A valid request as a drift looks at it: roles as they are meant, and those it has said itself -> their names."""
+    """A valid request as a drift looks at it: roles as they are meant, and those it has said itself -> their names.
+
+    `parts` are the names of a form's parts, as they stand there.
+    """
 
     asked: Mapping[str, Any]
     given: Mapping[str, str]
     media: str
+    parts: Sequence[str] = ()
 
 
 def _register(place: str, name: str, function: _F) -> _F:
@@ -78,6 +85,11 @@ def refuses(name: str) -> Callable[[Refuses], Refuses]:
 def looks(name: str) -> Callable[[Looks], Looks]:
     """Register a move that changes how a task looks."""
     return partial(_register, "looks", name)
+
+
+def admits(name: str) -> Callable[[Admits], Admits]:
+    """Register a move that shows tasks to others."""
+    return partial(_register, "admits", name)
 
 
 def frames(name: str) -> Callable[[Frames], Frames]:
@@ -125,6 +137,7 @@ class Plan:
         self._asks: list[tuple[Asks, DriftUse]] = by_place["asks"]
         self._refuses: list[tuple[Refuses, DriftUse]] = by_place["refuses"]
         self._looks: list[tuple[Looks, DriftUse]] = by_place["looks"]
+        self._admits: list[tuple[Admits, DriftUse]] = by_place["admits"]
         self._answers: list[tuple[Answers, DriftUse]] = by_place["answers"]
         self._frames: list[tuple[Frames, DriftUse]] = by_place["frames"]
 
@@ -139,7 +152,7 @@ class Plan:
         """How the provider refuses a request that keeps the contract; None: it does not."""
         if not self._rejects:
             return None
-        wish = Wish(asked, _given(request, operation), request.media)
+        wish = Wish(asked, _given(request, operation), request.media, _parts(request))
         for play, use in self._rejects:
             if (found := play(wish, operation, use)) is not None:
                 note(use.drift.id)
@@ -170,6 +183,18 @@ class Plan:
                 note(use.drift.id)
         return snapshot
 
+    @property
+    def admits_others(self) -> bool:
+        """Whether a task may be shown to others than whose it is."""
+        return bool(self._admits)
+
+    def admits(self, owner: str, asking: str) -> bool:
+        """Whether a task is shown to whoever asks."""
+        use = next((use for play, use in self._admits if owner != asking and play(owner, asking, use)), None)
+        if use is not None:
+            note(use.drift.id)
+        return owner == asking or use is not None
+
     def reply(self, reply: Reply, operation: Operation | None) -> Reply:
         """What the provider sends."""
         if operation is not None:
@@ -187,6 +212,12 @@ class Plan:
             if framed != before:
                 note(use.drift.id)
         return framed
+
+
+def _parts(request: Request) -> list[str]:
+    if request.media != forms.MEDIA_TYPE:
+        return []
+    return [part.name for part in forms.split(request.body, request.headers["content-type"])]
 
 
 def _given(request: Request, operation: Operation) -> dict[str, str]:

@@ -48,15 +48,20 @@ def reject(wish: Wish, operation: Operation, use: DriftUse) -> Refusal | None:
     """Refuse what looks like `when`: as a `problem` of the contract at the parameter of a `role`, or in other words.
 
     `when` is a pattern of `asked` (role -> value; a size is its text), `given` (roles said) and `takes` (roles known),
-    `media` (of the body) and `pictures` (how many are given).
+    `media` (of the body), `parts` (what a form calls what it holds) and `pictures` (how many are given).
     """
     told = use.parameters
     size = wish.asked.get("size")
     asked = {**wish.asked, **({"size": f"{size[0]}x{size[1]}"} if isinstance(size, tuple) else {})}
     plain = {role: value for role, value in asked.items() if isinstance(value, str | int | float | bool | None)}
-    facts = {"asked": plain, "given": list(wish.given), "takes": sorted(operation.request_roles),
-             "media": wish.media,
-        "pictures": len(asked.get("input-image") or ())}  # fmt: skip
+    facts = {
+        "asked": plain,
+        "given": list(wish.given),
+        "takes": sorted(operation.request_roles),
+        "media": wish.media,
+        "parts": wish.parts,
+        "pictures": len(asked.get("input-image") or ()),
+    }
     if "prompt" not in operation.request_roles or not matches(told.get("when", {}), facts):
         return None
     role = told.get("role")
@@ -75,16 +80,18 @@ def reject(wish: Wish, operation: Operation, use: DriftUse) -> Refusal | None:
 def ask(roles: dict[str, Any], use: DriftUse) -> dict[str, Any]:
     """Hear something else: `drop` roles that were said, `put` others in their place, `add` even those that were not.
 
-    `when` is a pattern of the roles.
+    Of several pictures only the `first` is heard. `when` is a pattern of the roles and of the number of `pictures`.
     """
     told = use.parameters
-    if not matches(told.get("when", {}), {role: v for role, v in roles.items() if isinstance(v, str | int | bool)}):
+    plain = {role: v for role, v in roles.items() if isinstance(v, str | int | bool)}
+    if not matches(told.get("when", {}), {**plain, "pictures": len(roles.get("input-image") or ())}):
         return roles
     if not roles.keys() >= set(told.get("having", ())):
         return roles
     kept = {role: value for role, value in roles.items() if role not in told.get("drop", ())}
     put = {role: value for role, value in told.get("put", {}).items() if role in roles}
-    return {**kept, **put, **told.get("add", {})}
+    first = {role: value[:1] for role, value in kept.items() if role in told.get("first", ())}
+    return {**kept, **first, **put, **told.get("add", {})}
 
 
 @asks("lose")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mockserver.drift.places import at, put
-from mockserver.drift.registry import answers, looks
+from mockserver.drift.registry import admits, answers, looks
 from mockserver.replies import Reply
 from mockserver.tasks import Snapshot, Task
 from spec.contract import Operation
@@ -73,6 +73,12 @@ def milliseconds(task: Task, snapshot: Snapshot, _: DriftUse) -> Snapshot:
     moments = {"task-submitted": task.submitted, "task-started": task.started, "task-finished": task.finished}
     told = {role: moment * 1000 for role, moment in moments.items() if moment is not None}
     return replace(snapshot, otherwise={**snapshot.otherwise, **told})
+
+
+@admits("poll-not-scoped-to-owner")
+def everybody(_: str, __: str, ___: DriftUse) -> bool:
+    """A task is looked up by its id alone."""
+    return True
 
 
 @looks("look")
