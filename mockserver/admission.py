@@ -13,6 +13,8 @@ from spec.contract import Contract
 from spec.errors import SpecError
 
 BLOCKED, QUOTA, LIMITED, IMAGES_LIMITED = "moderation-blocked", "quota-exhausted", "rate-limited", "image-rate-limited"
+#: what no waiting helps against: the answer does not say when to come back
+FINAL = frozenset({QUOTA})
 _PROBLEM_OF_UNIT = {"requests": (LIMITED,), "images": (IMAGES_LIMITED, LIMITED)}
 
 

@@ -53,6 +53,7 @@ _FORMATS = {
 MIME_TYPES: dict[str, str] = {name: row.media_type for name, row in _FORMATS.items()}
 """Every format the artist can draw, and its media type."""
 
+LONGEST_FRAME = 655350  # milliseconds: a gif counts hundredths of a second in 16 bits
 _GIF_COLOURS = 127
 
 
@@ -117,8 +118,8 @@ class Picture:
             raise ValueError(f"{self.format} has no alpha channel, so the picture cannot be transparent")
         if self.frames < 1 or (self.frames > 1 and not row.animated):
             raise ValueError(f"a {self.format} cannot have {self.frames} frames")
-        if not 0 <= self.frame_ms <= 655350:
-            raise ValueError(f"a frame stays 0..655350 ms, not {self.frame_ms}")
+        if not 0 <= self.frame_ms <= LONGEST_FRAME:
+            raise ValueError(f"a frame stays 0..{LONGEST_FRAME} ms, not {self.frame_ms}")
         if not 0 < self.sharpness <= 1:
             raise ValueError(f"sharpness is above 0 and at most 1, not {self.sharpness}")
 

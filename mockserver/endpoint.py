@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
+from mockserver.admission import FINAL
 from mockserver.desk import Desk, Refused
 from mockserver.drift.played import watch
 from mockserver.forced import Forcible
@@ -77,15 +78,15 @@ class Endpoint:
         played = watch() if mock.plan.ids else ()
         wishes = mock.wishes(http, operation) if mock.faults is not None or "prefer" in http.headers else None
         try:
-            request = await self._intake.read(http, parameters, mock.settings.max_body)
+            request = await self._intake.read(http, parameters, mock.settings.max_body, mock.settings.body_seconds)
             reply, violation = await self._reply(request, http, request_id, wishes)
         except web.HTTPRequestEntityTooLarge:
             reply = self._refuse(Refusal("body-too-large", facts={"limit": mock.settings.max_body}), request_id)
         except (web.RequestPayloadError, ConnectionError):
-            reason = "it broke off, or it is not encoded as Content-Encoding says"
-            reply = self._refuse(
-                Refusal("malformed-body", facts={"reason": reason, "value": "form or JSON"}), request_id
-            )
+            reply = self._refuse(_unreadable("it broke off, or it is not encoded as Content-Encoding says"), request_id)
+        except TimeoutError:
+            reason = f"nothing more of it came for {mock.settings.body_seconds:g} s"
+            reply = self._refuse(_unreadable(reason), request_id)
         except StateLost as error:
             log.error("%s failed: %s", operation.label, error)  # noqa: TRY400 - it is not ours, and the text says all
             reply = self._refuse(FAILED, request_id)
@@ -276,7 +277,8 @@ class Endpoint:
     def _refuse(self, refusal: Refusal, request_id: str) -> Reply:
         # A problem with an answer of its own, such as an unknown path, is no operation's to say.
         operation = None if self._contract.problem(refusal.problem).answer else self._operation
-        return self._scribe.refusal(self._mock.plan.refusal(refusal), operation, request_id, RETRY_AFTER_SECONDS)
+        wait = None if refusal.problem in FINAL else RETRY_AFTER_SECONDS
+        return self._scribe.refusal(self._mock.plan.refusal(refusal), operation, request_id, wait)
 
     async def _outcome(self, asked: Asked, order: Order, http: web.BaseRequest) -> tuple[Outcome, Asked]:
         """What comes of an accepted request. Raises Refused."""
@@ -319,6 +321,10 @@ class Endpoint:
         mock = self._mock
         now = mock.clock() if at is None else at
         return finished(resolved, mock.pictures, mock.settings.seed, base_url, now, self._contract.tokens)
+
+
+def _unreadable(reason: str) -> Refusal:
+    return Refusal("malformed-body", facts={"reason": reason, "value": "form or JSON"})
 
 
 def masked(key: str) -> str:

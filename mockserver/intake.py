@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion11, StreamReader, web
 
 from spec.contract import Contract, Operation
 from spec.inputs import Input, Inputs
@@ -45,10 +46,13 @@ class Intake:
         self._asks = operation.asks
         self._fixed_path = None if "{" in operation.path else operation.path
 
-    async def read(self, http: web.BaseRequest, path_parameters: Mapping[str, str], max_body: int) -> Request:
+    async def read(
+        self, http: web.BaseRequest, path_parameters: Mapping[str, str], max_body: int, patience: float
+    ) -> Request:
         """The request with its body decoded where that is possible.
 
-        Raises web.HTTPRequestEntityTooLarge; web.RequestPayloadError or ConnectionError when the body breaks off.
+        Raises web.HTTPRequestEntityTooLarge; web.RequestPayloadError or ConnectionError when the body breaks off,
+        TimeoutError when nothing of it comes for `patience` seconds.
         """
         query = http.query if "?" in http.raw_path else _NOTHING
         body = b""
@@ -56,8 +60,8 @@ class Intake:
             if "expect" in http.headers:
                 await invite_body(http, max_body)
             content = http.content
-            # A short body has come with the head; http.read() would look for more of it twice.
-            body = content.read_nowait() if content.is_eof() else await http.read()
+            # A short body has come with the head.
+            body = content.read_nowait() if content.is_eof() else await _whole(content, max_body, patience)
             if len(body) > max_body:
                 raise web.HTTPRequestEntityTooLarge(max_size=max_body, actual_size=len(body))
         path = self._fixed_path or http.path
@@ -123,6 +127,19 @@ class Intake:
     def inputs(self, request: Request) -> list[Input]:
         """The pictures an accepted request gives."""
         return self._inputs[request.media](request.value) if isinstance(request.value, dict) else []
+
+
+async def _whole(content: StreamReader, most: int, patience: float) -> bytes:
+    """A body that comes bit by bit, as soon as it has ended or is longer than it may be. Raises TimeoutError."""
+    parts, size = list[bytes](), 0
+    while size <= most:
+        async with asyncio.timeout(patience):
+            part = await content.readany()
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
 
 
 async def invite_body(http: web.BaseRequest, max_body: int) -> None:

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import orjson
 
-from mockserver.artist import Picture
+from mockserver.artist import LONGEST_FRAME, Picture
 from mockserver.descriptions import descriptions
 from mockserver.film import MOVING
 from mockserver.pictures import Pictures, mime_type
@@ -267,7 +267,7 @@ def _blanks(
             seed=_seeded(own_seed, seed),
             label=label,
             frames=1 if frames is None else int(frames),
-            frame_ms=0 if frame_ms is None else int(frame_ms),
+            frame_ms=0 if frame_ms is None else min(int(frame_ms), LONGEST_FRAME),
         )
         for index, label in enumerate(labels)
     ]  # fmt: skip

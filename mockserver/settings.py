@@ -22,13 +22,14 @@ MEBIBYTE = 1024 * 1024
 class Settings:
     """Everything a mock server can be told; times in seconds, sizes in bytes.
 
-    `api_key` None accepts any key but those that start with `sk-wrong`. `task_polls` counts polls instead of time: the
-    task is done at that poll. `models` are offered besides those the contract lists; `event_interval` lies between the
-    events of a stream. A picture's link leads to it for `url_seconds`, None: for ever. `secret` (up to
-    64 bytes) signs these links; empty, servers of equal settings hand out the same ones; with the same `redis` URL
-    and secret they are one server. `rate_limits` hold per key; prompts with one of the `blocked` words are refused;
-    after `quota_images` pictures no more are made. `control_token` guards the control API; `cors` is the origin whose
-    pages may call, `*` for all. `callbacks` says how far news of a task may go: to this machine only, or to any host.
+    `api_key` None accepts any key but those that start with `sk-wrong`. `task_polls` counts polls instead of time:
+    the task is done at that poll. `models` are offered besides those the contract lists; `event_interval` lies
+    between the events of a stream. A picture's link leads to it for `url_seconds`, None: for ever. `secret` (up to 64
+    bytes) signs these links; empty, servers of equal settings hand out the same ones; with the same `redis` URL and
+    secret they are one server. `rate_limits` hold per key; prompts with one of the `blocked` words are refused; after
+    `quota_images` pictures no more are made. A body of which nothing comes for `body_seconds` is given up.
+    `control_token` guards the control API; `cors` is the origin whose pages may call, `*` for all. `callbacks` says
+    how far news of a task may go: to this machine only, or to any host.
     """
 
     host: str = "127.0.0.1"
@@ -56,6 +57,7 @@ class Settings:
     task_store: int = 128 * MEBIBYTE
     journal_store: int = 16 * MEBIBYTE
     url_seconds: float | None = 3600.0
+    body_seconds: float = 60.0
     redis: str | None = None
     workers: int = 1
     secret: bytes = field(default=b"", repr=False)

@@ -421,6 +421,7 @@ def test_the_quota_counts_pictures_that_are_made(strict: MockServer) -> None:
     assert statuses == [200, 429, 400, 400, 200, 429]
     last = generate(strict, **CHEAP)
     assert (last.error["type"], last.error["code"]) == ("insufficient_quota", "insufficient_quota")
+    assert "retry-after" not in last.headers, "no waiting helps"
     assert not ResponseCheck(CREATE).violations(Response(last.status, last.headers, last.body))
     assert generate(strict, "?async=true", **CHEAP).status == 429
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -288,6 +289,37 @@ def raw(server: MockServer, head: str | bytes, body: bytes = b"", *, shut: bool 
             if b"413" in came and came.endswith(b"}"):
                 break
         return came
+
+
+def test_a_body_of_which_nothing_more_comes_is_not_waited_for() -> None:
+    head = f"POST {GENERATIONS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Type: application/json\r\n"
+    with MockServer(Settings(port=0, body_seconds=0.1)) as server:
+        parts = urlsplit(server.url)
+        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as wire:
+            wire.sendall(f"{head}Content-Length: 100\r\n\r\n".encode() + b'{"prompt": "A red')
+            assert wire.recv(65536).startswith(b"HTTP/1.1 400 ")
+        [entry] = server.journal
+        assert (entry.problem, "nothing more of it came for 0.1 s" in entry.answer.decode()) == ("malformed-body", True)
+
+
+def test_a_body_that_comes_bit_by_bit_is_read_to_its_end() -> None:
+    body = json.dumps({**CHEAP, "prompt": "x" * 900}).encode()
+    head = f"POST {GENERATIONS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Type: application/json\r\n"
+    with MockServer(Settings(port=0, body_seconds=0.4)) as server:
+        parts = urlsplit(server.url)
+        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as wire:
+            wire.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
+            for start in range(0, len(body), 200):  # longer altogether than nothing may come
+                time.sleep(0.1)
+                wire.sendall(body[start : start + 200])
+            assert wire.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "wish", [{"user": 17}, {"model": "gpt-image-2.6-flare", "output_format": "gif", "frame_duration_ms": 700_000}]
+)
+def test_where_no_source_says_whether_it_is_refused_it_is_let_through(mock: MockServer, wish: dict[str, Any]) -> None:
+    assert generate(mock, **{"model": "gpt-image-2", "prompt": "A fox", **wish}).status == 200
 
 
 def test_a_caller_that_asks_before_it_sends_a_large_body_is_told_to_go_on(mock: MockServer) -> None:

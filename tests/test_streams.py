@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
+import math
 import socket
 import time
 from typing import Any
@@ -130,6 +132,15 @@ def test_what_is_wrong_before_the_first_event_is_plain_json(
     answer = stream(mock, **value)
     assert (answer.status, answer.error["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/json"
+
+
+def test_a_stream_that_fails_in_the_middle_ends_with_its_connection(caplog: pytest.LogCaptureFixture) -> None:
+    with MockServer(Settings(port=0, event_interval=math.inf)) as server:  # nobody can wait as long
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            stream(server, partial_images=1)
+        assert "failed after 1 of 2 events" in server.journal[0].detail
+        assert generate(server, **CHEAP).status == 200
+    assert "failed after 1 of 2 events" in caplog.text
 
 
 def test_stream_false_and_null_are_no_streams(mock: MockServer) -> None:
