@@ -4,6 +4,8 @@ What may be uploaded, and what is measured of it: the reference's sections on ed
 """
 
 import io
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,15 +61,42 @@ def opened(data: bytes) -> Upload:
         transparent = alpha and _rgba(image).getchannel("A").getextrema()[0] != 255
         kind, frames = _format(image), _frames(image, data)
     digest = blake2b(data, digest_size=16).hexdigest()
+    _decoded_lately.put(digest, image)
     return Upload(data, digest, kind, width, height, transparent, alpha, frames)
 
 
 def pixels(upload: Upload) -> Image.Image:
     """The first frame as RGBA, turned as its EXIF orientation says: 16 bits become 8, CMYK becomes RGB."""
-    image = _decoded(upload.data)
+    image = _decoded_lately.take(upload.digest) or _decoded(upload.data)
     turn = _turn(image)
     image = _rgba(image)
     return image.transpose(turn) if turn is not None else image
+
+
+class _Lately:
+    """The last pictures that were decoded, each until it is taken: who opens one draws on it next."""
+
+    def __init__(self, most: int, pixels: int) -> None:
+        self._most, self._pixels = most, pixels
+        self._images: OrderedDict[str, Image.Image] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, digest: str, image: Image.Image) -> None:
+        """Keep one, if it is no larger than worth it; the oldest makes room."""
+        if image.width * image.height > self._pixels:
+            return
+        with self._lock:
+            self._images[digest] = image
+            if len(self._images) > self._most:
+                self._images.popitem(last=False)
+
+    def take(self, digest: str) -> Image.Image | None:
+        """The picture of these bytes, if it is still there."""
+        with self._lock:
+            return self._images.pop(digest, None)
+
+
+_decoded_lately = _Lately(2, 4_000_000)  # as many as are worked on at a time, in memory 32 MB
 
 
 @contextmanager

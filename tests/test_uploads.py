@@ -97,6 +97,14 @@ def test_pixels_are_those_of_the_first_frame_as_rgba(name: str) -> None:
     assert max(abs(one - other) for one, other in zip(found, wanted, strict=True)) < 40
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_pixels_are_the_same_however_often_they_are_looked_at(name: str) -> None:
+    upload = opened(FILES[name])
+    first, *others = (pixels(upload) for _ in range(3))
+    first.paste((1, 2, 3, 4), (0, 0, *first.size))  # what somebody draws on
+    assert others[0].tobytes() == others[1].tobytes() != first.tobytes()
+
+
 def test_clear_level_of_16_bits_is_clear_and_no_other() -> None:
     alpha = pixels(opened(FILES["16 bits, one clear"])).getchannel("A")
     assert alpha.tobytes() == RAMP.point([255 * (level != LOWEST) for level in range(256)]).tobytes()
