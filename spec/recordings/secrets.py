@@ -12,6 +12,8 @@ from itertools import product
 from typing import Any, AnyStr
 from urllib.parse import unquote
 
+from spec.recordings.pictures import is_binary, without_secrets
+
 MASK = "<key>"
 #: headers that carry a secret whatever it is called: `Authorization`, `Set-Cookie`, `X-Api-Key`, `X-Goog-Api-Key` ...
 _SENSITIVE = re.compile(r"(.*[-_])?(authorization|cookie|api-?key|key|token|secret|password)", re.IGNORECASE)
@@ -31,9 +33,11 @@ _IN_BODIES = tuple(
     )
 )
 _SHORTEST = 6  # a shorter "key" would be found everywhere
-_RUN = r"[A-Za-z0-9+/=_-]*%s[A-Za-z0-9+/=_-]*"
 _SHORTEST_PICTURE = 256  # letters of base64
 _SHORTEST_BASE64 = 8  # letters; fewer stand somewhere in every large picture by chance
+_RUN = rf"[A-Za-z0-9+/=_-]{{{_SHORTEST_BASE64},}}"  # what may be base64
+_PNG_RUN = b"iVBORw0KGgo"  # begins base64 of what may hold compressed texts
+_RUNS, _DATA_RUNS = re.compile(_RUN), re.compile(_RUN.encode())
 _TELLING = 12  # a longer one is nowhere by chance
 
 
@@ -98,16 +102,37 @@ class Redactor:
         self._data_patterns = [re.compile(pattern.encode()) for pattern in written]
         self._telling = [re.compile(_written(secret).encode()) for secret in known if len(secret) >= _TELLING]
         self._encoded = sorted({form for secret in known for form in _inside_base64(secret)}, key=len, reverse=True)
+        self._encoded_data = [form.encode() for form in self._encoded]
 
     def text(self, text: str) -> str:
         """`text` without secrets; user and password of a URL go too."""
         return re.sub(r"(https?://)[^/@\s]+@", r"\1", self._masked(text))
 
     def data(self, data: bytes) -> bytes:
-        """`data` without secrets."""
-        for form in self._encoded:
-            data = data.replace(form.encode(), MASK.encode())
+        """`data` without secrets; a picture that held some in its metadata still is that picture."""
+        if any(form in data for form in (_PNG_RUN, *self._encoded_data)):
+            data = _DATA_RUNS.sub(self._recoded, data)
+        if is_binary(data):
+            return without_secrets(data, self.judged_data, self._alike)
         return self.judged_data(data)
+
+    def _recoded(self, run: re.Match[bytes]) -> bytes:
+        """Base64 without secrets: the same picture where it is one, else without their letters."""
+        told = run[0]
+        if not told.startswith(_PNG_RUN) and not any(form in told for form in self._encoded_data):
+            return told
+        altchars = b"-_" if b"-" in told or b"_" in told else b"+/"
+        with contextlib.suppress(ValueError):
+            held = base64.b64decode(told, altchars, validate=True)
+            if is_binary(held):
+                told = base64.b64encode(without_secrets(held, self._alike, self._alike), altchars)
+        return _masked_in(told, self._encoded_data, MASK.encode())
+
+    def _alike(self, data: bytes) -> bytes:
+        """`data` without secrets, and as long as before."""
+        for pattern in self._data_patterns:
+            data = pattern.sub(lambda found: MASK.encode().ljust(len(found[0]), b"*"), data)
+        return data
 
     def url(self, url: str) -> str:
         """A URL without secrets: a parameter that is called like one loses its value, too."""
@@ -125,10 +150,8 @@ class Redactor:
 
     def judged_data(self, data: bytes) -> bytes:
         """The body of an answer, as clauses see it."""
-        for form in self._encoded:
-            if (sought := form.encode()) in data:
-                masked = partial(_unless_picture, form=sought, mask=MASK.encode())
-                data = re.sub(_RUN.encode() % re.escape(sought), masked, data)
+        if any(form in data for form in self._encoded_data):
+            data = _DATA_RUNS.sub(partial(_unless_picture, forms=self._encoded_data, mask=MASK.encode()), data)
         for pattern in self._data_patterns:
             data = pattern.sub(MASK.encode(), data)
         return data
@@ -145,14 +168,11 @@ class Redactor:
         }
 
     def _masked(self, text: str) -> str:
-        for form in self._encoded:
-            text = text.replace(form, MASK)
-        return self._judged(text)
+        return self._judged(_masked_in(text, self._encoded, MASK))
 
     def _judged(self, text: str) -> str:
-        for form in self._encoded:
-            if form in text:
-                text = re.sub(_RUN % re.escape(form), partial(_unless_picture, form=form, mask=MASK), text)
+        if any(form in text for form in self._encoded):
+            text = _RUNS.sub(partial(_unless_picture, forms=self._encoded, mask=MASK), text)
         for pattern in self._patterns:
             text = pattern.sub(MASK, text)
         return text
@@ -169,8 +189,14 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def _unless_picture(match: re.Match[AnyStr], form: AnyStr, mask: AnyStr) -> AnyStr:
-    return match[0] if len(match[0]) >= _SHORTEST_PICTURE else match[0].replace(form, mask)
+def _unless_picture(run: re.Match[AnyStr], forms: Iterable[AnyStr], mask: AnyStr) -> AnyStr:
+    return run[0] if len(run[0]) >= _SHORTEST_PICTURE else _masked_in(run[0], forms, mask)
+
+
+def _masked_in(text: AnyStr, forms: Iterable[AnyStr], mask: AnyStr) -> AnyStr:
+    for form in forms:
+        text = text.replace(form, mask)
+    return text
 
 
 def _written(secret: str) -> str:
