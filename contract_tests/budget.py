@@ -28,33 +28,54 @@ def price_of(case: Case, images: int | None = None) -> Price:
     ]
     made = expected_images(case) if images is None else images
     inputs = [_INPUT] * (len(given) if isinstance(given, list) else 0)
-    return prices().at_most(case.asked, made, case.contract.tokens, inputs, qualities)
+    return prices().at_most(case.asked, made, case.contract.tokens, inputs, qualities, case.makes)
+
+
+FREE = Price(0.0, True)
+
+
+def beyond_caps(price: Price, most_images: int | None, most_dollars: float | None) -> str:
+    """Why these caps cannot hold what a request costs, whatever is left of them; empty where they can."""
+    if price.known or most_dollars is None or most_images is not None:
+        return ""
+    return "what it costs is not known, so --budget alone is no cap on it: say how many may be made with --max-images"
+
+
+def at_most(dollars: float, unpriced: int) -> str:
+    """`at most about $0.42`, and what it does not count."""
+    return f"at most about ${dollars:.2f}" + (f", and {unpriced} of a price that is not known" if unpriced else "")
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What a run may cost and has cost; None means no cap. `dollars` are what it costs at most by the price list."""
+    """What a run may cost and has cost; None means no cap. `dollars` are what it costs at most by the price list.
+
+    `unpriced` of the `images` have no price there: `dollars` do not count them.
+    """
 
     most_images: int | None
     most_dollars: float | None = None
     most_requests: int | None = None
     images: int = 0
     dollars: float = 0.0
+    unpriced: int = 0
     requests: int = 0
     refused_but_delivered: int = 0
     leaked: int = 0
     """Pictures that requests have made which should have been refused."""
 
-    def ask(self, images: int, dollars: float = 0.0) -> None:
+    def ask(self, images: int, price: Price = FREE) -> None:
         """Raises BudgetSpent when `images` more pictures, or what they cost, do not fit under the caps."""
+        if images and (reason := beyond_caps(price, self.most_images, self.most_dollars)):
+            raise BudgetSpent(reason)
         if self.most_images is not None and images and self.images + images > self.most_images:
             raise BudgetSpent(
                 f"{self.images} of at most {self.most_images} pictures are made; this case asks for {images} more"
             )
-        if self.most_dollars is not None and images and self.dollars + dollars > self.most_dollars:
+        if self.most_dollars is not None and images and self.dollars + price.dollars > self.most_dollars:
             raise BudgetSpent(
                 f"about ${self.dollars:.2f} of ${self.most_dollars:.2f} are spent (--budget); this case costs up to "
-                f"${dollars:.3f} more"
+                f"${price.dollars:.3f} more"
             )
 
     def ask_leak(self, images: int) -> None:
@@ -73,10 +94,11 @@ class Ledger:
             raise BudgetSpent(f"at most {self.most_requests} requests may be sent (--max-requests)")
         self.requests += 1
 
-    def charge(self, images: int, dollars: float = 0.0) -> None:
+    def charge(self, images: int, price: Price = FREE) -> None:
         """Count pictures that were made, or must be taken as made."""
         self.images += images
-        self.dollars += dollars
+        self.dollars += price.dollars
+        self.unpriced += 0 if price.known else images
 
 
 @dataclass(slots=True)

@@ -95,6 +95,11 @@ class Case:
         printer.text(repr(self))
 
     @property
+    def makes(self) -> str:
+        """What comes of the request (`x-makes`), by its operation or the offer it takes up."""
+        return self.about.offer.makes if self.about and self.about.offer else self.operation.makes
+
+    @property
     def path(self) -> str:
         """The path with its parameters filled in."""
         path = self.operation.path

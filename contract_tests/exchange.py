@@ -62,8 +62,8 @@ class Exchange:
 
     @property
     def makes(self) -> str:
-        """What comes of the request that started this (`x-makes`), by its operation or the offer it takes up."""
-        return self.takes_up.makes if self.takes_up else (self.parent or self).case.operation.makes
+        """What comes of the request that started this (`x-makes`)."""
+        return (self.parent or self).case.makes
 
     @property
     def takes_up(self) -> Offer | None:

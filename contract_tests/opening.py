@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from math import isfinite
 
 from contract_tests.budget import Ledger
 from contract_tests.findings import Findings
@@ -19,10 +20,12 @@ from spec.profiles import PLAIN, load_profile
 #: loopback needs no key; something must be sent all the same
 DUMMY_KEY = "sk-imageproof-any"
 LOOPBACK_IMAGES = 40
+_MOMENT = 0.001  # seconds
 
 
 def open_run(options: Options) -> Run:
     """A run ready to judge. Raises UsageError, SpecError."""
+    _check_limits(options)
     try:
         root = root_of(options.url)
     except ValueError as error:
@@ -71,6 +74,21 @@ def open_run(options: Options) -> Run:
     run.folder = options.report_dir
     run.without_absent_families()
     return run
+
+
+def _check_limits(options: Options) -> None:
+    """Raises UsageError for a number that limits nothing: of no size at all, or below the least that makes sense."""
+    limits = (
+        ("--timeout", options.timeout, _MOMENT, "seconds, more than 0"),
+        ("--task-timeout", options.task_timeout, _MOMENT, "seconds, more than 0"),
+        ("--budget", options.budget, 0, "dollars, 0 or more"),
+        ("--max-images", options.max_images, 0, "pictures, 0 or more"),
+        ("--max-requests", options.max_requests, 1, "requests, 1 or more"),
+        ("--rate", options.per_second, 1e-6, "requests per second, more than 0"),
+    )
+    for name, value, least, expected in limits:
+        if value is not None and not (isfinite(value) and value >= least):
+            raise UsageError(f"{name}: {value} is no limit; expected {expected}")
 
 
 def unlisted(contracts: Iterable[Contract], models: Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract_tests.budget import Ledger, price_of
+from contract_tests.budget import Ledger, at_most, price_of
 from contract_tests.cases import Case, expected_images
 from spec.prices import prices
 
@@ -17,7 +17,8 @@ IMAGES_TO_SHRINK = 4
 
 @dataclass(slots=True)
 class Plan:
-    """What is going to be sent; `dollars` at most, `confirmed` where every price is a published one.
+    """What is going to be sent; `dollars` at most, `confirmed` where every price is a published one; `unpriced` of the
+    pictures have none.
 
     `again` of the requests failed before, `images_again` of the pictures are theirs.
     """
@@ -27,6 +28,7 @@ class Plan:
     images: int = 0
     dollars: float = 0.0
     confirmed: bool = True
+    unpriced: int = 0
     models: Counter[str] = field(default_factory=Counter)
     again: int = 0
     images_again: int = 0
@@ -44,7 +46,8 @@ class Plan:
             plan.paid += 1
             plan.images += images
             plan.dollars += price.dollars
-            plan.confirmed &= price.confirmed
+            plan.confirmed &= price.confirmed or not price.known
+            plan.unpriced += 0 if price.known else images
             plan.models[str(case.asked.get("model") or "the default model")] += images
         return plan
 
@@ -52,7 +55,7 @@ class Plan:
     def cost(self) -> str:
         """`at most about $0.42`, with what is to be known of the prices."""
         doubt = "" if self.confirmed else ", partly unconfirmed"
-        return f"at most about ${self.dollars:.2f} (list prices of {prices().date}{doubt})"
+        return f"{at_most(self.dollars, self.unpriced)} (list prices of {prices().date}{doubt})"
 
     def told(self, ledger: Ledger) -> str:
         """The plan in a sentence or two."""
@@ -82,6 +85,7 @@ class Plan:
             "requests_that_failed_before": self.again,
             "models": dict(self.models),
             "usd_at_most": round(self.dollars, 4),
+            "unpriced": self.unpriced,
             "prices": prices().date,
             "prices_confirmed": self.confirmed,
         }

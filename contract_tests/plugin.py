@@ -282,6 +282,7 @@ def _told(config: pytest.Config) -> Any:
 
 
 def _summary(run: Run) -> list[str]:
+    from contract_tests.budget import at_most
     from contract_tests.report.evidence import visible
     from contract_tests.report.record import faults
     from contract_tests.verdicts import told
@@ -294,7 +295,7 @@ def _summary(run: Run) -> list[str]:
     lines += [f"imageproof: could not look: {visible(reason)}" for reason in reasons]
     lines.append(
         f"imageproof: {run.provider.redact.text(run.provider.root)}: {len(run.findings.all)} findings, "
-        f"{ledger.requests} requests, {ledger.images} pictures, at most about ${ledger.dollars:.2f}"
+        f"{ledger.requests} requests, {ledger.images} pictures, {at_most(ledger.dollars, ledger.unpriced)}"
     )
     if run.options.report_dir is not None:
         lines.append(f"imageproof: report in {run.options.report_dir}")

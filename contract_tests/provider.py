@@ -74,7 +74,7 @@ class Provider:
         if known := self._memo.get(case.key):
             return known
         images, most = expected_images(case), self.could_cost(case)
-        self.ledger.ask(most, price_of(case, most).dollars)
+        self.ledger.ask(most, price_of(case, most))
         if case.defect is not None:
             self.ledger.ask_leak(most)
         exchange = self._paid(case, images)
@@ -99,7 +99,7 @@ class Provider:
         Raises BudgetSpent, CouldNotLook.
         """
         most = self.could_cost(case)
-        self.ledger.ask(most, price_of(case, most).dollars)
+        self.ledger.ask(most, price_of(case, most))
         self.ledger.ask_leak(most)
         return self._paid(case, 0)
 
@@ -192,7 +192,7 @@ class Provider:
             self.ledger.leaked += made
 
     def _pay(self, case: Case, images: int) -> None:
-        self.ledger.charge(images, price_of(case, images).dollars)
+        self.ledger.charge(images, price_of(case, images))
 
     def _send(self, case: Case, parent: Exchange | None = None) -> Exchange:
         url = f"{self.root}{case.path}"

@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from contract_tests import followups
-from contract_tests.budget import Share, price_of
+from contract_tests.budget import Share, beyond_caps, price_of
 from contract_tests.cases import CREDENTIALS, Case, expected_images, most_images, needs_issued, with_value
 from contract_tests.clauses.registry import KINDS
 from contract_tests.mutations import unknown_task
@@ -221,7 +221,8 @@ def _allotted(run: Run, again: list[Case]) -> list[_Slot]:
     for slot in slots:
         if left := len(slot.planned[: slot.most]) - len(slot.chosen):
             place = f"{slot.operation.id}: {left} more cases of {slot.kind}"
-            run.findings.not_tested[place] = ", and ".join(filter(None, caps))
+            beyond = slot.next and beyond_caps(price_of(slot.next), ledger.most_images, ledger.most_dollars)
+            run.findings.not_tested[place] = beyond or ", and ".join(filter(None, caps))
     return slots
 
 
@@ -252,8 +253,9 @@ def _allot(slots: list[_Slot], most_images: int | None, most_dollars: float | No
         if case is None:
             able.remove(slot)
             continue
-        cost = (0, 0.0) if case.key in paid else (expected_images(case), price_of(case).dollars)
-        if cost[0] > images or cost[1] > dollars:
+        price = price_of(case)
+        cost = (0, 0.0) if case.key in paid else (expected_images(case), price.dollars)
+        if cost[0] > images or cost[1] > dollars or beyond_caps(price, most_images, most_dollars):
             able.remove(slot)
         else:
             images -= cost[0]

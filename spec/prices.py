@@ -20,21 +20,29 @@ _LARGEST: tuple[Size, ...] = ((1024, 1024), (1024, 1536), (1536, 1024))
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars for one request. `confirmed`: a published price, not a guess."""
+    """Dollars for one request. `confirmed`: a published price, not a guess; not `known`: nobody knows, it is none."""
 
     dollars: float
     confirmed: bool
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The price list; `date` says how old it is."""
+    """The price list; `date` says how old it is, `unknown` what is made (`x-makes`) of which it knows no price."""
 
     date: str
     rules: Sequence[Mapping[str, Any]]
+    unknown: frozenset[str] = frozenset()
 
     def at_most(
-        self, asked: Mapping[str, Any], images: int, tokens: Tokens, inputs: Sequence[Size] = (), qualities: Any = ()
+        self,
+        asked: Mapping[str, Any],
+        images: int,
+        tokens: Tokens,
+        inputs: Sequence[Size] = (),
+        qualities: Any = (),
+        makes: str = "pictures",
     ) -> Price:
         """What a request costs at most that asks (role -> value) for so many pictures and gives pictures of `inputs`.
 
@@ -42,6 +50,8 @@ class Prices:
         """
         if not images:
             return Price(0.0, True)
+        if makes in self.unknown:
+            return Price(0.0, False, known=False)
         model = asked.get("model")
         rule = next(rule for rule in self.rules if re.fullmatch(rule["model"], str(model or "")))
         size = asked.get("size")
@@ -91,4 +101,4 @@ def _dollars(
 def prices() -> Prices:
     """The price list that comes with imageproof."""
     document = load_yaml(read_text(SPEC / _FILE), _FILE)
-    return Prices(document["date"], document["prices"])
+    return Prices(document["date"], document["prices"], frozenset(document["unknown"]))

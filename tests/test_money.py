@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,17 +20,19 @@ from test_provider import CREATE, IMAGES, Asked, Told, create, listening
 from test_provider import asking as provider_at
 
 from contract_tests.budget import BudgetSpent, Ledger, Pace, price_of, rate
-from contract_tests.cases import Case, expected_images
+from contract_tests.cases import Case, expected_images, json_case
 from contract_tests.clauses.registry import KINDS, catalogue
 from contract_tests.connection import CouldNotLook
 from contract_tests.opening import open_run
-from contract_tests.options import Options
+from contract_tests.options import Options, UsageError
 from contract_tests.plan import Plan
+from contract_tests.provider import Provider
 from contract_tests.run import Run
 from contract_tests.wanted import Wanted
 from imageproof import main
 from mockserver.runner import MockServer
 from spec.errors import UnknownName
+from spec.profiles import PLAIN
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -59,6 +62,31 @@ def planned(**more: Any) -> Iterator[Run]:
 )
 def test_a_request_costs_what_the_published_prices_say(told: dict[str, Any], dollars: float) -> None:
     assert price_of(asking(told)).dollars == pytest.approx(dollars, rel=0.1)
+
+
+@pytest.mark.parametrize(("family", "operation"), [("kling", "createTextVideo"), ("luma", "createVideo")])
+def test_nobody_knows_what_a_video_costs_so_dollars_alone_are_no_cap_on_it(family: str, operation: str) -> None:
+    contract = PLAIN.contract(family)
+    video = json_case(contract, contract.operation(operation), {"prompt": "A fox", "user_prompt": "A fox"})
+    price, plan = price_of(video), Plan.of([video])
+    assert (price.known, plan.unpriced) == (False, 1)
+    assert "$0.00, and 1 of a price that is not known" in plan.cost
+    with pytest.raises(BudgetSpent, match="--max-images"):
+        Ledger(None, 100.0).ask(1, price)
+    for ledger in (Ledger(1, 100.0), Ledger(1), Ledger(None)):
+        ledger.ask(1, price)
+        ledger.charge(1, price)
+        assert (ledger.dollars, ledger.unpriced) == (0.0, 1)
+
+
+@pytest.mark.parametrize(("most", "videos"), [(None, 0), (4, 2)])
+def test_a_budget_of_dollars_plans_no_videos_and_says_how_to_have_them(most: int | None, videos: int) -> None:
+    with listening(lambda _: Told({}, 400)) as server:
+        provider = Provider(server.url, "", Ledger(most, 50.0))
+        with closing(Run(Options(server.url), PLAIN, PLAIN.contracts(("luma",)), provider)) as run:
+            assert sum(expected_images(case) for case in run.planned["tasks"]) == videos
+            told = [reason for reason in run.findings.not_tested.values() if "--budget alone is no cap" in reason]
+            assert bool(told) is (videos == 0)
 
 
 def test_guessed_prices_say_so() -> None:
@@ -166,6 +194,22 @@ def test_only_the_clauses_that_are_wanted_are_judged() -> None:
         Wanted(only=("images.coun",)).check()
     result = CliRunner().invoke(main, ["check", NOWHERE, "--skip", "strems"])
     assert (result.exit_code, "streams" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"timeout": 0.0}, "--timeout: 0.0"),
+        ({"task_timeout": -1.0}, "--task-timeout: -1.0"),
+        ({"budget": float("nan")}, "--budget: nan is no limit; expected dollars, 0 or more"),
+        ({"max_images": -1}, "--max-images: -1"),
+        ({"max_requests": 0}, "--max-requests: 0"),
+        ({"per_second": float("inf")}, "--rate: inf"),
+    ],
+)
+def test_what_limits_nothing_is_no_limit(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        open_run(Options(NOWHERE, **options))
 
 
 # --- how fast ---------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ def record(run: Run) -> dict[str, Any]:
         "images": run.provider.ledger.images,
         "max_images": run.provider.ledger.most_images,
         "usd_at_most": round(run.provider.ledger.dollars, 4),
+        "unpriced": run.provider.ledger.unpriced,
         "max_usd": run.provider.ledger.most_dollars,
         "max_requests": run.provider.ledger.most_requests,
         "plan": run.plan.data(),

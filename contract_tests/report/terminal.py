@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from contract_tests.budget import at_most
 from contract_tests.report.evidence import visible
 from contract_tests.report.score import counted, percent, told
 
@@ -147,8 +148,9 @@ def _account(data: Mapping[str, Any]) -> Table:
     table.add_row(
         "spent",
         Text(
-            f"{data['requests']} requests, {data['images']}{cap} pictures, at most about ${data['usd_at_most']:.2f} by "
-            f"list prices, {data['seconds']} s; seed {data['seed']}"
+            f"{data['requests']} requests, {data['images']}{cap} pictures, "
+            f"{at_most(data['usd_at_most'], data.get('unpriced', 0))} by list prices, {data['seconds']} s; "
+            f"seed {data['seed']}"
         ),
     )
     if data["baseline"] is not None:
