@@ -16,7 +16,7 @@ import aiohttp
 from yarl import URL
 
 from spec.messages import header_text
-from spec.recordings.secrets import Redactor
+from spec.recordings.redactor import Redactor
 from spec.recordings.writing import Recording
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from contract_tests.waits import MOMENT_SECONDS, is_not_now, may_pass, retry_aft
 from spec import events
 from spec.addresses import root_of
 from spec.messages import Response, Undecodable, decode, is_json
-from spec.recordings.secrets import Redactor
+from spec.recordings.redactor import Redactor
 from spec.recordings.writing import Recording
 
 _MEMO_BYTES = 512 * 1024 * 1024

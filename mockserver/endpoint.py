@@ -22,7 +22,7 @@ from mockserver.drift.played import watch
 from mockserver.forced import Forcible
 from mockserver.given import Unusable, open_all
 from mockserver.intake import Asked, Intake
-from mockserver.journal import ANSWER, Entry, address, kept
+from mockserver.journal import ANSWER, Entry, address, kept, without_keys
 from mockserver.outcomes import Outcome, finished, listed, partials, resolve
 from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
@@ -116,7 +116,7 @@ class Endpoint:
                     status if fault is None else fault.status(status),
                     time.perf_counter() - began,
                     reply.problem,
-                    detail,
+                    without_keys(detail),
                     tuple(played),
                     wishes.cause if wishes is not None else "",
                     "" if request is None else request.media,

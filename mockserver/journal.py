@@ -15,6 +15,7 @@ import orjson
 from mockserver.packing import pack
 from spec.forms import MEDIA_TYPE as FORM
 from spec.messages import is_json
+from spec.recordings.secrets import LOOKS_LIKE_A_KEY, masked_parameters
 
 if TYPE_CHECKING:
     from mockserver.artist import Picture
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 SHORT = 16 * 1024  # bytes of a body that is kept as it came
 ANSWER = 2048  # bytes of an answer, its head included
 _TEXT = 1000  # characters of each text in one that is longer
-_KEY = r"\bsk-[A-Za-z0-9_-]{16,}"
-_KEY_IN_TEXT, _KEY_IN_BODY = re.compile(_KEY), re.compile(_KEY.encode())
-_QUERY_KEY = re.compile(r"(?i)([?&][^=&]*(?:key|token|secret|password|signature)[^=&]*=)[^&]*")
+_KEY_IN_TEXT, _KEY_IN_BODY = re.compile(LOOKS_LIKE_A_KEY), re.compile(LOOKS_LIKE_A_KEY.encode())
 _DEEP, _MANY = 5, 100  # levels of such a one, and members of each part of it
 _ENTRY_BYTES, _PICTURE_BYTES = 350, 300
 
@@ -36,7 +35,7 @@ class Entry:
     `operation` is unlike every other in its `family` only; both are empty where no operation was asked.
 
     `status` is what the caller saw: 0 where a fault let nothing through, or the caller did not wait for it.
-    `drifts` are those that made a difference. Keys are left out of `path`. `body` is what `kept` makes of the one
+    `drifts` are those that made a difference. Keys are left out everywhere. `body` is what `kept` makes of the one
     that came, which had `size` bytes. `made` are the answer's pictures: how each is drawn, or its link where it
     starts from uploads, which are large. `answer` is the beginning of what was sent, or would have been but for a
     fault: `ANSWER` bytes at most.
@@ -89,12 +88,12 @@ class Entry:
 
 def without_keys(text: str) -> str:
     """A text as it may be shown."""
-    return _KEY_IN_TEXT.sub("sk-***", text)
+    return _KEY_IN_TEXT.sub("sk-***", text) if "sk-" in text else text
 
 
 def address(raw_path: str) -> str:
     """A path and its query as the journal keeps them: without the keys that may stand there."""
-    return _QUERY_KEY.sub(r"\1***", raw_path) if "?" in raw_path else raw_path
+    return without_keys(masked_parameters(raw_path, "***") if "?" in raw_path else raw_path)
 
 
 def kept(body: bytes, media: str, value: Any) -> bytes:
@@ -114,12 +113,13 @@ def _brief(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict | list) and depth > _DEEP:
         return "…"
     if isinstance(value, dict):
-        return {str(key)[:_TEXT]: _brief(held, depth + 1) for key, held in islice(value.items(), _MANY)}
+        return {without_keys(str(key))[:_TEXT]: _brief(held, depth + 1) for key, held in islice(value.items(), _MANY)}
     if isinstance(value, list):
         return [_brief(held, depth + 1) for held in value[:_MANY]]
-    if isinstance(value, str) and len(value) > _TEXT:
-        return f"{value[:_TEXT]}… ({len(value)} characters)"
-    return value if isinstance(value, str | int | float | bool | None) else repr(value)[:_TEXT]
+    if isinstance(value, str):
+        shown = without_keys(value)
+        return shown if len(value) <= _TEXT else f"{shown[:_TEXT]}… ({len(value)} characters)"
+    return value if isinstance(value, int | float | bool | None) else without_keys(repr(value))[:_TEXT]
 
 
 class Journal:

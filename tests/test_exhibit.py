@@ -24,7 +24,7 @@ from contract_tests.provider import Provider
 from contract_tests.report import exhibit
 from spec.forms import File
 from spec.recordings.reading import read_har
-from spec.recordings.secrets import Redactor
+from spec.recordings.redactor import Redactor
 from spec.recordings.writing import Recording
 
 EDIT = IMAGES.operation("editImage")

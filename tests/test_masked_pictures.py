@@ -14,7 +14,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from spec import forms
 from spec.forms import Part
-from spec.recordings.secrets import MASK, Redactor
+from spec.recordings.redactor import Redactor
+from spec.recordings.secrets import MASK
 
 KEY = "sk-planted-0123456789abcdef"
 PROMPT = f"A red fox, {KEY}, and a key: {KEY.upper()}"

@@ -23,6 +23,7 @@ from test_exhibit import HAR
 from test_provider import free_port, png, silent
 
 import imageproof
+from mockserver.proxy import forwarding
 from mockserver.proxy.command import new_recording
 from mockserver.proxy.forwarding import ERROR_HEADER, Proxy, ProxySettings
 from mockserver.proxy.passage import HEADER, Passage
@@ -30,7 +31,7 @@ from mockserver.replay.player import Player, ReplaySettings
 from mockserver.runner import MockServer
 from mockserver.serving import ThreadedServer
 from spec.recordings.reading import read_har
-from spec.recordings.secrets import Redactor
+from spec.recordings.redactor import Redactor
 from spec.recordings.writing import Recording
 
 KEY = "sk-planted-0123456789"
@@ -297,6 +298,22 @@ def test_heads_pass_whatever_their_bytes_and_are_recorded_so_that_they_can_be_re
     assert dict(read_har(proxied.path)[0].headers)["X-L"] == "aéb😀\\udce9"  # as it once was written
 
 
+def test_secrets_are_known_by_their_names_and_cookies_of_an_answer_are_not_remembered(tmp_path: Path) -> None:
+    def play(caller: Caller) -> None:
+        cookies = [f"Set-Cookie: __cf_bm=fresh-{number}; path=/" for number in range(80)]
+        caller.send(message(b'{"created": 1, "data": [], "id": "fresh-79"}', *cookies))
+
+    asked = {**CHEAP, "clientSecret": "planted-1", "token": "planted-2"}
+    with upstream(play) as url, proxying(url, tmp_path) as proxied:
+        more = {"X-AuthToken": "planted-3", "Authorization": "Bearer openai"}
+        ask(f"{proxied.url}?accessToken=planted-4&sig=planted-5", asked, headers=more)
+        assert proxied.passages()[0].recorded
+        assert proxied.server.application.redact.text("fresh-79 planted-1") == "fresh-79 <key>"
+    written = everything(tmp_path) + str(proxied.told).encode()
+    assert b"planted" not in written
+    assert b"fresh" not in written
+
+
 @pytest.mark.parametrize(
     ("media", "first", "held"),
     [
@@ -409,6 +426,18 @@ def test_upstream_is_given_up_when_the_caller_goes(tmp_path: Path) -> None:
         assert noticed.wait(SOON)
         assert "the caller went away" in proxied.passages()[0].trouble
     assert proxied.entries() == []
+
+
+def test_an_exchange_that_others_leave_no_room_for_passes_and_says_that_it_is_not_recorded(tmp_path: Path) -> None:
+    with upstream(lambda caller: caller.send(message(ANSWER))) as url, proxying(url, tmp_path) as proxied:
+        proxied.server.application.waiting = forwarding._MOST_WAITING
+        assert ask(proxied.url, CHEAP).body == ANSWER
+        assert proxied.passages()[0].note == "not recorded: 536,870,912 bytes of others wait to be written already"
+        proxied.server.application.waiting = 0
+        assert ask(proxied.url, CHEAP).body == ANSWER
+        assert proxied.passages(2)[1].recorded
+    assert proxied.server.application.waiting == 0
+    assert len(proxied.entries()) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

@@ -27,7 +27,8 @@ from test_provider import CREATE, IMAGES, Asked, Listener, Told, asking, create,
 from contract_tests.cases import json_case
 from contract_tests.connection import CouldNotLook
 from contract_tests.report.evidence import curl
-from spec.recordings.secrets import MASK, Redactor, secrets_in, secrets_of
+from spec.recordings.redactor import Redactor
+from spec.recordings.secrets import MASK, secrets_in, secrets_of
 
 # Every form it takes in a URL, in JSON and on a page differs from the others.
 KEY = 'sk-Planted/9+8="7"&6é'
@@ -222,7 +223,11 @@ def test_a_key_that_json_writes_with_escapes_is_found() -> None:
 
 
 @settings(deadline=None, derandomize=True, database=None)
-@given(st.text(st.characters(codec="utf-8", exclude_characters=" "), min_size=8, max_size=40), st.data())
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters=" "), min_size=8, max_size=40)
+    | st.from_regex(r"\A[A-Za-z0-9\"'<>/+=_.-]{8,40}\Z"),
+    st.data(),
+)
 def test_a_key_is_found_however_each_of_its_letters_is_written(key: str, data: st.DataObject) -> None:
     def forms(letter: str) -> list[str]:
         units = letter.encode("utf-16-be").hex()
@@ -231,6 +236,11 @@ def test_a_key_is_found_however_each_of_its_letters_is_written(key: str, data: s
             "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)),
             "".join(f"%{octet:02X}" for octet in letter.encode()),
             "".join(f"%25{octet:02x}" for octet in letter.encode()),
+            *(
+                [html.escape(letter), f"\\{letter}", f"\\\\x{ord(letter):02x}"]
+                if not letter.isalnum() and letter < "\x7f"
+                else []
+            ),
             f"&#{ord(letter)};",
             f"&#x{ord(letter):x};",
         ]
@@ -260,6 +270,15 @@ def test_a_word_of_a_few_letters_is_no_secret() -> None:
     assert Redactor(["any"]).text("any picture of many") == "any picture of many"
 
 
+def test_what_is_learned_is_bounded_and_what_is_of_one_exchange_is_not_remembered() -> None:
+    redact = Redactor([KEY])
+    for number in range(200):
+        redact.learn(["sk-used-again-and-again", f"sk-fleeting-{number:03}"])
+    once = redact.also(["cookie-of-one-answer"])
+    assert once.text("sk-used-again-and-again sk-fleeting-199 cookie-of-one-answer") == f"{MASK} {MASK} {MASK}"
+    assert redact.text(f"cookie-of-one-answer sk-fleeting-000 {KEY}") == f"cookie-of-one-answer sk-fleeting-000 {MASK}"
+
+
 def test_what_a_message_carries_as_a_key_is_learned_whatever_it_is_called() -> None:
     headers = {
         "Authorization": "Basic " + base64.b64encode(b"me:hunter2-hunter2").decode(),
@@ -275,6 +294,10 @@ def test_what_a_message_carries_as_a_key_is_learned_whatever_it_is_called() -> N
     body = b'{"api_key": "in-json-1", "key": "a word", "message": "no sk-proj_0123456789-0123456789!"}'
     assert list(secrets_in(body)) == ["in-json-1", "sk-proj_0123456789-0123456789"]
     assert list(secrets_in(b'; name="token"\r\n\r\nin-a-form\r\n--x')) == ["in-a-form"]
+    named = b'{"clientSecret": "own-secret-2", "x-access_token": "own-token", "token": "tok-11", "pwd": "word-3"}'
+    assert set(secrets_in(named)) == {"own-secret-2", "own-token", "tok-11", "word-3"}
+    nothing = b'{"token": "Hello,", "next_token": "A fox", "key": "flux-1-dev", "tokens": "many-99", "id": "task-%s"}'
+    assert not list(secrets_in(nothing % (b"0123456789" * 3)))
 
 
 def test_a_word_that_somebody_uses_for_a_key_is_masked_where_it_stands_alone() -> None:
@@ -283,4 +306,8 @@ def test_a_word_that_somebody_uses_for_a_key_is_masked_where_it_stands_alone() -
     assert redact.text("the picture of /pictures/ and a picture-book: sk-0123456") == (
         "the <key> of /pictures/ and a picture-book: <key>"
     )
+    redact.learn(["openai"])
+    for host in ("https://api.openai.com/v1/openai", "openai.example", "the.openai"):
+        assert redact.url(host) == host
+    assert redact.text("made by OpenAI.") == "made by <key>."
     assert redact.url("/v1/x?token=abc&size=1&key=") == "/v1/x?token=<key>&size=1&key=<key>"

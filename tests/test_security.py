@@ -18,7 +18,8 @@ from mockserver.settings import Settings
 from spec.contract import Contract
 from spec.errors import DocumentError
 from spec.profiles import Profile, parse_profile
-from spec.recordings.secrets import MASK, Redactor
+from spec.recordings.redactor import Redactor
+from spec.recordings.secrets import MASK
 from spec.request_check import request_check
 from spec.security import Scheme
 
@@ -141,13 +142,23 @@ def test_the_key_is_sent_and_never_shown() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Authorization", "Api-Key", "X-Api-Key", "x-goog-api-key", "x-key", "Set-Cookie", "mj-api-secret", "X-Auth-Token"],
+    [
+        *("Authorization", "Api-Key", "X-Api-Key", "x-goog-api-key", "x-key", "Set-Cookie", "mj-api-secret"),
+        *("X-Auth-Token", "X-AuthToken", "accessToken", "clientSecret", "subscriptionKey", "appkey", "sig", "passwd"),
+        *("X-Amz-Signature", "X-Hub-Signature-256", "x-authtoken", "api_key_2", "idToken", "AWSSecretKey"),
+    ],
 )
 def test_headers_that_carry_secrets_are_masked_whole(name: str) -> None:
     assert Redactor([]).headers({name: "anything"}) == {name: MASK}
 
 
-@pytest.mark.parametrize("name", ["x-request-id", "x-ratelimit-remaining-tokens", "content-type", "monkey"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("x-request-id", "x-ratelimit-remaining-tokens", "content-type", "monkey", "keyword", "design", "token_type"),
+        *("Idempotency-Key", "Surrogate-Key", "prompt_cache_key", "Sec-WebSocket-Key"),
+    ],
+)
 def test_other_headers_are_kept(name: str) -> None:
     assert Redactor([]).headers({name: "anything"}) == {name: "anything"}
 

@@ -218,13 +218,20 @@ def test_a_long_body_is_cut_and_says_so(mock: MockServer) -> None:
 
 
 def test_no_key_is_kept_wherever_it_was_sent(mock: MockServer) -> None:
-    key = "sk-" + "0123456789abcdef" * 2
+    key = "sk-" + "Planted" * 4
     generate(mock, f"?api_key={key}&async=true", key=key, **{**CHEAP, "prompt": f"A fox and {key}", "user": key})
-    ask(f"{mock.url}/v1/nothing?access_token={key}", key=key)
-    for path in ("/journal", "/journal/req_00000000000000000000000000000001", "/tasks"):
+    ask(f"{mock.url}/v1/nothing/{key}?accessToken={key}&api%6Bey=Planted&X-Amz-Signature=Planted", key=key)
+    generate(mock, **{**CHEAP, "model": key})
+    generate(mock, **{**CHEAP, "prompt": f"A fox and {key} {20_000 * 'x'}", key: "A fox"})
+    generate(mock, **{**CHEAP, "prompt": 985 * "x" + f" {key} {20_000 * 'x'}"})
+    form = f'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nA fox and {key}\r\n--b--\r\n'.encode()
+    ask(f"{mock.url}/v1/images/edits", form, headers={"content-type": "multipart/form-data; boundary=b"}, key=key)
+    assert len(mock.journal) == 6
+    shown = [f"/journal/{entry.request_id}" for entry in mock.journal]
+    for path in ("/journal", "/tasks", *shown):
         answer = ask(f"{mock.url}/_imageproof{path}", key=None)
         assert answer.status == 200
-        assert b"456789abcdef" not in answer.body
+        assert b"Planted" not in answer.body
     assert mock.journal[0].path == f"{GENERATIONS}?api_key=***&async=true"
 
 

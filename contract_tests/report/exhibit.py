@@ -21,7 +21,7 @@ from contract_tests.report.evidence import command, visible
 from contract_tests.seen import Seen
 from spec import forms
 from spec.messages import Undecodable
-from spec.recordings.secrets import Redactor
+from spec.recordings.redactor import Redactor
 
 FOLDER = "findings"
 _MOST_POLLS = 30

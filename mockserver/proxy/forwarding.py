@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,14 @@ from mockserver.wire import cut_off
 from spec.messages import Request, is_json, media_type
 from spec.profiles import PLAIN, Profile
 from spec.recordings.blobs import Blobs
-from spec.recordings.secrets import Redactor, secrets_in, secrets_of
+from spec.recordings.redactor import Redactor
+from spec.recordings.secrets import secrets_in, secrets_of
 from spec.recordings.writing import Recording
 from spec.violations import Violation
 
 log = logging.getLogger("imageproof.proxy")
 ERROR_HEADER = "imageproof-proxy-error"
+_MOST_WAITING = 512 * MEBIBYTE
 _LEFT = "the caller went away before the end; the request upstream was given up"
 _NO_FORWARD_PROXY = (
     "this proxy is a base URL of its provider, no HTTP proxy for any host: leave it out of HTTP_PROXY and HTTPS_PROXY"
@@ -79,6 +81,7 @@ class Proxy:
         # Threads of their own: nobody who looks up an address waits for them, and exchanges are kept in order.
         self.judging = ThreadPoolExecutor(1, "imageproof-judge")
         self.keeping = ThreadPoolExecutor(1, "imageproof-keep")
+        self.waiting = 0  # bytes of bodies that are still to be recorded
         self._after: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -96,7 +99,6 @@ class Proxy:
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """Pass one request on, and its answer back."""
-        self.redact.learn(secrets_of(http.headers.items(), http.query.items()))
         passing = _Passing(self, http)
         try:
             return await passing.pass_on()
@@ -127,6 +129,8 @@ class _Passing:
         self._began = time.perf_counter()
         self._verdict: asyncio.Task[list[str]] | None = None
         self._bodies: dict[str, bytes | None] = {}
+        self._secrets: list[str] = []
+        self._learn(secrets_of(http.headers.items(), http.query.items()))
         self._request: Request | None = None
         self._begun = self._over = False
         operation = self._place.operation.id if self._place else ""
@@ -228,6 +232,12 @@ class _Passing:
             proxy.judging, lambda: [proxy.redact.text(str(violation)) for violation in judge(*message)]
         )
 
+    def _learn(self, secrets: Iterable[str]) -> None:
+        """Secrets of this exchange, which others may repeat."""
+        told = list(secrets)
+        self._secrets += told
+        self._proxy.redact.learn(told)
+
     def _readable(self, copy: Copy, headers: Headers, name: str) -> bytes | None:
         """A body as it is judged and kept; None, and a note, where it cannot be read. Its secrets are known then."""
         if name in self._bodies:
@@ -238,7 +248,7 @@ class _Passing:
             why = f"longer than {most:,} bytes, or its Content-Encoding cannot be read"
             self._passage.note = f"the {name}'s body was neither judged nor kept: it is {why}"
         else:
-            self._proxy.redact.learn(secrets_in(body))
+            self._learn(secrets_in(body))
         self._bodies[name] = body
         return body
 
@@ -251,8 +261,7 @@ class _Passing:
                 await self._request_judged()
                 passage.answer = await self._judge_answer(answer) if violations is None else violations
                 if (recording := proxy.recording) is not None:
-                    await asyncio.get_running_loop().run_in_executor(proxy.keeping, self._record, recording, answer)
-                    passage.recorded = True
+                    await self._recorded(recording, answer)
             else:
                 self._give_up()
                 passage.note = "answered before the request had come to its end: neither judged nor recorded"
@@ -263,19 +272,33 @@ class _Passing:
             passage.note = "not judged or not recorded: the proxy failed; its log says why"
         proxy.told(passage)
 
+    async def _recorded(self, recording: Recording, answer: aiohttp.ClientResponse) -> None:
+        """Record the exchange when its turn comes, unless too much waits for its own already."""
+        proxy, size = self._proxy, self._upload.copy.size + self._download.size
+        if proxy.waiting and proxy.waiting + size > _MOST_WAITING:
+            self._passage.note = f"not recorded: {proxy.waiting:,} bytes of others wait to be written already"
+            return
+        proxy.waiting += size
+        try:
+            await asyncio.get_running_loop().run_in_executor(proxy.keeping, self._record, recording, answer)
+        finally:
+            proxy.waiting -= size
+        self._passage.recorded = True
+
     def _record(self, recording: Recording, answer: aiohttp.ClientResponse) -> None:
         proxy, http = self._proxy, self._http
         sent = self._readable(self._upload.copy, http.headers, "request")
         came = self._readable(self._download, answer.headers, "answer")
-        proxy.redact.learn(secrets_of(answer.headers.items()))
         if self._place is not None and came is not None:
-            proxy.redact.learn(proxy.judge.secrets(self._place, response_of(answer.status, answer.headers, came)))
+            self._learn(proxy.judge.secrets(self._place, response_of(answer.status, answer.headers, came)))
         recording.add(
             self._passage.at,
             self._passage.seconds,
             (http.method, str(proxy.upstream.url(http)), http.headers, sent),
             (answer.status, answer.headers, came),
             reason=answer.reason,
+            # What an answer's head hands out, cookies above all, is new each time: it is not remembered.
+            secrets=[*self._secrets, *secrets_of(answer.headers.items())],
         )
 
     def refused(self, trouble: Trouble) -> web.StreamResponse:

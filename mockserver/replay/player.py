@@ -23,7 +23,8 @@ from mockserver.settings import MEBIBYTE
 from spec import events
 from spec.messages import media_type
 from spec.recordings.reading import Recorded
-from spec.recordings.secrets import MASK, Redactor, secrets_in, secrets_of
+from spec.recordings.redactor import Redactor
+from spec.recordings.secrets import MASK, secrets_in, secrets_of
 
 log = logging.getLogger("imageproof.replay")
 HEADER = "imageproof-replay"
@@ -109,7 +110,8 @@ class Player:
 
 async def _meaning(http: web.BaseRequest) -> Meaning:
     """What a request means; its own secrets are masked as they were when it was recorded."""
-    redact = Redactor(secrets_of(http.headers.items(), http.query.items()))
+    redact = Redactor()
+    redact.learn(secrets_of(http.headers.items(), http.query.items()))
     query = [(redact.text(name), redact.text(value)) for name, value in http.query.items()]
     read = await http.read()
     redact.learn(secrets_in(read))

@@ -6,7 +6,7 @@ import base64
 import contextlib
 import io
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -19,7 +19,7 @@ from yarl import URL
 
 from spec.messages import header_text
 from spec.recordings.blobs import Blobs
-from spec.recordings.secrets import Redactor
+from spec.recordings.redactor import Redactor
 from spec.terminal import release
 
 #: bytes: of one body, and of all bodies of a run together; what is more is left out and said so
@@ -94,16 +94,18 @@ class Recording:
         answer: tuple[int, Mapping[str, str], bytes | None] | None,
         trouble: str = "",
         reason: str | None = None,
+        secrets: Iterable[str] = (),
     ) -> None:
         """Add what was sent (method, URL, headers, body) and what came back: status, headers, body.
 
         `answer` None: none came, `trouble` says why; such an entry has status 0. A body that is None was not read.
-        `reason` is the answer's own word for its status, where it is known. `began` is Unix seconds. Raises OSError
-        when the file cannot be written.
+        `reason` is the answer's own word for its status, where it is known; `secrets` are those of this exchange alone,
+        such as its cookies. `began` is Unix seconds. Raises OSError when the file cannot be written.
         """
+        redact = self._redact.also(secrets)
         method, url, headers, body = request
         status, told, data = answer or (0, {}, b"")
-        url = self._redact.url(header_text(url))
+        url = redact.url(header_text(url))
         milliseconds = round(max(seconds, 0.0) * 1000, 3)
         with self._lock:
             self._har.add_entry(
@@ -113,23 +115,23 @@ class Recording:
                     method,
                     url,
                     "HTTP/1.1",
-                    headers=self._headers(headers),
+                    headers=_headers(redact, headers),
                     queryString=_query(url),
-                    postData=None if body == b"" else self._posted(headers, body),
+                    postData=None if body == b"" else self._posted(redact, headers, body),
                     bodySize=_size(body),
                 ),
                 response=harfile.Response(
                     status,
-                    _phrase(status) if reason is None else self._text(reason),
+                    _phrase(status) if reason is None else _text(redact, reason),
                     "HTTP/1.1",
-                    content=self._content(told.get("content-type", ""), data),
+                    content=self._content(redact, told.get("content-type", ""), data),
                     redirectURL="",
-                    headers=self._headers(told),
+                    headers=_headers(redact, told),
                     headersSize=-1,
                     bodySize=_size(data),
                 ),
                 timings=harfile.Timings(send=0, wait=milliseconds, receive=0),
-                comment=self._text(trouble) or None,
+                comment=_text(redact, trouble) or None,
             )
             self._save()
 
@@ -161,39 +163,31 @@ class Recording:
             if self._file is not None:
                 self._file.close()
 
-    def _text(self, text: str) -> str:
-        return self._redact.text(header_text(text))
-
-    def _headers(self, headers: Mapping[str, str]) -> list[harfile.Record]:
-        return [
-            harfile.Record(name, text)
-            for told, value in headers.items()
-            for name, text in self._redact.headers({header_text(told): header_text(value)}).items()
-        ]
-
-    def _posted(self, headers: Mapping[str, str], body: bytes | None) -> harfile.PostData:
+    def _posted(self, redact: Redactor, headers: Mapping[str, str], body: bytes | None) -> harfile.PostData:
         media = headers.get("content-type", "")
-        kept = self._kept(body, media)
-        return _PostData(self._text(media), text=kept.text or "", comment=kept.encoding or kept.comment, more=kept.more)
+        kept = self._kept(redact, body, media)
+        return _PostData(
+            _text(redact, media), text=kept.text or "", comment=kept.encoding or kept.comment, more=kept.more
+        )
 
-    def _content(self, media: str, body: bytes | None) -> harfile.Content:
-        kept = self._kept(body, media)
+    def _content(self, redact: Redactor, media: str, body: bytes | None) -> harfile.Content:
+        kept = self._kept(redact, body, media)
         return _Content(
             max(0, _size(body)),
-            mimeType=self._text(media),
+            mimeType=_text(redact, media),
             text=kept.text,
             encoding=kept.encoding,
             comment=kept.comment,
             more=kept.more,
         )
 
-    def _kept(self, body: bytes | None, media: str) -> _Kept:
+    def _kept(self, redact: Redactor, body: bytes | None, media: str) -> _Kept:
         if body is None:
             return _Kept(comment="left out: it could not be read")
         if len(body) > min(self._longest, self._left):
             return _Kept(comment=f"left out: {len(body):,} bytes are more than is kept")
         self._left -= len(body)
-        data = self._redact.data(body)
+        data = redact.data(body)
         if self._blobs is not None:
             apart = self._blobs.apart(data, media)
             if apart.text is None:
@@ -211,6 +205,18 @@ def _write(file: FileIO, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[file.write(left) :]
+
+
+def _text(redact: Redactor, text: str) -> str:
+    return redact.text(header_text(text))
+
+
+def _headers(redact: Redactor, headers: Mapping[str, str]) -> list[harfile.Record]:
+    return [
+        harfile.Record(name, text)
+        for told, value in headers.items()
+        for name, text in redact.headers({header_text(told): header_text(value)}).items()
+    ]
 
 
 def _query(url: str) -> list[harfile.Record]:
