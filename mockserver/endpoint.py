@@ -173,7 +173,7 @@ class Endpoint:
     async def _wrong_with(self, request: Request) -> Violation | None:
         """What breaks the contract, past all that a drift overlooks and mends; None where nothing is left."""
         for _ in range(_MENDS):
-            violation = (await asyncio.to_thread(self._intake.check.explain, request))[0]
+            violation = await asyncio.to_thread(self._intake.check.reported, request)
             if not self._mock.plan.forgives(request, Refusal.of(violation, self._operation), self._operation):
                 return violation
             if self._intake.accepts(request, self._operation.key(request.headers)):

@@ -52,7 +52,7 @@ REQUEST_ROLES: dict[str, frozenset[str]] = {
     "wait": _SECONDS,
     "callback-url": _TEXT,
     "callback-events": frozenset({"array"}),
-    "caller-tag": _WORD,
+    "caller-tag": _WORD | {"number"},
     "asked-input": frozenset({"object"}),
     "task-kind": _TEXT,
     "action": _TEXT,

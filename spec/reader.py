@@ -128,7 +128,7 @@ class Plan:
     Defaults in our units; property -> (role, conversion); words and what they mean.
 
     `nested` are the objects with roles inside, `lists` the arrays: what is said there is said several times; `texts`
-    say more than themselves.
+    say more than themselves. `rivals` are the properties of one role, what counts first in front.
     """
 
     defaults: dict[str, Any]
@@ -137,6 +137,7 @@ class Plan:
     nested: tuple[tuple[str, Reader], ...]
     lists: tuple[tuple[str, Reader], ...]
     texts: tuple[tuple[str, Schema], ...]
+    rivals: tuple[tuple[str, tuple[str, ...]], ...]
 
     def asked(self, value: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[tuple[str, Mapping[Any, Any]]]]:
         """What `Reader.asked` says of an object of this shape."""
@@ -146,6 +147,9 @@ class Plan:
             if found is not None and (known := fields.get(name)) is not None:
                 role, convert = known
                 roles[role] = found if convert is None else convert(found)
+        for role, names in self.rivals:
+            if role in roles:
+                self._settle(role, names, value, roles)
         resolves = self.resolves
         for name, inner in self.nested:
             part = value.get(name)
@@ -155,6 +159,17 @@ class Plan:
         if self.texts or self.lists:
             _add_parts(roles, self, value)
         return roles, resolves
+
+    def _settle(self, role: str, names: Sequence[str], value: Mapping[str, Any], roles: dict[str, Any]) -> None:
+        """Of several properties of one role the first that is not empty speaks."""
+        for name in names:
+            if (found := value.get(name)) is not None and found != "":
+                convert = self.fields[name][1]
+                roles[role] = found if convert is None else convert(found)
+                return
+        del roles[role]
+        if role in self.defaults:
+            roles[role] = self.defaults[role]
 
 
 def plan_of(shape: Shape) -> Plan:
@@ -179,7 +194,9 @@ def plan_of(shape: Shape) -> Plan:
             elif "items" in schema:
                 lists.append((name, Reader(schema)))
     texts = tuple((name, schema) for name, schema in shape.properties.items() if "x-parts" in schema)
-    return Plan(defaults, fields, tuple(resolves), tuple(nested), tuple(lists), texts)
+    said = {role: tuple(name for name, (other, _) in fields.items() if other == role) for role, _ in fields.values()}
+    rivals = tuple((role, names) for role, names in said.items() if len(names) > 1 and role != "input-image")
+    return Plan(defaults, fields, tuple(resolves), tuple(nested), tuple(lists), texts, rivals)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -80,8 +80,16 @@ class RequestCheck:
         found = dict.fromkeys(self._form_violations(request) if self._is_form(request) else self._explained(request))
         found.update(dict.fromkeys(self._parameter_violations(request)))
         if not found and not self.accepts(request):
-            found.update(dict.fromkeys(self._body_violations(request)))
-        return self._in_order(found, request)  # openapi-core is content with an empty key
+            found.update(dict.fromkeys(self._body_violations(request)))  # openapi-core is content with an empty key
+        return self._in_order(found, request)
+
+    def reported(self, request: Request) -> Violation:
+        """What a caller is told of a refused request: of several lists that a value is none of, the shortest, for
+        what stands in the others may be refused, too.
+        """
+        first, *others = self.explain(request)
+        alike = [one for one in others if (one.param, one.problem, one.keyword) == (first.param, first.problem, "enum")]
+        return min((first, *alike), key=lambda one: int(one.facts.get("choices", 0)))
 
     def violations(self, request: Request) -> list[Violation]:
         """The same by the compiled validators alone, where they can read the body: for whoever asks often."""

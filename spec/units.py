@@ -179,7 +179,7 @@ def _flag_out(value: Any, schema: Schema) -> Any:
 
 
 def _digits_out(value: Any, schema: Schema) -> Any:
-    return str(value) if isinstance(value, int) and types_of(schema) == {"string"} else value
+    return str(value) if isinstance(value, int | float) and types_of(schema) == {"string"} else value
 
 
 _WAITS = ("reset-requests", "reset-images")
@@ -201,6 +201,7 @@ _OUTWARD: dict[str, Callable[[Any, Schema], Any]] = {
     "task-progress": _progress_out,
     "should-retry": _flag_out,
     "seed": _digits_out,
+    "caller-tag": _digits_out,
     "duration": _seconds_out,
     **dict.fromkeys(_TIMES, _moment_out),
     **dict.fromkeys(_WAITS, _wait_out),

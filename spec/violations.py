@@ -161,7 +161,7 @@ def _problem(chain: Sequence[Mapping[str, Any]], keyword: str) -> str:
 def _facts(keyword: str, limit: Any, value: Any, schema: Schema) -> dict[str, Any]:
     facts: dict[str, Any] = {"value": _short(value), "received": type_name(value)}
     if keyword == "enum":
-        facts["allowed"] = quoted_list(limit)
+        facts["allowed"], facts["choices"] = quoted_list(limit), len(limit)
     elif keyword == "const":
         facts["allowed"] = quoted_list([limit])
     elif keyword == "type":
@@ -170,8 +170,10 @@ def _facts(keyword: str, limit: Any, value: Any, schema: Schema) -> dict[str, An
     elif keyword in ("minLength", "maxLength", "minItems", "maxItems"):
         facts["length"] = len(value)
         facts["limit"] = limit
-    elif keyword in ("minimum", "maximum"):
+    elif keyword in ("minimum", "maximum", "pattern"):
         facts["limit"] = limit
+    elif keyword == "oneOf":
+        facts["alternatives"] = _alternatives(limit)
     elif keyword == "x-size-rule":
         facts["reason"] = size_rule_reason(limit, value)
     if "expected" not in facts and (types := types_of(schema)):
@@ -193,12 +195,22 @@ def _reason(keyword: str, facts: dict[str, Any]) -> str:
             text = "is not possible here"
         case "x-size-rule":
             text = facts["reason"]
-        case "anyOf" | "oneOf":
+        case "anyOf":
             text = f"{facts['received']} that fits none of the alternatives"
+        case "oneOf":
+            text = facts["alternatives"] or f"{facts['received']} that does not fit exactly one of the alternatives"
         case _:
-            text = f"{facts['value']!r} breaks {keyword}"
+            text = f"{facts['value']!r} breaks {keyword} {facts.get('limit', '')}".rstrip()
     facts.setdefault("reason", text)
     return str(text)
+
+
+def _alternatives(branches: Sequence[Schema]) -> str:
+    """What is wanted where alternatives differ in nothing but the one member they require; else empty."""
+    wanted = [branch["required"] for branch in branches if branch.keys() == {"required"}]
+    if list(map(len, wanted)) != [1] * len(branches):
+        return ""
+    return f"exactly one of {quoted_list([name for [name] in wanted])} belongs here"
 
 
 def _short(value: Any) -> Any:

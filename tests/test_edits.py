@@ -308,6 +308,11 @@ WRONG_JSON: Mapping[str, tuple[dict[str, Any], tuple[int, Any, Any, Any]]] = {
         {"images": [{"image_url": data_url(b"x")}]},
         (400, USER, "invalid_image_file", "images[0].image_url"),
     ),
+    "another kind of link": (
+        {"images": [{"image_url": "ftp://a"}]},
+        (400, REQUEST, "invalid_value", "images[0].image_url"),
+    ),
+    "a bare picture as a mask": ({"mask": {"image_url": "aGk="}}, (400, REQUEST, "invalid_value", "mask.image_url")),
     "no URL": ({"images": [{"image_url": "http://[x"}]}, (400, USER, "invalid_image_file", "images[0].image_url")),
     "a mask of another size": (
         {"mask": {"image_url": data_url(mask((8, 8)))}},

@@ -234,7 +234,6 @@ _UNBROKEN = {
     "image: minItems 1": "a form cannot say an empty list: it lacks the parameter",
     "file_id: type": "an alternative of image_url, for files that only the provider knows",
     "file_id: minLength 1": "an alternative of image_url, for files that only the provider knows",
-    "file_id: maxLength 20971520": "nobody's line shall carry 20 MB to be refused",
     "image_url: maxLength 20971520": "nobody's line shall carry 20 MB to be refused",
 }
 

@@ -39,7 +39,7 @@ def simple(**more: Any) -> Request:
 def refusal(asked: Request) -> Violation:
     """What is reported first of a request that must be refused."""
     assert not CHECK.accepts(asked)
-    return CHECK.explain(asked)[0]
+    return CHECK.reported(asked)
 
 
 def answer(violation: Violation) -> tuple[int, str | None, str | None, str | None]:
@@ -105,6 +105,14 @@ REFUSED: dict[str, tuple[Request, str, tuple[Any, ...]]] = {
     "compression-of-png": (
         simple(output_compression=50), "png-compression", (400, USER_ERROR, "invalid_png_output_compression", None),
     ),
+    "compression-of-gif": (
+        simple(model="gpt-image-2.6-flare", output_format="gif", output_compression=50), "combination",
+        (*USER_VALUE, "output_compression"),
+    ),
+    "compression-of-svg": (
+        simple(model="gpt-image-2.6-flare", output_format="svg", output_compression=100), "combination",
+        (*USER_VALUE, "output_compression"),
+    ),
     "compression-101": (
         simple(output_compression=101, output_format="webp"), "above-maximum", (*TOO_LARGE, "output_compression"),
     ),
@@ -151,6 +159,7 @@ def test_refused_as_the_reference_says(asked: Request, problem: str, told: tuple
         simple(model="gpt-image-2.5-flare", quality="max"),
         simple(model="dall-e-3", style="vivid", response_format="url"),
         simple(output_format="webp", output_compression=50),
+        simple(model="gpt-image-2.6-flare", output_format="gif", output_compression=100),
         simple(stream=True, partial_images=2),
         simple(background="transparent"),
         request(SIMPLE, content_type="Application/JSON; charset=utf-8"),
@@ -219,6 +228,7 @@ def test_null_where_a_size_belongs_does_not_hide_what_else_is_wrong() -> None:
         ({"prompt": ""}, {"length": 0, "limit": 1}),
         ({"prompt": "x" * 32_001}, {"length": 32_001, "limit": 32_000}),
         ({"quality": "hd"}, {"value": "hd", "allowed": "'low', 'medium', 'high', and 'auto'"}),
+        ({"quality": ""}, {"allowed": "'low', 'medium', 'high', and 'auto'"}),
         ({"size": "9x9"}, {"value": "9x9", "reason": "both edges must be divisible by 16"}),
         ({"size": "800x800"}, {"reason": "at least 655360 pixels in all are needed"}),
         ({"model": "dall-e-2", "size": "9x9"}, {"allowed": "'256x256', '512x512', and '1024x1024'"}),
@@ -227,6 +237,13 @@ def test_null_where_a_size_belongs_does_not_hide_what_else_is_wrong() -> None:
 def test_facts_fill_the_message(more: dict[str, Any], facts: dict[str, Any]) -> None:
     found = refusal(simple(**more)).facts
     assert {name: found[name] for name in facts} == facts
+
+
+@pytest.mark.parametrize("given", [{}, {"image_url": "https://a.b", "file_id": "f"}])
+def test_of_alternatives_it_is_said_that_one_is_wanted(given: dict[str, str]) -> None:
+    body = {"model": "gpt-image-2", "prompt": "x", "images": [given]}
+    [found] = RequestCheck(IMAGES, IMAGES.operation("editImage")).explain(request(body))
+    assert found.reason == "exactly one of 'image_url' and 'file_id' belongs here"
 
 
 def test_long_values_are_shortened_in_facts() -> None:

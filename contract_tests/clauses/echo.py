@@ -121,14 +121,14 @@ def echoed_tag(exchange: Exchange) -> Verdict:
     """The caller's own mark comes back as it was given.
 
     Why: it ties an answer to a user, and to nobody else.
-    How: the mark in the answer, where there is one, against the one sent.
+    How: the mark in the answer, where there is one, against the one sent; a number may come back as a text.
     Do: send back what came, letter by letter.
     """
     said = exchange.meaning("caller-tag")
     if "caller-tag" not in exchange.asked or said is None or said.raw is None or not exchange.succeeded:
         return None
     asked = exchange.asked["caller-tag"]
-    return CONFORMS if said.value == asked else Broken(f"{asked!r:.60}", f"{said.value!r:.60}", said.pointer)
+    return CONFORMS if str(said.value) == str(asked) else Broken(f"{asked!r:.60}", f"{said.value!r:.60}", said.pointer)
 
 
 @clause("echo.model", "SHOULD", "x-role: model")

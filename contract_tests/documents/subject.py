@@ -100,11 +100,15 @@ class Subject:
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
-        """The request body's fields by role."""
+        """The request body's fields by role; of several of one role what counts first."""
         shape = shape_of(self.request, {})
         required = required_names(self.body)
+        said: dict[str, tuple[str, Schema]] = {}
+        for name, schema in shape.properties.items():
+            if "x-role" in schema:
+                said.setdefault(schema["x-role"], (name, schema))
         return {
-            schema["x-role"]: Field(
+            role: Field(
                 name,
                 schema,
                 name in shape.required,
@@ -112,8 +116,7 @@ class Subject:
                 None if self.shown_only else name in required,
                 required.get(name, self.body.at()),
             )
-            for name, schema in shape.properties.items()
-            if "x-role" in schema
+            for role, (name, schema) in said.items()
         }
 
     @property
