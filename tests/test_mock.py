@@ -614,10 +614,10 @@ def test_dall_e_models_say_less(mock: MockServer) -> None:
 def test_a_caller_tag_comes_back_to_whoever_sent_one(mock: MockServer) -> None:
     assert generate(mock, **GPT, safety_identifier="user-7").json["safety_identifier"] == "user-7"
     assert "safety_identifier" not in generate(mock, **GPT).json
-    both = [{"user": "bob", "safety_identifier": said} for said in ("", None, "user-7")]
-    answers = [generate(mock, **GPT, **tags).json for tags in ({"user": "bob"}, *both, {"safety_identifier": ""})]
-    tags = [answer.get("safety_identifier") for answer in answers]
-    assert tags == ["bob", "bob", "bob", "user-7", None], "one wins over the other unless it is empty"
+    given: list[dict[str, Any]] = [{"user": "bob"}, {"safety_identifier": ""}]
+    given += [{"user": "bob", "safety_identifier": said} for said in ("", None, "user-7")]
+    tags = [generate(mock, **GPT, **tags).json.get("safety_identifier") for tags in given]
+    assert tags == ["bob", None, "bob", "bob", "user-7"], "one wins over the other unless it is empty"
     assert generate(mock, **GPT, user=7).json["safety_identifier"] == "7"
 
 
