@@ -17,6 +17,7 @@ from mockserver.calls import Calls
 from spec.documents import SPEC
 
 _PAGES = Path(__file__).parent / "pages"
+_NONE = "'none'"
 
 
 def page_calls() -> Calls:
@@ -26,7 +27,15 @@ def page_calls() -> Calls:
 
 async def page(_: web.BaseRequest) -> web.Response:
     """The page."""
-    body, policy = _assembled()
+    return secured(*_assembled())
+
+
+def secured(html: bytes, style: str, script: str = "") -> web.Response:
+    """A page of ours, and the policy by which a browser runs nothing else than what is in it."""
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script) if script else _NONE}; "
+        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
     headers = {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
@@ -36,20 +45,16 @@ async def page(_: web.BaseRequest) -> web.Response:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cache-Control": "no-cache",
     }
-    return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
+    return web.Response(body=html, headers=headers, content_type="text/html", charset="utf-8")
 
 
 @cache
-def _assembled() -> tuple[bytes, str]:
-    """The page in one piece, and the policy by which a browser runs nothing else than what is in it."""
+def _assembled() -> tuple[bytes, str, str]:
+    """The page in one piece, its style and its script."""
     style = (SPEC / "pages.css").read_text("utf-8") + (_PAGES / "inspector.css").read_text("utf-8")
     script = (_PAGES / "inspector.js").read_text("utf-8")
     html = (_PAGES / "inspector.html").read_text("utf-8")
-    policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src 'self' data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return html.replace("{{ style }}", style).replace("{{ script }}", script).encode(), policy
+    return html.replace("{{ style }}", style).replace("{{ script }}", script).encode(), style, script
 
 
 def _hash(text: str) -> str:

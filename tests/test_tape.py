@@ -96,6 +96,43 @@ def test_polls_are_answered_in_their_order_and_the_last_answer_stays(mock: MockS
         assert ask(server.url + url).body == polled[0]
 
 
+def test_what_was_played_and_what_was_not_recorded_is_told(tmp_path: Path) -> None:
+    models = ({"method": "GET", "url": "https://a/v1/models"}, {"status": 200, "content": {"text": "{}"}})
+    with playing(har(tmp_path / "x.har", models, models)) as server:
+        for path in ("/v1/models",) * 3 + ("/v1/<b>",):
+            ask(server.url + path)
+        told = ask(f"{server.url}/_imageproof/journal").json
+        page = ask(f"{server.url}/_imageproof/")
+        assert [(one["entry"], one["path"], one["played"]) for one in told["entries"]] == [
+            (1, "/v1/models", 1),
+            (2, "/v1/models", 2),
+        ]
+        assert [one["path"] for one in told["not_recorded"]] == ["/v1/<b>"]
+        assert b"2 of 2 recorded answers were played" in page.body
+        assert b"GET /v1/&lt;b&gt;" in page.body
+        assert "script-src 'none'" in page.headers["content-security-policy"]
+        assert ask(f"{server.url}/_imageproof/reset", method="POST").status == 204
+        assert ask(f"{server.url}/_imageproof/journal").json["not_recorded"] == []
+        assert ask(f"{server.url}/_imageproof/drifts").status == 404
+
+
+def test_pages_of_an_origin_may_call_a_recording_where_that_is_wished(tmp_path: Path) -> None:
+    answer = {"status": 200, "headers": [{"name": "Access-Control-Allow-Origin", "value": "https://theirs"}]}
+    path = har(
+        tmp_path / "x.har", ({"method": "GET", "url": "https://a/v1/models"}, {**answer, "content": {"text": ""}})
+    )
+    headers = {"origin": "http://localhost:3000"}
+    with ThreadedServer(Player(ReplaySettings(port=0, cors="*"), read_har(path))) as server:
+        for asked in ("/v1/models", "/v1/other"):
+            told = ask(server.url + asked, headers=headers).headers
+            assert told["access-control-allow-origin"] == "*"
+        preflight = ask(f"{server.url}/v1/models", method="OPTIONS", headers=headers)
+        assert (preflight.status, preflight.headers["access-control-allow-methods"]) == (204, "GET, OPTIONS")
+    with playing(path) as server:
+        told = ask(f"{server.url}/v1/models", headers=headers).headers
+        assert told["access-control-allow-origin"] == "https://theirs"
+
+
 def test_a_stream_comes_in_chunks_event_by_event(tmp_path: Path) -> None:
     events = [b": hello\r\n\r\n", b"event: a\ndata: 1\n\n", b"data: [DONE]\n\n", b"data: cut"]
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n"

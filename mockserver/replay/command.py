@@ -11,22 +11,22 @@ from click.core import ParameterSource
 from rich.markup import escape
 
 from mockserver.latency import Latency
-from mockserver.replay.player import Player, ReplaySettings
+from mockserver.replay.player import ROOT, Player, ReplaySettings
 from mockserver.serving import CannotListen, serve_until_told
 from spec.errors import SpecError
 from spec.recordings.reading import read_har
 from spec.terminal import COULD_NOT_LOOK, USAGE, fail, terminal
 
-_TAKEN = ("host", "port", "latency", "event_interval")
+_TAKEN = ("host", "port", "latency", "event_interval", "cors")
 
 
 def play(context: click.Context, file: Path) -> None:
     """Play a recording until Ctrl-C, with the options of `serve`; ends the program where it cannot."""
     _refuse_others(context)
-    host, port, latency, interval = (context.params[name] for name in _TAKEN)
+    host, port, latency, interval, cors = (context.params[name] for name in _TAKEN)
     try:
         recorded = read_har(file)
-        settings = ReplaySettings(host, port, latency or Latency(), interval)
+        settings = ReplaySettings(host, port, latency or Latency(), interval, cors=cors)
         serve_until_told(lambda: Player(settings, recorded), lambda player, url: _ready(player, file, url))
     except SpecError as error:
         fail(error, USAGE)
@@ -55,6 +55,7 @@ def _ready(player: Player, file: Path, url: str) -> None:
     )
     console.print(f"  export OPENAI_BASE_URL={url}/v1", soft_wrap=True)
     console.print("  export OPENAI_API_KEY=any", soft_wrap=True)
+    console.print(f"  what is played: {url}{ROOT}/", soft_wrap=True)
     for what, count in Counter(f"{each.method} {each.url.path}" for each in tape.recorded).items():
         console.print(f"  [dim]{escape(what):<46}[/] {count}", soft_wrap=True)
     for each in tape.missing:

@@ -15,9 +15,11 @@ from multidict import CIMultiDict
 
 from mockserver.caller import waits
 from mockserver.connection import AtOnce
+from mockserver.cors import Cors
 from mockserver.latency import Latency
 from mockserver.relay import AsItCame, end_to_end, explained
 from mockserver.replay.meaning import Meaning, meaning_of
+from mockserver.replay.page import Tally
 from mockserver.replay.tape import Tape, Track
 from mockserver.settings import MEBIBYTE
 from spec import events
@@ -28,7 +30,7 @@ from spec.recordings.secrets import MASK, secrets_in, secrets_of
 
 log = logging.getLogger("imageproof.replay")
 HEADER = "imageproof-replay"
-RESET = ("POST", "/_imageproof/reset")
+ROOT = "/_imageproof"
 _EVENT = re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r)")
 #: about the bytes that went over the wire, which are kept without their encoding; or about another day
 _OF_THE_WIRE = ("content-encoding", "content-length", "date")
@@ -36,13 +38,17 @@ _OF_THE_WIRE = ("content-encoding", "content-length", "date")
 
 @dataclass(frozen=True, slots=True)
 class ReplaySettings:
-    """How a recording is played: `latency` before each answer, `event_interval` seconds between events."""
+    """How a recording is played: `latency` before each answer, `event_interval` seconds between events.
+
+    `cors`: the origin whose pages may call it, `*` for any; None: what was recorded says that.
+    """
 
     host: str = "127.0.0.1"
     port: int = 4010
     latency: Latency = Latency()  # noqa: RUF009 - it never changes
     event_interval: float = 0.0
     max_body: int = 64 * MEBIBYTE
+    cors: str | None = None
 
 
 class Player:
@@ -54,6 +60,8 @@ class Player:
     def __init__(self, settings: ReplaySettings, recorded: Iterable[Recorded]) -> None:
         self.settings = settings
         self.tape = Tape(recorded)
+        self._asked = Tally(self.tape)
+        self._cors = Cors(settings.cors) if settings.cors else None
         self._random = random.Random(0)
 
     async def open(self) -> None:
@@ -64,9 +72,10 @@ class Player:
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """The answer that was recorded to a request like this, or what is the nearest."""
-        if (http.method, http.path) == RESET:
-            self.tape.rewind()
-            return web.Response(status=204)
+        if http.path == ROOT or http.path.startswith(f"{ROOT}/"):
+            return self._control(http)
+        if self._cors is not None and http.method == "OPTIONS":
+            return self._cors.preflight(http, self.tape.methods(http.path))
         try:
             asked = await _meaning(http)
         except web.HTTPRequestEntityTooLarge:
@@ -75,23 +84,42 @@ class Player:
             return explained(400, "imageproof: the request broke off, or its framing is broken", {HEADER: "no match"})
         track = self.tape.find(asked)
         if track is None:
-            return self._unknown(asked)
+            return self._unknown(asked, http)
         recorded = track.next()
         if self.settings.latency:
             await waits(http, self.settings.latency.draw(self._random))
         return await self._play(http, track, recorded)
 
-    def _unknown(self, asked: Meaning) -> web.StreamResponse:
+    def _control(self, http: web.BaseRequest) -> web.Response:
+        """What has been asked so far, and beginning anew."""
+        asked = (http.method, http.path.removeprefix(ROOT).removesuffix("/"))
+        if asked == ("POST", "/reset"):
+            self._asked.rewind()
+            return web.Response(status=204)
+        if asked == ("GET", "/journal"):
+            return web.json_response(self._asked.told())
+        if asked == ("GET", ""):
+            return self._asked.page()
+        known = f"GET {ROOT}/, GET {ROOT}/journal, POST {ROOT}/reset"
+        return explained(404, f"imageproof: a recording has {known}", {HEADER: "no match"})
+
+    def _unknown(self, asked: Meaning, http: web.BaseRequest) -> web.StreamResponse:
         nearest = self.tape.nearest(asked)
         told = f"The nearest is {nearest}" if nearest else "The recording holds no answer at all"
+        self._asked.missed(asked, str(nearest or "nothing at all"))
         text = f"{asked.method} {asked.path} was not recorded so. {told}."
         log.warning(text)
-        return explained(404, f"imageproof: {text}", {HEADER: "no match"})
+        cors = {} if self._cors is None else self._cors.headers(http)
+        return explained(404, f"imageproof: {text}", {HEADER: "no match", **cors})
 
     async def _play(self, http: web.BaseRequest, track: Track, recorded: Recorded) -> web.StreamResponse:
         headers = _headers(recorded)
         turn = min(track.played, len(track.recorded))
         headers[HEADER] = f"entry {recorded.number}, {turn} of {len(track.recorded)}"
+        if self._cors is not None:
+            for name in [name for name in headers if name.lower().startswith("access-control-")]:
+                headers.popall(name, None)
+            headers.update(self._cors.headers(http))
         parts = _parts(recorded, headers)
         response = AsItCame(status=recorded.status, reason=recorded.reason or None, headers=headers)
         if parts is None:

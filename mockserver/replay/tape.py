@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mockserver.replay.meaning import Meaning, meaning_of
@@ -24,6 +24,13 @@ class Track:
         found = self.recorded[min(self.played, len(self.recorded) - 1)]
         self.played += 1
         return found
+
+    def counted(self) -> Iterator[tuple[Recorded, int]]:
+        """Each answer, and how often it was played."""
+        last = len(self.recorded) - 1
+        for turn, each in enumerate(self.recorded):
+            left = max(0, self.played - turn)
+            yield each, left if turn == last else min(1, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,15 @@ class Tape:
 
         track, told = min(compared, key=distance)
         return Nearest(track.recorded[0], told)
+
+    def counted(self) -> list[tuple[Recorded, int]]:
+        """Each answer as it was recorded, and how often it was played."""
+        told = [(each, times) for track in self._tracks.values() for each, times in track.counted()]
+        return sorted(told, key=lambda one: one[0].number)
+
+    def methods(self, path: str) -> set[str]:
+        """The methods with which a path was asked."""
+        return {track.meaning.method for track in self._tracks.values() if track.meaning.path.endswith(path)}
 
     def rewind(self) -> None:
         """From the beginning."""
