@@ -26,7 +26,7 @@ ASKED = {"model": "dall-e-2", "prompt": "A red fox", "n": 1, "size": "256x256"}
 
 
 def served(page: Path) -> Iterator[Callable[..., httpx.Response]]:
-    profile = parse_profile(draft_profile(read_document(page), "draft"), "draft.yaml")
+    profile = parse_profile(draft_profile([read_document(page)], "draft"), "draft.yaml")
     with MockServer(Settings(port=0, profile=profile)) as server, httpx.Client(base_url=server.base_url) as client:
 
         def ask(query: str = "", **told: Any) -> httpx.Response:
@@ -76,7 +76,7 @@ def test_a_page_with_an_empty_answer_is_served_as_one(chat_bp: Callable[..., htt
 
 
 def drafted(page: Path) -> dict[str, Any]:
-    value: dict[str, Any] = yaml.safe_load(draft_profile(read_document(page), "draft"))
+    value: dict[str, Any] = yaml.safe_load(draft_profile([read_document(page)], "draft"))
     return value
 
 
@@ -100,7 +100,7 @@ def test_each_line_says_where_it_stands_and_how_sure_it_is() -> None:
 
 
 def test_what_excludes_another_stands_in_a_comment() -> None:
-    text = draft_profile(read_document(LUMEN), "draft")
+    text = draft_profile([read_document(LUMEN)], "draft")
     assert [drift["id"] for drift in yaml.safe_load(text)["drifts"]] == ["images-key-instead-of-data"]
     assert "# Promised too, but the mock cannot play it:\n#   empty-object-200: Postman collection" in text
     removed = [action["target"] for action in yaml.safe_load(text)["overlays"]["images"]["actions"]]
@@ -133,7 +133,7 @@ def test_lists_limits_and_error_bodies_are_drafted(tmp_path: Path) -> None:
         refused["example"] = {"detail": [{"loc": ["body", "prompt"], "msg": "Field required", "type": "missing"}]}
         answer_of(document)["example"] = {"created": 1790000000, "data": [{"b64_json": "iVBORw0KGgo="}]}
 
-    value = yaml.safe_load(draft_profile(read_document(write(tmp_path, change)), "draft"))
+    value = yaml.safe_load(draft_profile([read_document(write(tmp_path, change))], "draft"))
     contract = parse_profile(yaml.safe_dump(value), "draft.yaml").contract("images")
     properties = contract.operation("createImage").body["application/json"]["properties"]
     assert properties["model"]["enum"] == ["gpt-image-1", "lumen-1"]
@@ -143,12 +143,37 @@ def test_lists_limits_and_error_bodies_are_drafted(tmp_path: Path) -> None:
     assert [drift["id"] for drift in value["drifts"]] == ["fastapi-detail-envelope"]
 
 
+def test_the_pages_of_one_provider_become_one_profile(tmp_path: Path) -> None:
+    def fewer(most: int, route: str) -> Path:
+        def change(document: dict[str, Any]) -> None:
+            request_of(document)["schema"]["properties"]["n"]["maximum"] = most
+            document["paths"] = {route: document["paths"].pop("/images/generations")}
+            document["paths"][route]["post"]["operationId"] = route.rsplit("/", 1)[-1]
+
+        (folder := tmp_path / route.rsplit("/", 1)[-1]).mkdir()
+        return write(folder, change)
+
+    pages = [fewer(4, "/images/generations"), fewer(2, "/images/edits"), ZHONGZHUAN]
+    target = tmp_path / "draft.yaml"
+    result = run(*map(str, pages), "-o", str(target))
+    assert result.exit_code == 0, result.stderr
+    contract = load_profile(str(target)).contract("images")
+    for id_, most in (("createImage", 4), ("editImage", 2)):
+        assert contract.operation(id_).body["application/json"]["properties"]["n"]["maximum"] == most
+    value = yaml.safe_load(target.read_text("utf-8"))
+    assert len(value["sources"]) == 3
+    assert [drift["id"] for drift in value["drifts"]] == ["chat-shaped-200"]
+    (report := tmp_path / "report.json").write_text('{"imageproof": 1}')
+    refused = run(str(pages[0]), str(report), "-o", str(tmp_path / "other.yaml"))
+    assert (refused.exit_code, "learned of one" in refused.stderr) == (2, True)
+
+
 def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
     def change(document: dict[str, Any]) -> None:
         request_of(document)["schema"]["properties"]["stream"]["enum"] = ["yes", "no"]
         request_of(document)["schema"]["properties"]["n"]["maximum"] = 4
 
-    text = draft_profile(read_document(write(tmp_path, change)), "draft")
+    text = draft_profile([read_document(write(tmp_path, change))], "draft")
     assert "# Said otherwise than the contract has it, but it could not be written:\n#   stream" in text
     actions = yaml.safe_load(text)["overlays"]["images"]["actions"]
     assert any("n: maximum 4" in action.get("description", "") for action in actions)

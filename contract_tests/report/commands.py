@@ -118,7 +118,13 @@ def _compare_three_ways(document: Path, report: Path, folder: Path) -> None:
 
 
 @click.command("profile")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.JSON|DOCUMENT")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="REPORT.JSON|DOCUMENT...",
+)
 @click.option(
     "-o",
     "--output",
@@ -128,11 +134,11 @@ def _compare_three_ways(document: Path, report: Path, folder: Path) -> None:
     help="Where to write.",
 )
 @click.option("--force", is_flag=True, help="Write over a profile that is there: it may have been edited.")
-def learn(file: Path, output: Path, force: bool) -> None:
-    """Turn a report, or a vendor's document, into a profile, so that the mock behaves as was seen, or as is promised.
+def learn(files: tuple[Path, ...], output: Path, force: bool) -> None:
+    """Turn a report, or a vendor's documents, into a profile, so that the mock behaves as was seen, or as is promised.
 
     `imageproof serve --profile FILE.YAML` plays it. Each line says what it rests on; what cannot be played stands in
-    comments. A document is anything `imageproof lint` reads.
+    comments. A document is anything `imageproof lint` reads; several, such as a page for each route, make one profile.
     """
     from contract_tests.documents.document import DocumentUnreadable
     from contract_tests.documents.draft import NothingKnown, draft_profile
@@ -141,10 +147,13 @@ def learn(file: Path, output: Path, force: bool) -> None:
     from contract_tests.report.saved import NoReport, is_report, load
 
     try:
-        if is_report(file):
-            text = learned_profile(load(file), output.stem)
+        reports = [file for file in files if is_report(file)]
+        if reports and len(files) > 1:
+            fail(f"{reports[0]} is a report, and a profile is learned of one: `imageproof profile {reports[0]}`", USAGE)
+        if reports:
+            text = learned_profile(load(reports[0]), output.stem)
         else:
-            text = draft_profile(read_document(file), output.stem)
+            text = draft_profile([read_document(file) for file in files], output.stem)
         if not force:
             not_over(output, "name another with -o, or add --force")
     except DocumentUnreadable as error:
