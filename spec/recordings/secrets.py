@@ -10,7 +10,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 MASK = "<key>"
-#: a key by its looks; it begins with a literal, as `_IN_BODIES` do
+#: a key by its looks; it begins with a literal
 LOOKS_LIKE_A_KEY = r"sk-(?<!\wsk-)[A-Za-z0-9_-]{16,512}"
 
 _SECRETS = ("authorization", "cookie", "hmac", "jwt", "passphrase", "passwd", "password", "pwd", "secret")
@@ -36,19 +36,13 @@ _NO_SECRET = re.compile(r"(?i)(?:.*[\W_])?(?:cache|idempotency|partition|public|
 _PARAMETER = re.compile(r"(([^?&=#]+)=)([^&#]*)")
 _SCHEMES = frozenset({"basic", "bearer", "digest", "key", "token"})  # words before a key
 
-_VALUE = r"[^\"\\\s]{6,512}"
-_OWNED = rf"{_BEFORE}(?i:{_OWNER}[-_]?(?:key|{'|'.join(_CREDENTIALS)}))"
-#: in JSON a `key` or a `token` is often none, unless it says whose it is, or the token has a digit in it; each begins
-#: with a literal: only then does the engine skip fast over the megabytes of a picture
-_IN_BODIES = tuple(
-    re.compile(pattern.encode())
-    for pattern in (
-        rf'"(?:{_called(*_SECRETS)}|{_OWNED})"\s*:\s*"({_VALUE})"',
-        rf'"{_called(*_CREDENTIALS)}"\s*:\s*"(?=[^"\s]*\d)({_VALUE})"',
-        rf'name="{_NAME.pattern}"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{{6,512}})\r\n--',
-        LOOKS_LIKE_A_KEY,
-    )
-)
+#: in JSON a `key` or a `token` is often none, unless it says whose it is, or the token has a digit in it
+_MEMBER = re.compile(rf"{_called(*_SECRETS)}|{_BEFORE}(?i:{_OWNER}[-_]?(?:key|{'|'.join(_CREDENTIALS)}))")
+_MEMBER_WITH_A_DIGIT = re.compile(_called(*_CREDENTIALS))
+#: each begins with a literal: only then does the engine skip fast over the megabytes of a picture
+_MEMBERS = re.compile(rb'"([^\s"\\]{3,80})"\s{0,9}:\s{0,9}"([^"\\\s]{6,512})"')
+_FIELDS = re.compile(rb'name="([^\s"]{3,80})"\r\n(?:[^\r\n]{1,999}\r\n){0,9}\r\n([^\r\n]{6,512})\r\n--')
+_LOOKS = re.compile(LOOKS_LIKE_A_KEY.encode())
 
 
 @lru_cache(1024)
@@ -80,9 +74,23 @@ def secrets_of(headers: Iterable[tuple[str, str]], query: Iterable[tuple[str, st
 
 def secrets_in(body: bytes) -> Iterator[str]:
     """What in a body is called a key, or looks like one, as some clients and answers have it."""
-    for pattern in _IN_BODIES:
-        for found in pattern.finditer(body):
-            yield found[found.lastindex or 0].decode("utf-8", "replace")
+    for found in _MEMBERS.finditer(body):
+        if (told := _is_sensitive_member(found[1])) or (told is None and re.search(rb"\d", found[2])):
+            yield found[2].decode("utf-8", "replace")
+    for found in _FIELDS.finditer(body):
+        if is_sensitive(found[1].decode("latin-1")):
+            yield found[2].decode("utf-8", "replace")
+    for found in _LOOKS.finditer(body):
+        yield found[0].decode()
+
+
+@lru_cache(1024)
+def _is_sensitive_member(name: bytes) -> bool | None:
+    """Whether a member of JSON carries a secret; None: if there is a digit in it."""
+    told = name.decode("latin-1")
+    if _MEMBER.fullmatch(told):
+        return _NO_SECRET.fullmatch(told) is None
+    return None if _MEMBER_WITH_A_DIGIT.fullmatch(told) else False
 
 
 def masked_parameters(url: str, mask: str = MASK) -> str:
