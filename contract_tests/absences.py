@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from contract_tests.cases import optional_parameters
+
 if TYPE_CHECKING:
     from contract_tests.cases import Case
     from contract_tests.exchange import Exchange
@@ -69,6 +71,17 @@ def lacks_parameter(exchange: Exchange) -> str:
     value = told[named[0]]
     about_value = value not in ("", "true", "false") and _holds(text, value)
     return named[0] if _UNKNOWN.search(text) and not about_value else ""
+
+
+def refuses_option(exchange: Exchange) -> str:
+    """The parameter a provider may lack and whose value, right by the contract, is refused; empty where none is."""
+    case, status = exchange.case, exchange.response.status
+    if case.defect is not None or not 400 <= status < 500 or status in NOT_ABOUT_THE_REQUEST:
+        return ""
+    text, param = _text(exchange), exchange.error("error-param")
+    told = {name for name, _ in _parts(case)} & optional_parameters(case).keys()
+    named = [name for name in told if name == param] or [name for name in told if not param and _holds(text, name)]
+    return named[0] if len(named) == 1 else ""
 
 
 def model_names(case: Case) -> list[str]:

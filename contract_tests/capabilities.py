@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from contract_tests.absences import NOT_ABOUT_THE_REQUEST
@@ -102,7 +103,7 @@ class Capabilities:
             if have := tuple(name for name in known if name in listed):
                 left = [name for name in known if name not in listed]
                 return Models(have, True, f"this provider does not list {_some(left)}" if left else "")
-            return self._probed(known, listed)
+            return self.probed(known, listed)
         except (CouldNotLook, BudgetSpent):
             return Models((), True)
 
@@ -123,7 +124,7 @@ class Capabilities:
                         found |= dict.fromkeys(name for name in names if isinstance(name, str))
         return found
 
-    def _probed(self, known: tuple[str, ...], listed: Mapping[str, None]) -> Models:
+    def probed(self, known: tuple[str, ...], listed: Mapping[str, None] = MappingProxyType({})) -> Models:
         """The models for which a request is refused for what is missing in it, and not for the model."""
         told = (
             f"this provider lists only models no contract knows ({_some(listed)}): name one with --model"

@@ -57,6 +57,8 @@ _WITHIN = (
     Rule("auth.*", ("refusal.*", "error.*", "wire.*", "task.*")),
     Rule("refusal.no-5xx", ("error.*", "wire.*")),
     Rule("refusal.refused", ("wire.*", "error.*", "meta.unknown-parameter")),
+    Rule("refusal.survived", ("error.*", "wire.*")),
+    Rule("refusal.generous", ("wire.*", "error.*", "meta.unknown-parameter")),
     Rule("refusal.coerced", ("wire.*", "error.*", "meta.unknown-parameter")),
     Rule("refusal.unknown-parameter", ("wire.*", "error.*", "meta.unknown-parameter")),
     Rule("task.private", ("task.unknown", "task.same", "error.*")),

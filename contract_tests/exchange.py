@@ -15,7 +15,7 @@ from contract_tests.streams import Event, read
 from spec.events import MEDIA_TYPE as EVENT_STREAM
 from spec.followups import Offer
 from spec.language import IMAGE_ROLES, STATES, Schema
-from spec.messages import Response
+from spec.messages import Response, is_json
 from spec.reader import Meaning, Reader
 from spec.response_check import ResponseCheck
 from spec.shapes import shape_of
@@ -261,6 +261,22 @@ class Exchange:
     def lacks_feature(self) -> str:
         """The same, where the contract lets a provider lack it (`x-optional`)."""
         return self.lacks_parameter if self.lacks_parameter in optional_parameters(self.case) else ""
+
+    @cached_property
+    def refuses_option(self) -> str:
+        """The parameter that a provider may lack and whose value, right by the contract, is refused; empty: none is."""
+        return absences.refuses_option(self)
+
+    @property
+    def hand_made(self) -> bool:
+        """Whether only bytes made by hand are wrong like this: not JSON with a slip, which a caller may well send.
+
+        NaN is no slip either: some languages write it, and read it.
+        """
+        defect = self.case.defect
+        broken = defect is not None and defect.problem == "malformed-body"
+        unreadable = broken and (not is_json(self.case.request.media) or b"NaN" in self.case.body)
+        return unreadable or (defect is not None and bool(defect.tolerated))
 
     @property
     def out_of_quota(self) -> bool:

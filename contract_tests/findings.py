@@ -22,7 +22,7 @@ from spec.drifts import catalogue as drifts
 _WHERE = re.compile(r"GET \S+|'[^']*'")
 _DEEPEST = ("meta.constant", "task.apart")
 #: what is broken once for each parameter that is not looked at, and from how many on that is one cause
-_CHECKS, _A_FEW = "refusal.refused", 5
+_CHECKS, _A_FEW = "refusal.refused", 3
 #: one cause wherever it is seen and whatever it is called there
 _ANYWHERE = ("images.reachable", "auth.enforced")
 _REMEMBERED_BYTES = 512 * 1024 * 1024

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from math import isfinite
 
 from contract_tests.budget import Ledger
 from contract_tests.findings import Findings
 from contract_tests.options import Options, UsageError
+from contract_tests.own_models import of_its_own
 from contract_tests.provider import Provider
 from contract_tests.report.saved import NoReport, load
 from contract_tests.run import Run
@@ -69,6 +71,8 @@ def open_run(options: Options) -> Run:
         other,
         options.per_second,
     )
+    if not options.models and (own := of_its_own(provider, profile, contracts)):
+        contracts, options = profile.contracts(options.families, own), replace(options, models=own)
     findings = Findings(wants=wanted.clause)
     run = Run(options, profile, contracts, provider, findings, wanted=wanted, own_models=own, baseline=baseline)
     run.folder = options.report_dir

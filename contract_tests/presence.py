@@ -33,11 +33,14 @@ class Presence:
         return self._absent.get((contract.name, operation.id), False)
 
     def lacks_family(self, contract: Contract) -> bool:
-        """Whether a whole family is absent: what it begins with answers as a path nobody has does."""
-        first = next((op for op in contract.operations if op.optional_because is None), contract.operations[0])
-        return self._is_absent(contract, first)
+        """Whether a whole family is absent: what it begins with answers as a path nobody has does.
 
-    def _is_absent(self, contract: Contract, operation: Operation) -> bool:
+        Whatever that is: a key sent as this family sends it may open no path, and all errors may come with 200.
+        """
+        first = next((op for op in contract.operations if op.optional_because is None), contract.operations[0])
+        return self._is_absent(contract, first, whatever=True)
+
+    def _is_absent(self, contract: Contract, operation: Operation, whatever: bool = False) -> bool:
         name = (contract.name, operation.id)
         known = self._absent.get(name)
         if known is None:
@@ -54,7 +57,8 @@ class Presence:
                 self._nowhere[operation.method, root] = self._probe(nowhere)
             told, elsewhere = there.response, self._nowhere[operation.method, root].response
             # A gateway's own web page, or a server that fails whatever it is asked.
-            nothing = told.status in (404, 405) or told.status >= 500 or told.media == "text/html"
+            nothing = whatever and not there.pictures_delivered
+            nothing |= told.status in (404, 405) or told.status >= 500 or told.media == "text/html"
             known = told.status == 501 or (nothing and _signature(told) == _signature(elsewhere))
             if known and parameters:  # it may be the thing named that is not there: a path that is has other methods
                 other = self._probe(Case(contract, replace(operation, method="patch"), path_parameters=parameters))

@@ -17,7 +17,7 @@ from contract_tests.presence import Presence
 from contract_tests.viewing import Viewer
 from contract_tests.waits import MOMENT_SECONDS, is_not_now, may_pass, retry_after
 from spec import events
-from spec.addresses import root_of
+from spec.addresses import joined, root_of
 from spec.messages import Response, Undecodable, decode, is_json
 from spec.recordings.redactor import Redactor
 from spec.recordings.writing import Recording
@@ -195,7 +195,7 @@ class Provider:
         self.ledger.charge(images, price_of(case, images))
 
     def _send(self, case: Case, parent: Exchange | None = None) -> Exchange:
-        url = f"{self.root}{case.path}"
+        url = joined(self.root, case.path)
         headers = {
             name: value.replace(KEY, self._key).replace(OTHER_KEY, self._other_key)
             for name, value in case.headers.items()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+_VERSION = re.compile(r"^/v\d\w*(?=/)", re.ASCII)
+_ENDS_IN_A_VERSION = re.compile(r"[^/]/v\d\w*$", re.ASCII)
 
 
 def root_of(url: str, paths: Iterable[str] = ()) -> str:
@@ -32,6 +36,14 @@ def root_of(url: str, paths: Iterable[str] = ()) -> str:
     ends = ["/".join(["", *steps[index:]]) for index in range(1, len(steps))]
     known = next((end for end in ends if end == "/v1" or any(path.startswith(f"{end}/") for path in paths)), "")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix(known)}".rstrip("/")
+
+
+def joined(root: str, path: str) -> str:
+    """The address of a path below a root; a version that the root ends in stands for the one the path begins with.
+
+    Of `https://one.example/api/v3` and `/v1/images/edits` that is `https://one.example/api/v3/images/edits`.
+    """
+    return root + (_VERSION.sub("", path, count=1) if _ENDS_IN_A_VERSION.search(root) else path)
 
 
 def is_loopback(root: str) -> bool:

@@ -112,12 +112,12 @@ def test_its_models_are_found_for_nothing(profile: Profile, names: set[str], cer
         found.provider.close()
 
 
-def test_a_list_of_names_nobody_knows_asks_for_one_to_be_named() -> None:
+def test_a_long_list_of_names_nobody_knows_asks_for_one_to_be_named() -> None:
+    listed = [{"id": f"house-brand-{number}", "object": "model", "created": 1, "owned_by": "u"} for number in range(9)]
+
     def answer(asked: Asked) -> Told:
         if asked.path == "/v1/models":
-            return Told(
-                {"object": "list", "data": [{"id": "house-brand", "object": "model", "created": 1, "owned_by": "u"}]}
-            )
+            return Told({"object": "list", "data": listed})
         return Told(error("missing", "prompt"), 400 if asked.method == "POST" else 404)
 
     with listening(answer) as server:
@@ -125,7 +125,7 @@ def test_a_list_of_names_nobody_knows_asks_for_one_to_be_named() -> None:
         assert run.models_of(run.contracts[0]) == ()
         assert "house-brand" in run.findings.not_tested["models"]
         assert "--model" in run.findings.not_tested["models"]
-        assert run.models_to_look_up(run.contracts[0]) == ("house-brand",)
+        assert run.models_to_look_up(run.contracts[0])[0] == "house-brand-0"
         assert not run.capabilities_of(run.contracts[0]).models.certain
         run.close()
 

@@ -33,7 +33,7 @@ from contract_tests.run import Run
 from contract_tests.three_ways.calls import calls
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from spec.addresses import is_loopback, root_of
+from spec.addresses import is_loopback, joined, root_of
 from spec.profiles import PLAIN, load_profile
 from spec.recordings.reading import read_har
 
@@ -480,6 +480,16 @@ def test_what_costs_money_is_never_asked_again_of_its_own() -> None:
 # --- what is optional -------------------------------------------------------------------------------
 
 
+def test_a_version_in_the_address_stands_for_the_one_in_the_path() -> None:
+    create = "/v1/images/generations"
+    assert joined(root_of("https://ark.example/api/v3"), create) == "https://ark.example/api/v3/images/generations"
+    assert (
+        joined(root_of("https://one.example/openai/v1"), create) == "https://one.example/openai/v1/images/generations"
+    )
+    assert joined("https://v2.example", create) == "https://v2.example/v1/images/generations"
+    assert joined("https://one.example/v2", "/mj/submit/imagine") == "https://one.example/v2/mj/submit/imagine"
+
+
 def test_the_task_route_is_found_where_it_is_and_missed_where_it_is_not(mock: MockServer) -> None:
     with asking(mock.url) as provider:
         assert not provider.presence.lacks(IMAGES, TASK)
@@ -507,6 +517,13 @@ def test_an_optional_operation_is_found_or_missed_without_costing_a_picture(mock
     assert len(server.asked) == 2
 
 
+def test_a_family_is_absent_where_its_way_to_send_keys_opens_no_path() -> None:
+    shut = Told({"error": {"message": "No key.", "type": "x", "param": None, "code": None}}, 401)
+    with listening(lambda _: shut) as server, asking(server.url) as provider:
+        assert provider.presence.lacks_family(PLAIN.contract("gemini"))
+        assert not provider.presence.lacks(IMAGES, TASK), "of the family it has, the key may be wrong"
+
+
 def test_an_operation_that_is_not_there_is_said_once_and_not_sent_to() -> None:
     refusal = Told({"error": {"message": "No.", "type": "x", "param": None, "code": None}}, 404)
     with listening(lambda _: refusal) as server:
@@ -519,7 +536,10 @@ def test_an_operation_that_is_not_there_is_said_once_and_not_sent_to() -> None:
             assert list(run.findings.not_tested) == ["editImage"]
         finally:
             run.close()
-    assert len(server.asked) == 2
+    assert [asked.path for asked in server.asked if asked.method == "POST"] == [
+        edit.path,
+        "/v1/imageproof/no-such-path",
+    ]
 
 
 def test_who_makes_pictures_of_nothing_is_paid_for_them() -> None:
@@ -613,7 +633,7 @@ def test_a_task_that_never_ends_is_given_up_and_found(mock: MockServer, task: Ca
     assert len(ends) == 1
     assert ends[0].clause.level == "MUST"
     assert ends[0].broken.received.startswith("no end after 0.4 s and ")
-    polls = [asked for asked in server.asked if asked.method == "GET"]
+    polls = [asked for asked in server.asked if "/tasks/" in asked.path]
     assert 2 <= len(polls) < 10  # patient, and not a storm
 
 

@@ -451,13 +451,13 @@ def accepted_in_spite_of(told: dict[str, Any]) -> Exchange:
 
 
 def test_each_parameter_that_is_not_checked_is_a_finding_until_nothing_is_checked_at_all() -> None:
-    wrong: list[dict[str, Any]] = [{"quality": "best"}, {"background": "red"}, {"moderation": "none"}]
+    wrong: list[dict[str, Any]] = [{"quality": "best"}, {"output_format": "bmp"}, {"prompt": ""}]
     few = judged(*map(accepted_in_spite_of, [*wrong, {"quality": "worst"}]))
     assert {finding.cause: finding.count for finding in few.all} == {
         "refusal.refused (quality)": 2,
-        "refusal.refused (background)": 1,
-        "refusal.refused (moderation)": 1,
+        "refusal.refused (output_format)": 1,
+        "refusal.refused (prompt)": 1,
     }
-    more: list[dict[str, Any]] = [{"output_compression": 101}, {"user": 17.5}, {"output_format": "gif"}]
-    [all_] = judged(*map(accepted_in_spite_of, [*wrong, *more])).all
-    assert (all_.cause, all_.count, all_.others.total()) == ("refusal.refused", 6, 0)
+    more = {"model": "dall-e-3", "size": "1024x1024", "style": "loud"}
+    [all_] = judged(*map(accepted_in_spite_of, [*wrong, more])).all
+    assert (all_.cause, all_.count, all_.others.total()) == ("refusal.refused", 4, 0)

@@ -6,15 +6,19 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from contract_tests.cases import CREDENTIALS, with_value, without
+from contract_tests.absences import model_names
+from contract_tests.cases import CREDENTIALS, inputs, optional_parameters, with_value, without
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
+from contract_tests.pictures import bytes_given, measured
 from spec.messages import is_json
 from spec.request_check import request_check
 
 _NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 _NOT_LET_IN = (401, 403)
+#: what is said of a picture given: its format, or what its part is called
+_ABOUT_A_PICTURE = ("invalid-image", "unsupported-file")
 _STACK = re.compile(
     r"Traceback \(most recent call last\)|\bat [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \["
     r"|/(?:home|usr|app|root)/[\w./-]+\.(?:py|go|js)"
@@ -72,11 +76,82 @@ def refused(exchange: Exchange) -> Verdict:
         return None
     if not exchange.succeeded or (defect.tolerated and not exchange.pictures_made):
         return CONFORMS
-    if _says_the_same(exchange):  # refusal.coerced speaks of that
+    if _says_the_same(exchange) or _is_generous(exchange):  # refusal.coerced and refusal.generous speak of that
         return None
     return Broken(
         f"{defect.status} for {defect.label} ({defect.reason})", f"{exchange.response.status}, as if nothing were wrong"
     )
+
+
+@clause("refusal.generous", "SHOULD", "x-problems")
+def generous(exchange: Exchange) -> Verdict:
+    """What the contract refuses is refused, though this provider knows what to do with it.
+
+    Why: what one provider does as asked the next one refuses.
+    How: 2xx where no model is named, where another model of the contract may be asked for the same, where a parameter
+        is wrong that need not be known here, where a picture of another format is given, or where as many pictures, or
+        as large ones, came as were asked for.
+    Do: refuse it; or say in your own documents that you take it.
+    """
+    defect = exchange.case.defect
+    if defect is None or defect.tolerated or _says_the_same(exchange) or not _is_generous(exchange):
+        return None
+    if not exchange.succeeded:
+        return CONFORMS
+    return Broken(
+        f"{defect.status} for {defect.label} ({defect.reason})", f"{exchange.response.status}, as if it were right"
+    )
+
+
+def _is_generous(exchange: Exchange) -> bool:
+    """Whether what the contract refuses has one meaning only, and was done where it can be seen."""
+    case, defect = exchange.case, exchange.case.defect
+    value = case.request.value
+    if defect is None or not isinstance(value, dict) or case.request.media not in case.operation.body:
+        return False
+    if defect.problem in (*CREDENTIALS, "unknown-parameter"):
+        return False
+    models = model_names(case)
+    if defect.param in models:
+        return not value.get(defect.param)  # one of the provider's own choice
+    if defect.param in optional_parameters(case):  # perhaps it knows none of that name
+        return True
+    if defect.problem in _ABOUT_A_PICTURE:
+        return _is_a_picture(exchange)
+    return _is_as_asked(exchange) or _is_of_another_model(exchange, defect.param, models)
+
+
+def _is_of_another_model(exchange: Exchange, param: str, models: list[str]) -> bool:
+    """Whether another model of the contract takes this value, which the one that is named does not take anywhere."""
+    case, value = exchange.case, exchange.case.request.value
+    needed = (*case.operation.body[case.request.media].get("required", ()), *models, param)
+    least = {name: value[name] for name in needed if name in value}
+    check = request_check(case.contract, case.operation)
+    if param not in least or check.accepts(with_value(case, least).request):
+        return False
+    others = (with_value(case, {**least, name: one.name}) for name in models for one in case.contract.models)
+    return any(check.accepts(other.request) for other in others)
+
+
+def _is_a_picture(exchange: Exchange) -> bool:
+    """Whether what was given where a picture belongs is one all the same."""
+    case, defect = exchange.case, exchange.case.defect
+    given = inputs(case.operation, case.request.media)(case.request.value)
+    data = [bytes_given(one.value) for one in given if defect is not None and one.param == defect.param]
+    return bool(data) and all(one is not None and measured(one) is not None for one in data)
+
+
+def _is_as_asked(exchange: Exchange) -> bool:
+    """Whether exactly what the request says came, though it may not say it: so many pictures, of this size."""
+    case, defect, made = exchange.case, exchange.case.defect, exchange.pictures
+    known = case.operation.body[case.request.media].get("properties", {})
+    role = known.get(defect.param, {}).get("x-role") if defect else None
+    asked = case.asked.get(str(role))
+    if not exchange.succeeded or not made:
+        return False
+    if role == "count":
+        return type(asked) is int and exchange.pictures_delivered == asked
+    return role == "size" and isinstance(asked, tuple) and all((one.width, one.height) == asked for one in made)
 
 
 @clause("refusal.coerced", "SHOULD", "x-problems")
@@ -148,8 +223,25 @@ def no_5xx(exchange: Exchange) -> Verdict:
     defect = exchange.case.defect
     if defect is None or exchange.lacks_model:
         return None
-    not_there = defect.tolerated and exchange.response.status == 501  # what HTTP has for a method nobody knows
-    if exchange.response.status < 500 or not_there:
+    if exchange.hand_made:  # refusal.survived speaks of that
+        return None
+    if exchange.response.status < 500:
+        return CONFORMS
+    return Broken(f"{defect.status} for {defect.label}", str(exchange.response.status))
+
+
+@clause("refusal.survived", "SHOULD", "x-problems", always=True)
+def survived(exchange: Exchange) -> Verdict:
+    """Bytes that no client sends are not answered as the server's mistake (5xx) either.
+
+    Why: whoever scans an API sees where it falls over; a client that is broken is told to try again.
+    How: a form that is none, and what parsers and servers read in ways of their own, is not answered 5xx.
+    Do: catch what a framework raises where it reads a body, and answer 4xx.
+    """
+    defect = exchange.case.defect
+    if defect is None or not exchange.hand_made:
+        return None
+    if exchange.response.status < 500 or exchange.response.status == 501:  # HTTP has that for a method nobody knows
         return CONFORMS
     return Broken(f"{defect.status} for {defect.label}", str(exchange.response.status))
 

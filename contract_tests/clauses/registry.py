@@ -148,7 +148,8 @@ def _where_certain(judge: Judge, tag: str) -> Judge:
         defect = exchange.case.defect
         if of_one and exchange.case.operation.tells_tasks and exchange.succeeded:
             return None
-        return None if defect is not None and defect.tolerated else judge(exchange)
+        fell_over = exchange.hand_made and exchange.response.status >= 500  # refusal.survived says all there is to say
+        return None if fell_over or (defect is not None and defect.tolerated) else judge(exchange)
 
     return judged
 

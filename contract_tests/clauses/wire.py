@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract_tests.absences import NOT_ABOUT_THE_REQUEST
+from contract_tests.cases import Case, optional_parameters
 from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 
@@ -23,7 +24,7 @@ def accepted(exchange: Exchange) -> Verdict:
         return None
     if exchange.own_model and 400 <= status < 500 and exchange.named - _LEAST:
         return None  # which sizes and options it takes stands in no contract
-    if _is_refused_as_sent(exchange):  # wire.media speaks of that
+    if _is_refused_as_sent(exchange) or exchange.refuses_option:  # wire.media and wire.options speak of that
         return None
     said = exchange.error("error-message")
     if exchange.failed_midway:
@@ -31,6 +32,28 @@ def accepted(exchange: Exchange) -> Verdict:
     if exchange.succeeded:
         return CONFORMS
     return Broken("a 2xx answer: the request keeps the contract", f"{status}{f': {said}' if said else ''}")
+
+
+@clause("wire.options", "SHOULD", "requestBody")
+def options(exchange: Exchange) -> Verdict:
+    """What may be said of a parameter that need not be everywhere is accepted where the parameter is.
+
+    Why: code written to the contract fails with one model and works with another.
+    How: a case without a defect is not refused for the value of a parameter that the contract lets a provider lack.
+    Do: accept every documented value, or say in your own documents which of them you lack.
+    """
+    case = exchange.case
+    if case.defect is not None or exchange.lacks_model or exchange.lacks_feature or exchange.own_model:
+        return None
+    if name := exchange.refuses_option:
+        told = case.request.value.get(name) if isinstance(case.request.value, dict) else ""
+        said = exchange.error("error-message")
+        return Broken(f"{name} {told!r:.40} accepted", f"{exchange.response.status}{f': {said}' if said else ''}")
+    return CONFORMS if exchange.succeeded and optional_parameters(case).keys() & _said(case) else None
+
+
+def _said(case: Case) -> set[str]:
+    return {*(case.request.value if isinstance(case.request.value, dict) else ()), *case.query}
 
 
 def _is_refused_as_sent(exchange: Exchange) -> bool:
@@ -109,6 +132,8 @@ def schema(exchange: Exchange) -> Verdict:
     Do: send every required member in its documented type.
     """
     if not exchange.succeeded or exchange.case.operation.answer(exchange.response.status) is None:
+        return None
+    if exchange.case.defect is not None and exchange.pictures_delivered:  # what is wrong in it may well come back
         return None
     found = [v for v in exchange.violations if v.location == "body" and not v.is_null]
     if not found:

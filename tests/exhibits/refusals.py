@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from faulty import (
     CHEAP,
     HEADERS,
@@ -10,15 +12,18 @@ from faulty import (
     asking_in_vain,
     asking_wrongly,
     drawn,
+    editing,
     error,
     exchange,
     pictures,
     refusal,
 )
 
-from contract_tests.cases import WRONG_KEY
+from contract_tests.cases import WRONG_KEY, Case, with_value
 from contract_tests.exchange import Exchange
+from contract_tests.mutations import labelled
 from exhibits import TOO_MANY, breaks, faithful, refused, silent
+from spec.forms import File
 
 
 @breaks("auth.enforced", "200")
@@ -255,6 +260,68 @@ def null_taken_for_nothing() -> Exchange:
 @breaks("refusal.refused", "200")
 def null_for_what_must_be_said() -> Exchange:
     return exchange(asking_wrongly({**CHEAP, "prompt": None}), pictures(drawn()))
+
+
+@silent("refusal.refused", "refusal.coerced")
+@breaks("refusal.generous", "200, as if it were right")
+def a_model_of_the_providers_own_choice() -> Exchange:
+    return exchange(asking_wrongly({"prompt": "A red fox"}), pictures(drawn()))
+
+
+@breaks("refusal.generous", "200")
+def what_another_model_takes() -> Exchange:
+    return exchange(asking_wrongly({**CHEAP, "quality": "high"}), pictures(drawn()))
+
+
+@breaks("refusal.generous", "200")
+def as_large_as_nobody_may_ask() -> Exchange:
+    return exchange(asking_wrongly({**CHEAP, "size": "320x200"}), pictures(drawn(320, 200)))
+
+
+@breaks("refusal.generous", "200")
+def a_picture_of_another_format_given() -> Exchange:
+    return exchange(giving(drawn(format_="gif"), "image.gif"), pictures(drawn(1024, 1024)))
+
+
+@silent("refusal.generous")
+@breaks("refusal.refused", "200")
+def what_no_picture_is_given() -> Exchange:
+    return exchange(giving(b"GIF89a nothing", "image.png"), pictures(drawn(1024, 1024)))
+
+
+@faithful
+def a_missing_model_refused() -> Exchange:
+    return refused(asking_wrongly({"prompt": "A red fox"}))
+
+
+def giving(data: bytes, name: str) -> Case:
+    case = editing(drawn(1024, 1024))
+    spoilt = labelled(with_value(case, {**case.request.value, "image": [File(data, name, "image/png")]}))
+    assert spoilt is not None
+    return spoilt
+
+
+@silent("refusal.no-5xx")
+@breaks("refusal.survived", "500")
+def a_form_that_is_none() -> Exchange:
+    broken = labelled(replace(editing(drawn(1024, 1024)), body=b"imageproof"))
+    assert broken is not None
+    return refused(broken, error(None, None), 500)
+
+
+@silent("refusal.survived")
+@breaks("refusal.no-5xx", "500")
+def json_with_a_slip() -> Exchange:
+    broken = labelled(replace(asking(CHEAP), body=b'{"prompt":'))
+    assert broken is not None
+    return refused(broken, error(None, None), 500)
+
+
+@faithful
+def a_form_that_is_none_refused() -> Exchange:
+    broken = labelled(replace(editing(drawn(1024, 1024)), body=b"imageproof"))
+    assert broken is not None
+    return refused(broken)
 
 
 @faithful

@@ -44,6 +44,24 @@ def a_value_the_contract_allows_refused_for_the_model() -> Exchange:
     return exchange(asking(CHEAP), error("invalid_value", "size", "256x256 is no size of the model dall-e-2"), 404)
 
 
+@silent("wire.accepted")
+@breaks("wire.options", "400: Only opaque here")
+def a_value_of_what_need_not_be_there_refused() -> Exchange:
+    told = asking({**GPT, "model": "gpt-image-1.5", "size": "1024x1024", "background": "transparent"})
+    return exchange(told, error("invalid_value", "background", "Only opaque here"), 400)
+
+
+@silent("wire.options")
+@faithful
+def a_picture_on_an_opaque_ground() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()))
+
+
+@faithful
+def an_option_that_is_taken() -> Exchange:
+    return exchange(asking({**GPT, "background": "opaque"}), pictures(drawn(*WIDE)))
+
+
 @silent("wire.schema")
 @breaks("wire.status", "201")
 def pictures_with_201() -> Exchange:
