@@ -20,11 +20,7 @@ from spec.profiles import Profile
 _MOST = 2  # that are taken: what one does the others do
 _TRIED = 4
 _FEW = 6  # of so many names all may be asked about
-_PICTURES = re.compile(
-    r"ima?ge?|pict|photo|draw|paint|pixel|canvas|diffusion|sdxl|sd-?[1-9]|flux|dall|banana|dream|kolors|recraft|ideogram"
-    r"|midjourney|qwen-image|hidream|art",
-    re.IGNORECASE,
-)
+_PICTURES = re.compile(r"ima?ge?|pict|photo|draw|paint|pixel|canvas|diffusion|dream|art", re.IGNORECASE)
 
 
 def of_its_own(provider: Provider, profile: Profile, contracts: Sequence[Contract]) -> tuple[str, ...]:
