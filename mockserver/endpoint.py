@@ -118,7 +118,7 @@ class Endpoint:
                     reply.problem,
                     without_keys(detail),
                     tuple(played),
-                    wishes.cause if wishes is not None else "",
+                    without_keys(wishes.cause) if wishes is not None else "",
                     "" if request is None else request.media,
                     0 if request is None else len(request.body),
                     b"" if request is None or not request.body else kept(request.body, request.media, request.value),

@@ -93,7 +93,7 @@ class Inspection:
             "cut": entry.cut,
             "body": entry.body.decode("utf-8", "replace"),
             "answer": {
-                "head": head.decode("utf-8", "replace"),
+                "head": without_keys(head.decode("utf-8", "replace")),
                 "body": without_keys(body.decode("utf-8", "replace")),
                 "cut": len(entry.answer) >= ANSWER,
             },

@@ -226,7 +226,8 @@ def test_no_key_is_kept_wherever_it_was_sent(mock: MockServer) -> None:
     generate(mock, **{**CHEAP, "prompt": 985 * "x" + f" {key} {20_000 * 'x'}"})
     form = f'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nA fox and {key}\r\n--b--\r\n'.encode()
     ask(f"{mock.url}/v1/images/edits", form, headers={"content-type": "multipart/form-data; boundary=b"}, key=key)
-    assert len(mock.journal) == 6
+    ask(mock.url + GENERATIONS, CHEAP, headers={"Prefer": f'fault="wrong-type:media=text/{key}"'})
+    assert len(mock.journal) == 7
     shown = [f"/journal/{entry.request_id}" for entry in mock.journal]
     for path in ("/journal", "/tasks", *shown):
         answer = ask(f"{mock.url}/_imageproof{path}", key=None)
