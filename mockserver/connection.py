@@ -2,11 +2,12 @@
 
 For every request aiohttp makes a request object, a writer and a task, and goes round the event loop twice: more work
 than the mock has with a valid JSON request, which waits for nothing. So what came is first shown to the mock. What it
-cannot answer at once, and whatever did not come in one piece, alone and on an idle connection, goes aiohttp's way.
+cannot answer at once, and whatever did not come alone, as head and body, on an idle connection, goes aiohttp's way.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable, Sequence
@@ -32,7 +33,9 @@ Hears = Callable[[RawRequestMessage], Answers | None]
 #: what of aiohttp's own is relied on; where a version of it has other names, everything goes its way
 _RELIED_ON = ("_parser", "_waiter", "_messages", "_paused", "_close", "_force_close", "_keepalive_timeout", "_loop")
 _HEADS = 512
+_BESIDE = 0.01  # seconds within which a body comes that was sent with its head
 _LONGEST_HEAD = 4096  # bytes
+_UNKNOWN = -1
 
 
 class AtOnce:
@@ -71,12 +74,13 @@ class AtOnce:
 class Connection(web_protocol.RequestHandler):
     """One connection. What is no HTTP is answered without being quoted."""
 
-    __slots__ = ("_at_once", "_breath", "_consumed", "_feed", "_heads", "_parted")
+    __slots__ = ("_at_once", "_breath", "_consumed", "_feed", "_heads", "_held", "_missing")
 
     def __init__(self, manager: web.Server, at_once: AtOnce, **told: Any) -> None:
         super().__init__(manager, **told)
         self._at_once, self._heads, self._breath = at_once, at_once.heads, at_once.breath
-        self._parted = False  # whether the parser may be in the middle of a request
+        self._held: tuple[bytes, asyncio.TimerHandle] | None = None
+        self._missing = 0  # bytes of a body that has begun: at 0 the next ones begin a request
         if not all(hasattr(self, name) for name in _RELIED_ON):
             self._heads = {}
             return
@@ -88,40 +92,66 @@ class Connection(web_protocol.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Something has come."""
         self._breath.heard += 1
+        if self._held is not None:
+            data = self._taken(self._held) + data
         end = data.find(_END) + len(_END)
-        if (known := self._heads.get(data[:end])) is not None and not self._parted and self._is_idle():
+        if (known := self._heads.get(data[:end])) is not None and not self._missing and self._is_idle():
             length, answers = known
             if len(data) - end == length and (answer := answers(data[end:])) is not None:
                 self._send(answer)
                 return
+            if length and len(data) == end:  # many clients send head and body one after the other
+                self._held = data, self._loop.call_later(_BESIDE, self._let_go)
+                return
         super().data_received(data)
+
+    def _taken(self, held: tuple[bytes, asyncio.TimerHandle]) -> bytes:
+        """A head that was held back; it is no longer."""
+        self._held = None
+        held[1].cancel()
+        return held[0]
+
+    def _let_go(self) -> None:
+        """The body has not come beside its head: aiohttp waits for it."""
+        if self._held is not None:
+            super().data_received(self._taken(self._held))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The caller has gone, maybe between a head and its body."""
+        if self._held is not None:
+            self._taken(self._held)
+        super().connection_lost(exc)
 
     def _fed(self, data: bytes) -> tuple[_Messages, bool, bytes]:
         """What a parser makes of data, without the request that has been answered."""
-        parted, self._parted = self._parted, self._parted or bool(data)  # without data it goes on with what it has
+        missing = self._missing
+        if data:  # without, the parser goes on with what it has
+            self._missing = missing - len(data) if 0 < len(data) <= missing else _UNKNOWN
         found: tuple[_Messages, bool, bytes] = self._feed(data)
-        if (
-            len(found[0]) == 1
-            and self._is_whole(*found[0][0], data)
-            and not parted
-            and self._answers(found[0][0][0], data)
-        ):
+        if len(found[0]) != 1 or not data:
+            return found
+        [(message, payload)] = found[0]
+        self._missing = self._left(message, payload, data)
+        if missing != 0:
+            return found
+        if self._missing == 0 and self._answers(message, data):
             if self._consumed is not None:
                 self._consumed()
             return (), *found[1:]
+        if self._missing == _length(message) and _is_plain(message):
+            self._at_once.learn(data, message, self._missing)  # for the next one with this head
         return found
 
-    def _is_whole(self, message: RawRequestMessage, payload: StreamReader, data: bytes) -> bool:
-        """Whether data ended with this request's body, so that the next one begins with what comes next."""
-        length = len(data) - data.find(_END) - len(_END)
-        # A head that came in two pieces, chunks, or the beginning of another request do not fit.
-        whole = payload.is_eof() and message.headers.get("content-length", "0") == str(length) and not message.upgrade
-        self._parted = not whole
-        return whole
+    def _left(self, message: RawRequestMessage, payload: StreamReader, data: bytes) -> int:
+        """How many bytes of this request's body have not come with these data, where there is no doubt about it."""
+        if message.upgrade or message.chunked or _END not in data:
+            return _UNKNOWN
+        left = _length(message) - (len(data) - data.find(_END) - len(_END))
+        return left if left >= 0 and payload.is_eof() == (left == 0) else _UNKNOWN
 
     def _answers(self, message: RawRequestMessage, data: bytes) -> bool:
         """Answer a request that came in one piece at once, where that is possible."""
-        if message.should_close or message.compression or message.version != HttpVersion11 or len(data) > _AT_MOST:
+        if not _is_plain(message) or len(data) > _AT_MOST:
             return False
         end = data.find(_END) + len(_END)
         answers = self._at_once.learn(data[:end], message, len(data) - end)
@@ -149,6 +179,23 @@ class Connection(web_protocol.RequestHandler):
     ) -> web.StreamResponse:
         """A page of text; it also says so in the log."""
         return super().handle_error(request, status, exc, _unquoted(message or "") + "\n")
+
+
+def _is_plain(message: RawRequestMessage) -> bool:
+    """Whether nothing about a request's head asks for more than an answer."""
+    return not (
+        message.should_close
+        or message.compression
+        or message.chunked
+        or message.upgrade
+        or message.version != HttpVersion11
+        or _length(message) > _AT_MOST
+    )
+
+
+def _length(message: RawRequestMessage) -> int:
+    """How many bytes of body a head promises: the parser has seen to it that it is a number."""
+    return int(message.headers.get("content-length", 0))
 
 
 class _Shown:

@@ -68,7 +68,7 @@ class Usual:
         mock, operation, headers = self._mock, self._operation, message.headers
         request = self._intake.request(message.method, message.path, headers, b"")
         token, host = operation.key(headers), headers.get("host")
-        if request.media not in self._judges or host is None or "prefer" in headers:
+        if request.media not in self._judges or host is None or "prefer" in headers or "expect" in headers:
             return None
         if (token is None and operation.secured) or (token is not None and not mock.knows(token)):
             return None

@@ -530,7 +530,9 @@ def test_a_link_to_another_host_name_stays_with_it(mock: MockServer) -> None:
 
 def test_a_file_nobody_was_promised_is_not_there(mock: MockServer) -> None:
     url = generate(mock, **CHEAP).json["data"][0]["url"]
-    assert ask(url.replace(".png", ".webp"), key=None).status == 404
+    other = generate(mock, **CHEAP, n=2).json["data"][1]["url"]
+    assert ask(f"{url.partition('?')[0]}?{other.partition('?')[2]}", key=None).status == 404
+    assert ask(url.replace(".png", ".txt"), key=None).status == 404
     assert ask(f"{mock.url}/_imageproof/files/x", key=None).status == 404
     assert ask(url.partition("?")[0], key=None).status == 404
     assert ask(url, key=None).status == 200

@@ -6,11 +6,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
 from aiohttp.http import RawRequestMessage
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -55,6 +58,10 @@ def test_a_ready_answer_says_what_aiohttp_would_have_said(server: MockServer) ->
     assert "Connection:" not in ready
 
 
+HEAD = (
+    "POST /v1/images/generations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\nContent-Type: application/json\r\n"
+    f"Content-Length: {len(BODY)}\r\n\r\n"
+).encode()
 USUAL = [
     BODY,
     b'{"model":"gpt-image-1","prompt":"a h\\u00e4t","n":2,"quality":"low","output_format":"jpeg"}',
@@ -73,16 +80,17 @@ UNUSUAL = [
 def test_a_request_in_one_piece_is_answered_like_one_in_two(server: MockServer, body: bytes) -> None:
     """What comes in one piece may be answered without aiohttp; what it says, and what is written down, is the same."""
     answers, entries = [], []
-    for late in (1, 0, 0):  # the last of them finds its picture drawn
+    ways = (1, 0.05), (0, 0.0), (0, 0.0), (len(body), 0.0), (len(body), 0.05)  # the third finds its picture drawn
+    for late, pause in ways:
         server.reset()
-        answers.append(re.sub(r"Date: .*|\d{10}|\w+\.png|se=[^&]*", "", second_answer(server.port, body, late)))
+        answers.append(re.sub(r"Date: .*|\d{10}|\w+\.png|se=[^&]*", "", second_answer(server.port, body, late, pause)))
         entries.append(replace(server.journal[-1], seconds=0, at=0, answer=b""))
     assert len(server.journal) == 2
-    assert answers[0] == answers[1] == answers[2]
-    assert entries[0] == entries[1] == entries[2]
+    assert all(answer == answers[0] for answer in answers)
+    assert all(entry == entries[0] for entry in entries)
 
 
-def second_answer(port: int, body: bytes, late: int) -> str:
+def second_answer(port: int, body: bytes, late: int, pause: float = 0.0) -> str:
     """What a connection that has been used brings for a body whose last so many bytes come a little later."""
     head = "POST /v1/images/generations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n"
     head += "Content-Type: application/json\r\n"
@@ -92,7 +100,7 @@ def second_answer(port: int, body: bytes, late: int) -> str:
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             wire.sendall(data[: len(data) - late])
             if late:
-                time.sleep(0.05)
+                time.sleep(pause)
                 wire.sendall(data[-late:])
             found = b""
             while part := wire.recv(65536):
@@ -141,6 +149,31 @@ def test_the_end_of_one_request_is_never_taken_for_the_head_of_the_next(server: 
         refused = wire.recv(65536)
     assert found.count(b" 200 OK") == 4
     assert b" 400 Bad Request" in refused
+
+
+@settings(max_examples=40, deadline=None)
+@given(cuts=st.sets(st.integers(1, 700), max_size=6), known=st.booleans())
+@example(cuts={len(HEAD), len(HEAD) + len(BODY)}, known=True)
+@example(cuts={len(HEAD), len(HEAD) + len(BODY) + 3}, known=True)
+def test_however_requests_are_cut_each_is_answered_in_its_turn(server: MockServer, cuts: set[int], known: bool) -> None:
+    data = b"".join(HEAD + BODY.replace(b"hat", b"%03d" % number) for number in range(4))
+    if not known:
+        server.mock.at_once.heads.clear()
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as wire:
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start, end in pairwise([0, *sorted(cuts), len(data)]):
+            wire.sendall(data[start:end])
+            time.sleep(0.001)
+        found = b""
+        while found.count(b"HTTP/1.1 200") < 4 or not found.endswith(b"}"):
+            found += wire.recv(65536)
+    assert re.findall(rb'"revised_prompt":"a (\d+)"', found) == [b"%03d" % number for number in range(4)]
+
+
+def test_a_client_that_sends_head_and_body_apart_is_known_by_its_head(server: MockServer) -> None:
+    server.mock.at_once.heads.clear()
+    second_answer(server.port, BODY, len(BODY))
+    assert [length for length, _ in server.mock.at_once.heads.values()] == [len(BODY)]
 
 
 def test_http_1_0_is_told_how_the_connection_goes_on(server: MockServer) -> None:
