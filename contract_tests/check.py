@@ -7,8 +7,10 @@ import signal
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +25,7 @@ from contract_tests.closing import close_run
 from contract_tests.opening import open_run
 from contract_tests.options import Options
 from contract_tests.report.evidence import visible
-from contract_tests.report.terminal import STEPS, show
+from contract_tests.report.terminal import STEPS, account, show, silences
 from contract_tests.run import Fault, Run
 
 CONFORMS, DRIFTS, USAGE, COULD_NOT_LOOK, INTERRUPTED = 0, 1, 2, 3, 130
@@ -126,8 +128,8 @@ def _check(run: Run, folder: Path, console: Console) -> int:
         if run.options.dry_run:
             return _dry(run, console)
         with _quiet_hypothesis(), _Display(run, console) as display:
-            code = _drive(run, display)
-            if not run.interrupted:
+            code = _drive(run, display) if not run.unreachable else pytest.ExitCode.OK
+            if not run.interrupted and run.findings.all:
                 display.step("evidence made smaller")
             if code not in _USUAL and not run.faults:
                 told = f"it ended with {pytest.ExitCode(code).name}"
@@ -147,22 +149,28 @@ def _check(run: Run, folder: Path, console: Console) -> int:
 
 
 def _dry(run: Run, console: Console) -> int:
-    """Print the plan and send nothing that costs."""
+    """Print what would be sent, by operation, and what it costs; send nothing that costs."""
     with _quiet_hypothesis():
-        cases = run.planned
-    for reason in dict.fromkeys(run.findings.not_tested.values()):
-        console.print(f"not tested: {escape(visible(reason))}", soft_wrap=True)
-    if trouble := run.provider.trouble:
+        cases = {} if run.unreachable else run.planned
+    if trouble := run.unreachable or run.provider.trouble:
         console.print(f"could not look: {escape(visible(trouble))}", soft_wrap=True)
         return COULD_NOT_LOOK
+    table = account()
     for kind, planned in cases.items():
-        console.print(f"{STEPS[kind]}: {len(planned)} requests", soft_wrap=True)
+        asked = Counter(case.contract.operation(case.operation.id).label for case in planned)
+        for step, (label, times) in zip(chain([STEPS[kind]], repeat("")), asked.items(), strict=False):
+            table.add_row(step, f"{times:>4} {escape(label)}")
+    console.print(table)
     _tell_plan(run, console)
+    left = {"not_tested": run.findings.not_tested, "not_offered": run.findings.not_offered}
+    console.print(silences(left, account()))
     return CONFORMS
 
 
 def _tell_plan(run: Run, console: Console) -> None:
-    console.print(f"plan: {escape(run.plan.told(run.provider.ledger))}", soft_wrap=True)
+    table = account()
+    table.add_row("plan", escape(run.plan.told(run.provider.ledger)))
+    console.print(table)
 
 
 @contextmanager

@@ -98,11 +98,14 @@ class _Judged:
 class Findings:
     """Everything seen: a tally per clause, findings by cause, and what was not looked at, with the reason.
 
+    `not_offered` is what of that the provider does not have at all: families, and operations by their labels.
+
     `wants` says of a clause's id whether it is judged.
     """
 
     tallies: dict[str, Tally] = field(default_factory=dict)
     not_tested: dict[str, str] = field(default_factory=dict)
+    not_offered: dict[str, str] = field(default_factory=dict)
     could_not_look: dict[str, str] = field(default_factory=dict)
     coverage: Coverage = field(default_factory=Coverage)
     wants: Callable[[str], bool] = lambda _: True
@@ -128,6 +131,19 @@ class Findings:
                 known[clause.id] = self._add(clause, verdict, shown, clauses, exchange)
         related = self._relate(exchange)
         return list(dict.fromkeys(finding for finding in (*known.values(), *related) if finding is not None))
+
+    @property
+    def heard(self) -> bool:
+        """Whether there was any answer to judge."""
+        return bool(self._judged)
+
+    def silent_about(self, exchange: Exchange) -> bool:
+        """Whether no clause that is looked at applies to an answer or its polls, nor waits for others beside it."""
+        waiting = {one.judges for one in catalogue().values() if self.wants(one.id)}
+        whole = [id(one) for one in (exchange, *exchange.polls)]
+        if "history" in waiting or ("pair" in waiting and not self._results.keys().isdisjoint(whole)):
+            return False
+        return not any(one in self._judged and self._judged[one].verdicts for one in whole)
 
     def _asked(self, clause: Clause, subject: Any, known: dict[str, Finding | None] | None = None) -> Broken | None:
         """What a clause says is broken; its verdict is counted."""

@@ -12,6 +12,7 @@ from contract_tests.findings import Findings
 from contract_tests.options import Options, UsageError
 from contract_tests.own_models import of_its_own
 from contract_tests.provider import Provider
+from contract_tests.reachability import unreachable
 from contract_tests.report.saved import NoReport, load
 from contract_tests.run import Run
 from contract_tests.wanted import Wanted
@@ -32,16 +33,7 @@ def open_run(options: Options) -> Run:
         root = root_of(options.url)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    key = os.environ.get(options.key_variable, "").strip()
-    if not key.isprintable() or " " in key:
-        raise UsageError(f"the variable {options.key_variable} holds blanks or control characters, so it is no API key")
-    if not key:
-        if not is_loopback(root):
-            raise UsageError(
-                f"no API key: the variable {options.key_variable} is not set\n"
-                f"  expected: export {options.key_variable}=..., or --api-key-env NAME for another variable"
-            )
-        key = DUMMY_KEY
+    key = _key(options, root)
     other = os.environ.get(options.other_key_variable, "").strip() if options.other_key_variable else ""
     if options.other_key_variable and not other:
         raise UsageError(f"--other-key-env: the variable {options.other_key_variable} is not set")
@@ -71,13 +63,33 @@ def open_run(options: Options) -> Run:
         other,
         options.per_second,
     )
-    if not options.models and (own := of_its_own(provider, profile, contracts)):
+    away = unreachable(root, options.timeout)
+    if not away and not options.models and (own := of_its_own(provider, profile, contracts)):
         contracts, options = profile.contracts(options.families, own), replace(options, models=own)
     findings = Findings(wants=wanted.clause)
     run = Run(options, profile, contracts, provider, findings, wanted=wanted, own_models=own, baseline=baseline)
     run.folder = options.report_dir
-    run.without_absent_families()
+    run.unreachable = away
+    if away:
+        findings.could_not_look["every request"] = away
+    else:
+        run.without_absent_families()
     return run
+
+
+def _key(options: Options, root: str) -> str:
+    """The key to be sent. Raises UsageError."""
+    key = os.environ.get(options.key_variable, "").strip()
+    if not key.isprintable() or " " in key:
+        raise UsageError(f"the variable {options.key_variable} holds blanks or control characters, so it is no API key")
+    if not key:
+        if not is_loopback(root):
+            raise UsageError(
+                f"no API key: the variable {options.key_variable} is not set\n"
+                f"  expected: export {options.key_variable}=..., or --api-key-env NAME for another variable"
+            )
+        return DUMMY_KEY
+    return key
 
 
 def _check_limits(options: Options) -> None:

@@ -13,6 +13,7 @@ from spec.prices import prices
 
 #: pictures that may be spent beyond the plan, within the caps, to show what was found with smaller requests
 IMAGES_TO_SHRINK = 4
+_NAMED = 4  # models that are told of a plan
 
 
 @dataclass(slots=True)
@@ -65,7 +66,8 @@ class Plan:
             free = f"first again the {self.again} that failed before{pictures}; in all {free}"
         if not self.paid:
             return f"{free}; no pictures"
-        models = ", ".join(f"{images} of {name}" for name, images in sorted(self.models.items()))
+        models = ", ".join(f"{images} of {name}" for name, images in sorted(self.models.most_common(_NAMED)))
+        models += f" and {len(self.models) - _NAMED} more models" if len(self.models) > _NAMED else ""
         caps = [
             f"{ledger.most_images} pictures" if ledger.most_images is not None else "",
             f"${ledger.most_dollars:.2f}" if ledger.most_dollars is not None else "",

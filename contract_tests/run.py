@@ -65,6 +65,7 @@ class Run:
     own_models: tuple[str, ...] = ()
     interrupted: bool = False
     _intruded: set[str] = field(default_factory=set)
+    unreachable: str = ""  # why nobody can be asked at all
     folder: Path | None = None  # where the report goes, and what failed is kept
     shares: dict[Any, Share] = field(default_factory=dict)
     wanted: Wanted = field(default_factory=Wanted)
@@ -153,6 +154,12 @@ class Run:
     def _not_tested(self, case: Case, reason: str) -> str:
         self.findings.not_tested[_place(case)] = reason
         return reason
+
+    def unjudged(self, exchange: Exchange) -> str:
+        """Why an answer shows nothing: no clause that is looked at applies to it. Empty where one does."""
+        if not self.findings.silent_about(exchange):
+            return ""
+        return self._not_tested(exchange.case, "no clause that is looked at applies to the answer")
 
     def _note_unseen(self, exchange: Exchange) -> None:
         """Tell which pictures were fetched and not looked at, and why; and which answer did not count."""
@@ -265,11 +272,11 @@ class Run:
             except BudgetSpent as error:
                 self.findings.not_tested[contract.name] = str(error)
                 continue
-            except CouldNotLook as error:
-                lacks, self.findings.could_not_look[contract.name] = True, str(error)
+            except CouldNotLook as error:  # whether it has it nobody knows
+                self.findings.could_not_look[contract.name] = str(error)
+                continue
             if lacks:
-                title = contract.document["info"]["title"]
-                self.findings.not_tested.setdefault(contract.name, f"this provider has no {title}")
+                self._not_offered(contract.name, contract.name, contract.document["info"]["title"])
             else:
                 there.append(contract)
         self.contracts = tuple(there)
@@ -293,7 +300,7 @@ class Run:
         """Whether cases of an operation are worth planning; one that is absent is noted."""
         if self.capabilities_of(contract).has(contract, operation):
             return True
-        self.findings.not_tested[operation.id] = _absence(operation)
+        self._note_absent(operation)
         return False
 
     def can_say(self, contract: Contract, operation: Operation, role: str) -> bool:
@@ -314,17 +321,22 @@ class Run:
         except BudgetSpent as error:
             self.findings.not_tested[operation.id] = str(error)
             return str(error)
-        reason = _absence(operation)
-        self.findings.not_tested[operation.id] = reason
-        return reason
+        return self._note_absent(operation)
+
+    def _note_absent(self, operation: Operation) -> str:
+        return self._not_offered(
+            operation.id, operation.label, f"{operation.label}. {operation.optional_because or ''}"
+        )
+
+    def _not_offered(self, place: str, name: str, told: str) -> str:
+        """Note what this provider does not have at all, and why it is not tested."""
+        self.findings.not_offered[place] = name
+        self.findings.not_tested[place] = f"this provider has no {told}".strip()
+        return self.findings.not_tested[place]
 
     def close(self) -> None:
         """Close connections."""
         self.provider.close()
-
-
-def _absence(operation: Operation) -> str:
-    return f"this provider has no {operation.label}. {operation.optional_because or ''}".strip()
 
 
 def _place(case: Case) -> str:

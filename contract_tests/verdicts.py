@@ -7,14 +7,18 @@ import pytest
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding
 from contract_tests.report.evidence import curl
+from contract_tests.run import Run
 
 
-def conclude(exchange: Exchange | None, findings: list[Finding], reason: str) -> None:
-    """End a test: fail on a broken MUST, skip without an exchange, pass otherwise."""
+def conclude(run: Run, exchange: Exchange | None, findings: list[Finding], reason: str, *, again: bool = False) -> None:
+    """End a test: fail on a broken MUST, skip where there is no exchange or nothing to say of it, pass otherwise.
+
+    What failed before and is asked `again` holds where nothing is broken any more.
+    """
     broken = [finding for finding in dict.fromkeys(findings) if finding.level == "MUST"]
     if broken:
         pytest.fail("\n\n".join(told(finding) for finding in broken), pytrace=False)
-    if exchange is None:
+    if exchange is None or (reason := "" if again else run.unjudged(exchange)):
         pytest.skip(reason)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from contract_tests.clauses import catalogue
 from contract_tests.clauses.registry import KINDS
+from contract_tests.options import UsageError
 from spec.errors import UnknownName
 
 #: what has to be sent so that there is something to ask about
@@ -20,11 +21,15 @@ class Wanted:
     skip: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Raises UnknownName for what is neither a clause, a tag nor a kind."""
+        """Raises UnknownName for what is neither a clause, a tag nor a kind, UsageError where nothing is left."""
         known = (*catalogue(), *dict.fromkeys(map(_tag, catalogue())), *KINDS)
         for name in (*self.only, *self.skip):
             if name not in known:
                 raise UnknownName("clause, tag or kind of cases", name, known)
+        if not any(map(self.clause, catalogue())):
+            raise UsageError("--only and --skip leave no clause to look at")
+        if not any(self.kind(kind) for kind in KINDS if kind != "replay" or kind in self.only):
+            raise UsageError("--only and --skip leave nothing to be sent")
 
     def clause(self, id_: str) -> bool:
         """Whether a clause is judged."""
@@ -40,7 +45,8 @@ class Wanted:
         if kind in _BEFORE and self.kind(_BEFORE[kind]):
             return True
         # What failed before is sent again where it is about one of these clauses.
-        clauses = [one for one in catalogue().values() if {one.id, one.tag} & set(self.only)]
+        named = {name for name in self.only if name not in KINDS}
+        clauses = [one for one in catalogue().values() if named & {one.id, one.tag} and self.clause(one.id)]
         return kind in self.only or any(kind in (*one.shown_by, "replay") for one in clauses)
 
 

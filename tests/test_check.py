@@ -137,6 +137,8 @@ def test_a_drift_is_one_finding_with_everything_that_proves_it(tmp_path: Path) -
         (("http://127.0.0.1:9/v1", "--max-images", "-1"), "--max-images"),
         (("http://127.0.0.1:9/v1", "--timeout", "0"), "--timeout"),
         (("http://127.0.0.1:9/v1", "--budget", "nan"), "not a valid number"),
+        (("http://127.0.0.1:9/v1", "--only", "images.count", "--skip", "images"), "leave no clause"),
+        (("http://127.0.0.1:9/v1", "--only", "refusals", "--skip", "refusals"), "leave nothing to be sent"),
         ((), "Missing argument 'URL'"),
     ],
 )
@@ -189,9 +191,12 @@ def test_nothing_listens(tmp_path: Path) -> None:
     assert "COULD NOT LOOK" in result.stdout
     assert "nothing found" not in result.stdout
     assert "Connection refused" in result.stdout
+    assert "is the server running?" in result.stdout
+    assert "has no" not in result.stdout  # nothing is said about what nobody saw
     assert "Traceback" not in result.stdout + result.stderr
     report = report_of(tmp_path)
-    assert (report["verdict"], report["requests"], report["images"]) == ("could not look", 3, 0)
+    assert (report["verdict"], report["requests"], report["images"]) == ("could not look", 0, 0)
+    assert (report["not_tested"], report["not_offered"]) == ({}, {})
 
 
 # --- the same again ---------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from contract_tests.connection import CouldNotLook
 from contract_tests.opening import open_run
 from contract_tests.options import Options, UsageError
 from contract_tests.plan import Plan
+from contract_tests.planning import refusals
 from contract_tests.provider import Provider
 from contract_tests.run import Run
 from contract_tests.wanted import Wanted
@@ -140,6 +141,8 @@ def test_a_dry_run_tells_the_plan_and_buys_nothing(mock: MockServer, tmp_path: P
     assert result.returncode == 0
     told = " ".join(result.stdout.split())
     assert "for 12 pictures" in told
+    assert " 1 GET /v1/models" in told  # what would be sent, by operation
+    assert max(map(len, result.stdout.splitlines())) <= 100  # as wide as the terminal of these tests
     assert "at most about $" in told
     assert not (tmp_path / "reports").exists()
     assert not [entry for entry in mock.journal if entry.operation == "createImage" and entry.status == 200]
@@ -147,7 +150,7 @@ def test_a_dry_run_tells_the_plan_and_buys_nothing(mock: MockServer, tmp_path: P
 
 def test_the_plan_is_told_before_the_first_picture_is_paid_for(mock: MockServer, tmp_path: Path) -> None:
     result = imageproof("check", mock.base_url, "--max-images", "1", "--only", "pictures", *ONE_MODEL, folder=tmp_path)
-    assert result.stdout.index("plan:") < result.stdout.index("pictures as asked")
+    assert result.stdout.index("plan  ") < result.stdout.index("pictures as asked")
     report = report_of(tmp_path)
     assert report["plan"]["images"] == report["images"] == 1
     assert report["usd_at_most"] == report["plan"]["usd_at_most"] > 0
@@ -213,6 +216,24 @@ def test_what_limits_nothing_is_no_limit(options: dict[str, Any], told: str) -> 
 
 
 # --- how fast ---------------------------------------------------------------------------------------
+
+
+def test_where_no_clause_applies_nothing_is_said_to_hold(mock: MockServer) -> None:
+    def unjudged(case: Case, *only: str) -> str:
+        with closing(open_run(Options(mock.url, only=only))) as run:
+            exchange, _, reason = run.judge(case)
+            assert exchange is not None, reason
+            told = run.unjudged(exchange)
+            assert list(run.findings.not_tested.values()) == [told] * bool(told)
+            return told
+
+    refused = next(iter(refusals(IMAGES, CREATE, 0)))
+    assert unjudged(refused, "images.count") == "no clause that is looked at applies to the answer"
+    assert unjudged(refused, "refusal") == ""
+    assert unjudged(asking(CHEAP), "images.count") == ""
+    assert unjudged(asking(CHEAP), "meta.count") == ""  # it waits for another one beside it
+    assert unjudged(refused, "meta.count") != ""
+    assert unjudged(refused, "run.links") == ""  # asked about all of them, at last
 
 
 def test_a_rate_is_read_as_people_write_it() -> None:

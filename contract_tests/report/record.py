@@ -61,6 +61,7 @@ def record(run: Run) -> dict[str, Any]:
         "clauses": clauses,
         "findings": [_finding(number, finding, run) for number, finding in enumerate(findings.all, 1)],
         "not_tested": findings.not_tested,
+        "not_offered": findings.not_offered,
         "could_not_look": findings.could_not_look,
         "faults": faults(run),
         "baseline": None,

@@ -25,20 +25,21 @@ STEPS = {
     "tasks": "tasks to their end",
     "followups": "what follows tasks",
 }
+_FRAME = 6  # columns around a title
 _LEVEL_STYLES = {"MUST": "bold red", "SHOULD": "yellow", "MAY": "dim"}
 _VERDICT_STYLES = {"conforms": "bold green", "drifts": "bold red", "could not look": "bold yellow"}
 
 
 def show(data: Mapping[str, Any], console: Console, folder: Path | None) -> None:
-    """Print a report's data."""
+    """Print a report's data; what was looked at only where anything was."""
     console.print()
     for number, finding in enumerate(data["findings"], 1):
-        console.print(_finding(number, finding, data["provider"]))
+        console.print(_finding(number, finding, data["provider"], console.width))
     if data["findings"]:
         console.print()
     console.print(_headline(data), soft_wrap=True)
     console.print()
-    console.print(_account(data))
+    console.print(_account(data) if data["requests"] else silences(data, account()))
     if folder is not None:
         width = max(len(name) for name in STEPS.values())
         console.print(
@@ -90,7 +91,7 @@ def _headline(data: Mapping[str, Any]) -> Text:
     )
 
 
-def _finding(number: int, finding: Mapping[str, Any], provider: str) -> Panel:
+def _finding(number: int, finding: Mapping[str, Any], provider: str, width: int) -> Panel:
     level, evidence = finding["level"], finding["evidence"]
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
@@ -113,8 +114,9 @@ def _finding(number: int, finding: Mapping[str, Any], provider: str) -> Panel:
         (level, _LEVEL_STYLES[level]),
         "  ",
         (finding["drift"] or finding["clause"], "bold"),
-        f"  {finding['title']}" if len(finding["title"]) < 60 else "",
+        f"  {finding['title']}",
     )
+    title.truncate(width - _FRAME, overflow="ellipsis")
     return Panel(table, title=title, title_align="left", border_style="red" if level == "MUST" else "yellow")
 
 
@@ -132,10 +134,16 @@ def _short(text: str, most: int = 180) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _account(data: Mapping[str, Any]) -> Table:
+def account() -> Table:
+    """An empty table of names and what is told of them, as every part of a check is laid out."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True, width=max(len(name) for name in STEPS.values()))
     table.add_column(overflow="fold")
+    return table
+
+
+def _account(data: Mapping[str, Any]) -> Table:
+    table = account()
     for kind, outcomes in data["steps"].items():
         table.add_row(STEPS.get(kind, kind), _outcomes(outcomes))
     held = sum(1 for clause in data["clauses"] if clause["conforms"] and not clause["drifts"])
@@ -159,10 +167,19 @@ def _account(data: Mapping[str, Any]) -> Table:
         table.add_row(
             "billed", Text(f"{data['refused_but_delivered']} requests that should have been refused made pictures")
         )
-    silences = (("not tested", "not_tested"), ("no answer", "could_not_look"), ("our fault", "faults"))
-    for name, reasons in ((name, data.get(kind, {})) for name, kind in silences):
+    return silences(data, table)
+
+
+def silences(data: Mapping[str, Any], table: Table) -> Table:
+    """Add why something was not looked at; what a provider does not offer at all is one line."""
+    absent = data.get("not_offered", {})
+    untested = {place: reason for place, reason in data["not_tested"].items() if place not in absent}
+    unanswered, faults = data.get("could_not_look", {}), data.get("faults", {})
+    for name, reasons in (("not tested", untested), ("no answer", unanswered), ("our fault", faults)):
         for reason, places in _grouped(reasons).items():
             table.add_row(name, Text(f"{places}: {_short(reason)}"))
+    if absent:
+        table.add_row("not offered", Text(", ".join(absent.values())))
     return table
 
 

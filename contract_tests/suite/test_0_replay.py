@@ -17,4 +17,4 @@ def test_what_failed_before_holds_now(imageproof_run: Run, case: Case) -> None:
     exchange, findings, reason = imageproof_run.judge(case)
     if exchange is not None:
         findings = [*findings, *imageproof_run.follow(exchange)]
-    conclude(exchange, findings, reason)
+    conclude(imageproof_run, exchange, findings, reason, again=True)

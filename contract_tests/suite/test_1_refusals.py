@@ -14,4 +14,4 @@ def test_a_request_that_breaks_the_contract_is_refused(imageproof_run: Run, case
     """Send one labelled defect; every clause judges the refusal."""
     if reason := imageproof_run.absent(case.contract, case.operation):
         pytest.skip(reason)
-    conclude(*imageproof_run.judge(case))
+    conclude(imageproof_run, *imageproof_run.judge(case))

@@ -14,4 +14,4 @@ def test_a_question_that_costs_nothing_is_answered(imageproof_run: Run, case: Ca
     """Ask for the models, for one of them, for a task nobody submitted, for whatever needs no telling."""
     if reason := imageproof_run.absent(case.contract, case.operation):
         pytest.skip(reason)
-    conclude(*imageproof_run.judge(case))
+    conclude(imageproof_run, *imageproof_run.judge(case))

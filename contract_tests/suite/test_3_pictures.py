@@ -14,4 +14,4 @@ def test_a_request_that_keeps_the_contract_is_answered_as_asked(imageproof_run: 
     """Send one valid request; every clause judges the answer and its pixels."""
     if reason := imageproof_run.absent(case.contract, case.operation):
         pytest.skip(reason)
-    conclude(*imageproof_run.judge(case))
+    conclude(imageproof_run, *imageproof_run.judge(case))

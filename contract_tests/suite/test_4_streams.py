@@ -14,4 +14,4 @@ def test_a_stream_brings_the_picture_it_was_asked_for(imageproof_run: Run, case:
     """Ask for one event stream; every clause judges the events and the finished picture."""
     if reason := imageproof_run.absent(case.contract, case.operation):
         pytest.skip(reason)
-    conclude(*imageproof_run.judge(case))
+    conclude(imageproof_run, *imageproof_run.judge(case))

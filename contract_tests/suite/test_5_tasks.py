@@ -22,4 +22,4 @@ def test_a_task_is_accepted_and_runs_to_its_end(imageproof_run: Run, case: Case)
             other for one in imageproof_run.companions(case) if (other := imageproof_run.judge(one)[0]) is not None
         ]
         findings = [*findings, *imageproof_run.follow(exchange, *beside)]
-    conclude(exchange, findings, reason)
+    conclude(imageproof_run, exchange, findings, reason)

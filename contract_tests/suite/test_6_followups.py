@@ -15,4 +15,4 @@ def test_what_follows_a_task_is_answered(imageproof_run: Run, case: Case) -> Non
     """Ask something about tasks of this run; every clause judges the answer and, where it is a task, its polls."""
     if reason := imageproof_run.absent(case.contract, case.operation):
         pytest.skip(reason)
-    conclude(*follow_up(imageproof_run, case))
+    conclude(imageproof_run, *follow_up(imageproof_run, case))
