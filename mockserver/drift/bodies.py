@@ -28,7 +28,7 @@ def answer(reply: Reply, operation: Operation, use: DriftUse) -> Reply:
     them), `first`, `last`, or a JSONPath; `put` writes values by role, `scale` multiplies them, `respell` replaces in
     them what a regular expression finds. `body` is said instead, `status`, `media`, `headers` (null: none) and `raw`
     (gzip, picture) are about the whole; `redraw` gives pictures another format or size, or makes noise of them.
-    A text such as `{image-url}` is what the answer said, `{status}` its status; in `put`, `{index}` counts.
+    A text such as `{image-url}` is what the answer said, `{status}` its status; in `put`, `{number}` counts.
     """
     told = use.parameters
     said = list(_said(reply, operation))
@@ -49,7 +49,7 @@ _ROLE = re.compile(r"\{[a-z0-9-]+\}")
 
 def _put(value: Any, said: list[Meaning], new: Mapping[str, Any], words: Words) -> None:
     for index, meaning in enumerate(one for one in said if one.role in new):
-        put(value, meaning, filled(new[meaning.role], {**words, "index": index}))
+        put(value, meaning, filled(new[meaning.role], {**words, "number": index + 1}))
 
 
 def _redraw(value: Any, said: list[Meaning], how: Mapping[str, Any], _: Words) -> None:
