@@ -8,18 +8,23 @@ from typing import Any
 
 from contract_tests.cases import Case
 from contract_tests.exchange import Exchange
+from contract_tests.mutations import labelled
 from spec.contract import Contract, Operation
 from spec.messages import Response
 
 
 @dataclass(eq=False)
 class Presence:
-    """What is there. `_probe` sends a request that should cost nothing; it may raise CouldNotLook, BudgetSpent."""
+    """What is there. `_probe` sends a request that should cost nothing; it may raise CouldNotLook, BudgetSpent.
+
+    `unasked` are the answers of those who made something of it all the same, told as the broken requests they were.
+    """
 
     _probe: Callable[[Case], Exchange]
     _absent: dict[tuple[str, str], bool] = field(default_factory=dict)
     _nowhere: dict[tuple[str, str], Exchange] = field(default_factory=dict)
     """By method and root: what a path answers that nobody has."""
+    unasked: list[Exchange] = field(default_factory=list)
 
     def lacks(self, contract: Contract, operation: Operation) -> bool:
         """Whether an optional operation is absent: it answers as a path nobody has does.
@@ -49,22 +54,36 @@ class Presence:
                 for p in operation.parameters
                 if p.location == "path"
             }
-            # Near it: a gateway may answer with its own web page wherever it has no API at all.
-            root = operation.path.split("/")[1]
             there = self._probe(Case(contract, operation, path_parameters=parameters))
-            if (operation.method, root) not in self._nowhere:
-                nowhere = Case(contract, replace(operation, path=f"/{root}/imageproof/no-such-path"))
-                self._nowhere[operation.method, root] = self._probe(nowhere)
-            told, elsewhere = there.response, self._nowhere[operation.method, root].response
-            # A gateway's own web page, or a server that fails whatever it is asked.
-            nothing = whatever and not there.pictures_delivered
-            nothing |= told.status in (404, 405) or told.status >= 500 or told.media == "text/html"
-            known = told.status == 501 or (nothing and _signature(told) == _signature(elsewhere))
+            known = self._answers_as_nowhere(there, whatever)
             if known and parameters:  # it may be the thing named that is not there: a path that is has other methods
                 other = self._probe(Case(contract, replace(operation, method="patch"), path_parameters=parameters))
-                known = other.response.status != 405 or elsewhere.status == 405
+                known = other.response.status != 405 or self._elsewhere(there.case).response.status == 405
+            if _made_something(there) and (broken := labelled(there.case)) is not None:
+                self.unasked.append(replace(there, case=broken))
             self._absent[name] = known
         return known
+
+    def _answers_as_nowhere(self, there: Exchange, whatever: bool) -> bool:
+        """Whether an answer is that of a path nobody has; `whatever` that is, unless something was made."""
+        told = there.response
+        # A gateway's own web page, or a server that fails whatever it is asked.
+        nothing = whatever and not _made_something(there)
+        nothing |= told.status in (404, 405) or told.status >= 500 or told.media == "text/html"
+        return told.status == 501 or (nothing and _signature(told) == _signature(self._elsewhere(there.case).response))
+
+    def _elsewhere(self, case: Case) -> Exchange:
+        """What a path answers that nobody has: near it, as a gateway may have its own web page where it has no API."""
+        operation, root = case.operation, case.operation.path.split("/")[1]
+        if (operation.method, root) not in self._nowhere:
+            nowhere = Case(case.contract, replace(operation, path=f"/{root}/imageproof/no-such-path"))
+            self._nowhere[operation.method, root] = self._probe(nowhere)
+        return self._nowhere[operation.method, root]
+
+
+def _made_something(exchange: Exchange) -> bool:
+    """Whether an answer says so as the contract has it: an error with status 200 may have an id, too."""
+    return bool(exchange.pictures_delivered or (exchange.pictures_made and not exchange.violations))
 
 
 def _signature(response: Response) -> tuple[int, Any]:

@@ -78,6 +78,8 @@ class Provider:
         if case.defect is not None:
             self.ledger.ask_leak(most)
         exchange = self._paid(case, images)
+        if case.defect is not None:
+            self.ledger.leaked += exchange.pictures_made
         self._check_entry(exchange)
         self._silence.clear()
         self._memo.keep(case.key, exchange)
@@ -100,7 +102,6 @@ class Provider:
         """
         most = self.could_cost(case)
         self.ledger.ask(most, price_of(case, most))
-        self.ledger.ask_leak(most)
         return self._paid(case, 0)
 
     @property
@@ -189,7 +190,6 @@ class Provider:
         self._pay(case, max(made, 0 if exchange.says_no else images))
         if made and not images:
             self.ledger.refused_but_delivered += 1
-            self.ledger.leaked += made
 
     def _pay(self, case: Case, images: int) -> None:
         self.ledger.charge(images, price_of(case, images))

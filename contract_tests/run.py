@@ -149,6 +149,7 @@ class Run:
     def look_back(self) -> list[Finding]:
         """Judge what only the end of a run can show."""
         left = [found for one in self._capabilities.values() for found in self._out_of_doubt(one, at_last=True)]
+        left += [found for one in self.provider.presence.unasked for found in self.findings.judge(one)]
         return [*left, *self.findings.look_back()]
 
     def _not_tested(self, case: Case, reason: str) -> str:

@@ -543,10 +543,16 @@ def test_an_operation_that_is_not_there_is_said_once_and_not_sent_to() -> None:
     ]
 
 
-def test_who_makes_pictures_of_nothing_is_paid_for_them() -> None:
-    with listening(lambda _: links("http://127.0.0.1:9/a.png")) as server, asking(server.url) as provider:
-        assert not provider.presence.lacks(IMAGES, IMAGES.operation("editImage"))
-        assert provider.ledger.images == 2  # the path nobody has delivers, too
+def test_who_makes_pictures_of_nothing_is_there_is_paid_for_them_and_found_out() -> None:
+    with listening(lambda _: links("http://127.0.0.1:9/a.png")) as server:
+        provider = Provider(server.url, KEY, Ledger(1))
+        with closing(Run(Options(server.url), PLAIN, (IMAGES,), provider)) as run:
+            assert not run.absent(IMAGES, IMAGES.operation("editImage"))
+            assert (provider.ledger.images, provider.ledger.leaked, len(server.asked)) == (1, 0, 1)
+            assert "made" in run.absent(IMAGES, IMAGES.operation("createImageVariation"))  # no more is risked
+            found = run.look_back()
+    assert "refusal.refused" in {finding.clause.id for finding in found}
+    assert len(server.asked) == 1
 
 
 # --- streams ----------------------------------------------------------------------------------------

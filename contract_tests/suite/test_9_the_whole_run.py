@@ -10,8 +10,8 @@ from contract_tests.verdicts import told
 
 def test_answers_agree_with_each_other(imageproof_run: Run) -> None:
     """Names used twice, clocks that stand still, one picture for everybody."""
+    broken = [finding for finding in imageproof_run.look_back() if finding.level == "MUST"]
     if not imageproof_run.findings.heard:
         pytest.skip("nothing was answered")
-    broken = [finding for finding in imageproof_run.look_back() if finding.level == "MUST"]
     if broken:
         pytest.fail("\n\n".join(told(finding) for finding in broken), pytrace=False)
