@@ -108,7 +108,8 @@ def report(profile: Profile, asked: Sequence[Case]) -> dict[str, Any]:
     """The report of a run of some cases against a mock of a profile."""
     endless = any(use.drift.switch in _ENDLESS for use in profile.drifts)
     with MockServer(Settings(port=0, profile=profile, task_polls=4)) as server:
-        provider = Provider(server.url, DUMMY_KEY, Ledger(None), task_timeout=0.6 if endless else 10.0)
+        patience = 0.6 if endless else 10.0
+        provider = Provider(server.url, DUMMY_KEY, Ledger(None), task_timeout=patience, other_key="sk-somebody-else")
         with closing(Run(Options(server.url), PLAIN, (IMAGES,), provider)) as run:
             for case in asked:
                 exchange, _, reason = run.judge(case)
