@@ -14,8 +14,14 @@ from spec.messages import is_json
 from spec.request_check import request_check
 from spec.shapes import shape_of
 
+#: another prompt that differs from it at the end only shows who reads no further than 40, 77 or 256 characters
+_LONG = (
+    "A lighthouse built of books above a calm sea, evening light. Gulls circle the lamp, loose pages of the upper "
+    "floors flutter in the wind, a narrow stair of leather bindings leads up from the rocks, and far out on the "
+    "horizon a small ship waits for the tide. Gouache with visible brush strokes, muted blues and warm ochre"
+)
 PROMPTS = (
-    "A lighthouse built of books above a calm sea, evening light",
+    _LONG,
     "Isometric map of a tiny village in winter",
     "一只橘猫坐在窗台上看雨",
     "Ein Stillleben mit Birnen, Öl auf Leinwand",

@@ -8,6 +8,7 @@ from faulty import CHEAP, GPT, asking
 from contract_tests.cases import Case, expected_images
 from contract_tests.planning import coverage
 from contract_tests.suite_cases import _ONLY_IN_STREAMS
+from contract_tests.variations import with_variations
 from contract_tests.wording import ROTATION, at_limit, nulled, prompted, worded
 from spec.profiles import PLAIN
 from spec.request_check import request_check
@@ -30,6 +31,12 @@ def test_a_dozen_pictures_are_asked_for_in_words_people_use() -> None:
     for sign in ("猫", "\u200d", "\n", "\u202b", '"', "<b>", "$", "--"):  # CJK, joined emoji, right to left ...
         assert any(sign in prompt for prompt in prompts), sign
     assert any(prompt != prompt.strip() for prompt in prompts)
+
+
+def test_who_reads_only_the_beginning_of_a_prompt_is_shown_two_that_begin_alike() -> None:
+    first, other, *_ = with_variations(plan())
+    assert other.asked["prompt"].startswith(first.asked["prompt"])
+    assert 256 < len(first.asked["prompt"]) < len(other.asked["prompt"]) <= 1000, "the least any model takes"
 
 
 def test_other_words_change_nothing_else_and_are_valid() -> None:
