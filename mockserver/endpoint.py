@@ -23,9 +23,10 @@ from mockserver.forced import Forcible
 from mockserver.given import Unusable, open_all
 from mockserver.intake import Asked, Intake
 from mockserver.journal import ANSWER, Entry, address, kept, without_keys
-from mockserver.outcomes import Outcome, finished, listed, partials, resolve
+from mockserver.outcomes import Outcome, finished, listed, partials
 from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
+from mockserver.resolution import resolve
 from mockserver.response import beginning, respond, whole
 from mockserver.stores import StateLost
 from mockserver.streaming import send_events

@@ -16,8 +16,9 @@ from aiohttp.http import RawRequestMessage
 from mockserver.connection import Answers
 from mockserver.intake import Intake
 from mockserver.journal import ANSWER, Entry, kept
-from mockserver.outcomes import Outcome, resolve
+from mockserver.outcomes import Outcome
 from mockserver.replies import Scribe, Usually
+from mockserver.resolution import resolve
 from mockserver.response import Head, ready_head
 from mockserver.settings import Settings
 from spec.contract import Operation
