@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from rich.markup import escape
+from rich.padding import Padding
 
 from spec.errors import SpecError
 from spec.terminal import COULD_NOT_LOOK, USAGE, Told, fail, terminal
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from mockserver.app import Mock
     from mockserver.faults import FaultUse
     from mockserver.latency import Latency
     from mockserver.limits import RateLimit
     from mockserver.settings import Settings
+    from spec.contract import Contract
 
 
 class ServeCommand(click.Command):
@@ -56,10 +60,18 @@ class ServeCommand(click.Command):
     help="Deviate from the contract (ID:KEY=VALUE sets a parameter); may be repeated.",
 )
 @click.option("--family", "families", metavar="NAME", multiple=True, help="Serve only this API; may be repeated.")
-@click.option("--model", "models", metavar="NAME", multiple=True, help="Offer this model, too; may be repeated.")
+@click.option(
+    "--model",
+    "models",
+    type=Told("spec.terminal:said"),
+    metavar="NAME",
+    multiple=True,
+    help="Offer this model, too; may be repeated.",
+)
 @click.option("--seed", default=0, show_default=True, help="The same seed and prompt draw the same picture.")
 @click.option(
     "--api-key",
+    type=Told("spec.terminal:said"),
     metavar="KEY",
     envvar="IMAGEPROOF_API_KEY",
     help="The only valid key; without it any is, but sk-wrong...",
@@ -88,7 +100,9 @@ class ServeCommand(click.Command):
 )
 @click.option("--block", "blocked", metavar="WORD", multiple=True, help="Refuse prompts with this word; repeatable.")
 @click.option("--quota-images", type=click.IntRange(0), metavar="N", help="After N pictures the quota is used up.")
-@click.option("--cors", metavar="ORIGIN|*", help="Let web pages of this origin call the API.")
+@click.option(
+    "--cors", type=Told("mockserver.cors:origin"), metavar="ORIGIN|*", help="Let web pages of this origin call the API."
+)
 @click.option(
     "--control-token",
     metavar="TOKEN",
@@ -188,9 +202,7 @@ def serve(
         )
         console.print(f"  export OPENAI_BASE_URL={url}/v1", soft_wrap=True)
         console.print(f"  export OPENAI_API_KEY={'<the key you set>' if api_key else 'any'}", soft_wrap=True)
-        for contract in mock.contracts:
-            for operation in contract.operations:
-                console.print(f"  [dim]{operation.label:<46}[/] {operation.summary}", soft_wrap=True)
+        _tell_operations(mock.contracts, console)
         if mock.plan.ids:
             console.print(f"  drifts: [yellow]{', '.join(mock.plan.ids)}[/]", soft_wrap=True)
         for what in faults_and_limits(mock.settings):
@@ -202,10 +214,6 @@ def serve(
             console.print(f"  control token: {escape(known)}", soft_wrap=True)
         sys.stdout.flush()
 
-    advice: dict[type[Exception], str] = {
-        StateLost: "Start it, or name another with --redis.",
-        CannotListen: "Choose another with --port, or --port 0 for a free one.",
-    }
     try:
         settings = Settings(
             host=host,
@@ -235,8 +243,20 @@ def serve(
         _serve_with(settings)(settings, ready)
     except (SpecError, Unusable) as error:
         fail(error, USAGE)
-    except (StateLost, CannotListen) as error:
-        fail(f"{error}. {advice[type(error)]}", COULD_NOT_LOOK)
+    except StateLost as error:
+        fail(f"{error}. Start it, or name another with --redis.", COULD_NOT_LOOK)
+    except CannotListen as error:
+        fail(f"{error}. {error.advice}", COULD_NOT_LOOK)
+
+
+def _tell_operations(contracts: Sequence[Contract], console: Console) -> None:
+    """What is served: every operation of the first family, and which others there are."""
+    first, *others = contracts
+    for operation in first.operations:
+        console.print(f"  [dim]{operation.label:<34}[/] {escape(operation.summary)}", soft_wrap=True)
+    if others:
+        names = ", ".join(contract.name for contract in others)
+        console.print(Padding(f"[dim]and {len(others)} more families:[/] {escape(names)}", (0, 0, 0, 2)))
 
 
 def _serve_with(settings: Settings) -> Callable[[Settings, Callable[[Mock, str], Any]], None]:

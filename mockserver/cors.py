@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 _EXPOSED = "X-Request-ID, CF-Ray, Retry-After, Retry-After-Ms, X-Should-Retry, Preference-Applied"
 _AGE_SECONDS = 600
+
+
+def origin(text: str) -> str:
+    """An origin as browsers send it, or `*`. Raises ValueError with what was expected."""
+    parts = urlsplit(text.rstrip("/"))
+    if text != "*" and (not parts.scheme or not parts.hostname or any(parts[2:])):
+        raise ValueError(f"{text!r} is no origin; expected https://HOST, http://localhost:5173 or *")
+    return text
 
 
 class Cors:

@@ -8,6 +8,7 @@ import errno
 import gc
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
@@ -24,13 +25,18 @@ T = TypeVar("T")
 
 
 class CannotListen(Exception):
-    """The address cannot be used; the text says which and why."""
+    """The address cannot be used; the text says which and why, `advice` what to do where it came from options."""
+
+    advice = "Choose another with --port, or --port 0 for a free one."
 
     @classmethod
     def of(cls, settings: Listening, error: OSError) -> CannotListen:
         """What the system said, in a sentence."""
         reason = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))
-        return cls(f"cannot listen on {settings.host}:{settings.port}: {reason}")
+        found = cls(f"cannot listen on {settings.host}:{settings.port}: {reason}")
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            found.advice = "Name an address of this machine with --host."
+        return found
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

@@ -77,8 +77,8 @@ def locate(kind: str, name: str, folder: str = "") -> Traversable:
     place = SPEC / folder if folder else SPEC
     entry = place / f"{name}.yaml"
     if not entry.is_file():
-        known = (item.name.removesuffix(".yaml") for item in place.iterdir() if item.name.endswith(".yaml"))
-        raise UnknownName(kind, name, known)
+        files = (item.name.removesuffix(".yaml") for item in place.iterdir() if item.name.endswith(".yaml"))
+        raise UnknownName(kind, name, files if folder else shipped())
     return entry
 
 
@@ -106,7 +106,9 @@ def load_yaml(text: str, file: str) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DocumentError(file, "", f"this is not YAML: {error}", "a YAML mapping") from error
     if not isinstance(document, dict):
-        raise DocumentError(file, "line 1", f"a {type(document).__name__} at the top", "a YAML mapping")
+        raise DocumentError(
+            file, "line 1", "it is empty" if document is None else "this is no mapping", "a YAML mapping"
+        )
     return document
 
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_NEAR = 0.6  # what is less alike is no slip of the pen
+_MOST = 24  # names that are told where none is near
+
 
 class SpecError(Exception):
     """Our own input is wrong; the text says what, where, what was expected."""
@@ -24,7 +27,7 @@ class DocumentError(SpecError):
 
     def __init__(self, file: str, location: str, problem: str, expected: str) -> None:
         self.file, self.location, self.problem, self.expected = file, location, problem, expected
-        super().__init__(f"{file}: {location or '/'}: {problem}\n  expected: {expected}")
+        super().__init__(f"{file}:{location and f' {location}:'} {problem}\n  expected: {expected}")
 
 
 class UnknownName(SpecError):
@@ -32,5 +35,9 @@ class UnknownName(SpecError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:12]
-        super().__init__(f"unknown {kind} {name!r}\n  nearest known: {', '.join(near)}")
+        if near := difflib.get_close_matches(name, names, n=3, cutoff=_NEAR):
+            told = f"nearest known: {', '.join(near)}"
+        else:
+            more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+            told = f"known: {', '.join(names[:_MOST])}{more}"
+        super().__init__(f"unknown {kind} {name!r}\n  {told}")

@@ -40,7 +40,7 @@ def load_contract(name: str, overlay: Callable[[str, dict[str, Any]], dict[str, 
 
     Raises DocumentError with file, place, what is wrong and what was expected.
     """
-    entry = locate("contract", name)
+    entry = locate("family", name)
     known = _shipped(name) if name in shipped() else None
     document = orjson.loads(known) if known is not None else load_yaml(read_text(entry), entry.name)
     family = entry.name.rsplit(".", 1)[0]
@@ -56,7 +56,7 @@ def load_contract(name: str, overlay: Callable[[str, dict[str, Any]], dict[str, 
 @cache
 def _shipped(name: str) -> bytes:
     """The document of a shipped contract as JSON: read a hundred times as fast as YAML."""
-    entry = locate("contract", name)
+    entry = locate("family", name)
     return orjson.dumps(load_yaml(read_text(entry), entry.name))
 
 

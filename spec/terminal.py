@@ -61,6 +61,13 @@ class Door(click.Group):
             fail(f"{error.filename}: {error.strerror}", USAGE)
 
 
+def said(text: str) -> str:
+    """A text that says something. Raises ValueError for one that does not."""
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
 class Told(click.ParamType[Any, Any]):
     """An option read by a function that raises SpecError with what was expected; its module is loaded when needed."""
 

@@ -334,6 +334,11 @@ def test_the_demo_finds_the_drift_it_serves(tmp_path: Path) -> None:
         (("demo", "--profile", "zhongzhua"), 2, "zhongzhuan"),
         (("check", "--help"), 0, "Usage"),
         (("nonsense",), 2, "No such command"),
+        (("check", "http://127.0.0.1:9/v1", "--family", "nosuch"), 2, "known: chat, gemini, ideogram, images, kling"),
+        (("serve", "--profile", "missing.yaml"), 2, "missing.yaml: no such file"),
+        (("serve", "--cors", "foo"), 2, "is no origin"),
+        (("serve", "--api-key", " "), 2, "--api-key"),
+        (("serve", "--host", "nosuch.invalid", "--port", "0"), 3, "with --host"),
     ],
 )
 def test_every_command_says_how_it_went_by_its_exit_code(arguments: tuple[str, ...], code: int, told: str) -> None:

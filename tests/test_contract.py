@@ -292,7 +292,7 @@ def test_an_overlay_may_change_a_document_first() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UnknownName, match=r"unknown contract 'imags'\n  nearest known: images"):
+    with pytest.raises(UnknownName, match=r"unknown family 'imags'\n  nearest known: images"):
         load_contract("imags")
 
 
@@ -314,8 +314,8 @@ def test_a_file_that_is_not_there_is_refused() -> None:
         pytest.param("responses:\n  200: x", "line 2, column 3", "'200' is read as 200", id="number-as-key"),
         pytest.param("a: &a {x: 1}\nb: {<<: *a}", "line 2, column 5", "merge", id="merge-key"),
         pytest.param("a: !!python/name:os.system", "line 1, column 4", "could not determine", id="python-tag"),
-        pytest.param("- a", "line 1", "a list at the top", id="list"),
-        pytest.param("", "line 1", "a NoneType at the top", id="empty"),
+        pytest.param("- a", "line 1", "this is no mapping", id="list"),
+        pytest.param("", "line 1", "it is empty", id="empty"),
         pytest.param("a: 1\n---\nb: 2", "line 2, column 1", "another document", id="two-documents"),
         pytest.param("a: 2026-99-99", "", "month must be in 1..12", id="no-date"),
         pytest.param("[" * 600, "", "recursion", id="too-deep"),

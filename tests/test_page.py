@@ -369,6 +369,13 @@ def test_a_finding_without_a_name_does_not_read_as_if_its_clause_held() -> None:
     ]
 
 
+def test_what_backticks_mark_is_code_and_what_was_asked_adds_up() -> None:
+    told = finding(title="a 200 has `<created>` and `data[]`", cases={"n=3": 2, "n=1": 1})
+    shown = page({**report(), "findings": [told]})
+    assert "a 200 has <code>&lt;created&gt;</code> and <code>data[]</code>" in shown
+    assert "2 times; through other clauses once" in shown
+
+
 def test_a_finding_only_other_clauses_show_is_not_seen_zero_times() -> None:
     text = Page(page(report(findings=[finding(count=0)]))).text
     assert "through other clauses only" in text

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import time
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from contract_tests.report.baseline import new_findings
 from contract_tests.report.evidence import visible
 from contract_tests.report.score import percent, result, told
 from contract_tests.three_ways.row import WHO
+
+_BACKTICKS = re.compile(r"`([^`]+)`")
 
 
 def page(data: Mapping[str, Any]) -> str:
@@ -50,6 +53,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "amount": _amount,
         "by_reason": _by_reason,
+        "code": _code,
         "cut": _cut,
         "duration": _duration,
         "host": _host,
@@ -89,6 +93,11 @@ def _amount(number: int, one: str, many: str = "") -> str:
 def _times(number: int) -> str:
     """`once`, `34 times`."""
     return "once" if number == 1 else f"{number:,} times"
+
+
+def _code(text: str) -> Markup:
+    """A text of ours in which backticks mark code."""
+    return Markup(_BACKTICKS.sub(r"<code>\1</code>", str(escape(visible(text)))))  # noqa: S704 - it is escaped before
 
 
 def _cut(text: str, most: int) -> str:

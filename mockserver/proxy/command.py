@@ -101,7 +101,7 @@ def proxy(
     except SpecError as error:
         fail(error, USAGE)
     except CannotListen as error:
-        fail(f"{error}. Choose another with --port, or --port 0 for a free one.", COULD_NOT_LOOK)
+        fail(f"{error}. {error.advice}", COULD_NOT_LOOK)
 
 
 def new_recording(record: Path | None, folder: Path = Path()) -> Path:

@@ -31,7 +31,7 @@ def play(context: click.Context, file: Path) -> None:
     except SpecError as error:
         fail(error, USAGE)
     except CannotListen as error:
-        fail(f"{error}. Choose another with --port, or --port 0 for a free one.", COULD_NOT_LOOK)
+        fail(f"{error}. {error.advice}", COULD_NOT_LOOK)
 
 
 def _refuse_others(context: click.Context) -> None:
