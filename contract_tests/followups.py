@@ -109,7 +109,8 @@ def filled(planned: Case, submits: Sequence[Exchange]) -> Case | None:
     operation = planned.operation
     own = [one for one in submits if one.case.contract is planned.contract and _id(one) is not None]
     if operation.tells_tasks:
-        told = [one for one in own if operation.asks.get("task-kind") in (None, _kind(one)) and one.polls]
+        kind = operation.asks.get("task-kind")
+        told = list({_id(one): one for one in own if kind in (None, _kind(one)) and one.polls}.values())
         ids: Any = [_id(one) for one in told]
     elif operation.effect == "resume":
         resumed = {id(one) for other in submits if other.case.about for one in other.case.about.submits}

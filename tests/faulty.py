@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from PIL import Image, ImageChops, ImageFilter
 
-from contract_tests.cases import Case, Defect, case_of, json_case
+from contract_tests.cases import About, Case, Defect, case_of, json_case
 from contract_tests.clauses import Broken, judging
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled, unknown_task
@@ -325,9 +325,19 @@ def predicted(**more: Any) -> Exchange:
     return exchange(case, prediction(**more), 201, targets={LINK: Target(drawn(1024, 1024))})
 
 
-def predictions(*told: Mapping[str, Any]) -> Exchange:
-    """The list of this key's tasks, of whatever age."""
-    return exchange(Case(FLUX, FLUX.operation("listPredictions")), {"previous": None, "next": None, "results": told})
+def predictions(*told: Mapping[str, Any], about: Exchange | None = None) -> Exchange:
+    """The list of this key's tasks, of whatever age; asked for when the task of an exchange has ended."""
+    case = Case(FLUX, FLUX.operation("listPredictions"), about=About((about,)) if about else None)
+    return exchange(case, {"previous": None, "next": None, "results": list(told)})
+
+
+def followed(**more: Any) -> Exchange:
+    """A submit, and a look at its task, which has ended; members of that are replaced."""
+    submit = predicted(status="starting", output=None, completed_at=None, started_at=None, metrics={})
+    question = Case(FLUX, FLUX_POLL, path_parameters={"prediction_id": FLUX_ID})
+    drawn_there = {LINK: Target(drawn(1024, 1024))}
+    submit.polls = [exchange(question, prediction(**more), parent=submit, targets=drawn_there)]
+    return submit
 
 
 def not_predicted(status: int, /, **more: Any) -> Exchange:
@@ -362,6 +372,38 @@ def imagined(**more: Any) -> Exchange:
     question = Case(MIDJOURNEY, MIDJOURNEY.operation("fetchTask"), path_parameters={"id": "1730621718151844"})
     submit.polls = [exchange(question, {**told, **more}, parent=submit)]
     return submit
+
+
+def listed(*told: Mapping[str, Any], about: Exchange) -> Exchange:
+    """Tasks asked for by the id of one that has ended."""
+    case = json_case(MIDJOURNEY, MIDJOURNEY.operation("listTasks"), {"ids": [about.said("task-id")]})
+    return exchange(replace(case, about=About((about,))), list(told))
+
+
+def pressed(result: str = "1730621718159999", picture: bytes | None = None) -> Exchange:
+    """The first button of a grid: its submit, and a look at its task; the picture is what it brings."""
+    word = "MJ::JOB::upsample::1::7bf4bdd1-0f00-4a4e-8c8b-1a2b3c4d5e6f"
+    grid = imagined(buttons=[{"customId": word, "label": "U1"}])
+    offer = next(one for one in MIDJOURNEY.follow_ups.offered("IMAGINE", word.rpartition("::")[2]))
+    told = {"taskId": grid.said("task-id"), "customId": word}
+    case = replace(json_case(MIDJOURNEY, MIDJOURNEY.operation("submitAction"), told), about=About((grid,), offer))
+    submit = exchange(case, {"code": 1, "description": "Submit success", "result": result})
+    question = Case(MIDJOURNEY, MIDJOURNEY.operation("fetchTask"), path_parameters={"id": result})
+    ended = {"id": result, "action": "UPSCALE", "status": "SUCCESS", "progress": "100%", "imageUrl": LINK}
+    targets = {LINK: Target(picture or drawn(512, 512, index=1))}
+    submit.polls = [exchange(question, ended, parent=submit, targets=targets)]
+    return submit
+
+
+def described(text: str | None) -> Exchange:
+    """What a picture shows, in words."""
+    case = case_of(
+        IDEOGRAM,
+        IDEOGRAM.operation("describe"),
+        "multipart/form-data",
+        {"image_file": File(drawn(), "fox.png", "image/png")},
+    )
+    return exchange(case, {"descriptions": [{"text": text}]})
 
 
 def styled(style: str | None, **asked: Any) -> Exchange:

@@ -41,7 +41,7 @@ LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
 _MODULES = (
     *("wire", "transport", "privacy", "refusals", "envelopes"),
     *("images", "files", "videos", "links", "edits", "echo", "usage"),
-    *("streams", "tasks", "polls", "models"),
+    *("streams", "tasks", "polls", "followups", "models"),
     *("relations", "history"),
 )
 

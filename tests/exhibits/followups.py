@@ -1,0 +1,124 @@
+"""What takes up a task's offer, what lists say of tasks, and words in place of pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faulty import (
+    FLUX_ID,
+    LINK,
+    described,
+    done,
+    drawn,
+    followed,
+    imagined,
+    listed,
+    prediction,
+    predictions,
+    pressed,
+    task,
+)
+
+from contract_tests.exchange import Exchange
+from exhibits import breaks, faithful, silent
+
+BUTTON = {"customId": "MJ::JOB::upsample::1::abc", "label": "U1"}
+
+
+def _grid() -> dict[str, Any]:
+    return {"id": "1730621718151844", "action": "IMAGINE", "status": "SUCCESS", "progress": "100%", "imageUrl": LINK}
+
+
+@breaks("task.follow-up", "'1730621718151844', the task that offered it")
+def a_button_that_answers_with_its_own_task() -> Exchange:
+    return pressed(result="1730621718151844")
+
+
+@breaks("task.follow-up", "the pixels it began with")
+def a_button_that_brings_the_grid_again() -> Exchange:
+    return pressed(picture=drawn())
+
+
+@faithful
+def a_button_that_brings_a_picture_of_its_own() -> Exchange:
+    return pressed()
+
+
+@breaks("task.offers-once", "'MJ::JOB::upsample::1::abc' twice")
+def a_button_that_is_there_twice() -> Exchange:
+    return imagined(buttons=[BUTTON, {**BUTTON, "label": "Upscale"}])
+
+
+@faithful
+def buttons_nobody_knows() -> Exchange:
+    return imagined(buttons=[BUTTON, {"customId": "MJ::BOOKMARK::abc", "emoji": "heart"}])
+
+
+@silent("task.follow-up", "task.offers-once", "words.said", "list.asked", "list.own", "list.agrees")
+@faithful
+def a_task_that_offers_nothing() -> Exchange:
+    return task(done())
+
+
+@breaks("words.said", "''")
+def an_empty_description() -> Exchange:
+    return described("")
+
+
+@faithful
+def a_description() -> Exchange:
+    return described("A red fox, from the side.")
+
+
+@breaks("list.asked", "0 without it")
+def a_list_without_the_task_it_was_asked_for() -> Exchange:
+    return listed(about=imagined())
+
+
+@breaks("list.asked", "'1730621718151844' 2 times")
+def a_list_with_a_task_twice() -> Exchange:
+    return listed(_grid(), _grid(), about=imagined())
+
+
+@breaks("list.asked", "'another' 1 times")
+def a_list_with_somebody_elses_task() -> Exchange:
+    return listed(_grid(), {**_grid(), "id": "another"}, about=imagined())
+
+
+@silent("list.own")
+@faithful
+def a_list_that_tells_little() -> Exchange:
+    return listed(_grid() | {"imageUrl": "https://cdn.example/fox.png?signed=anew"}, about=imagined())
+
+
+@breaks("list.own", "1 tasks without it")
+def a_list_without_what_was_just_submitted() -> Exchange:
+    return predictions(prediction(id="old"), about=followed())
+
+
+@breaks("list.own", f"'{FLUX_ID}' 2 times")
+def a_list_of_everything_twice() -> Exchange:
+    return predictions(prediction(), prediction(), about=followed())
+
+
+@breaks("list.agrees", "'failed'")
+def a_list_that_says_how_another_task_ended() -> Exchange:
+    return predictions(prediction(status="failed"), about=followed())
+
+
+@breaks("list.agrees", "none")
+def a_list_without_pictures() -> Exchange:
+    return predictions(prediction(output=None), about=followed())
+
+
+@silent("list.asked")
+@faithful
+def a_list_of_more_than_this_task_in_whole_seconds() -> Exchange:
+    older = prediction(id="old", status="failed", error="No.", output=None)
+    return predictions(prediction(metrics={"predict_time": 2.4}), older, about=followed())
+
+
+@silent("list.asked", "list.own", "list.agrees")
+@faithful
+def a_list_of_nobody_knows_what() -> Exchange:
+    return predictions(prediction(id="old"))
