@@ -42,6 +42,7 @@ class Defect:
 
     `rule` is the constraint that is broken, as in `maximum 10`; empty where the problem says it all. `tolerated` says
     why a provider may read it otherwise: then nothing may break and nothing may be made, any refusal is as good.
+    `lenient` says why one may let it pass, or refuse it in words of its own.
     """
 
     problem: str
@@ -51,6 +52,7 @@ class Defect:
     code: str | None = None
     rule: str = ""
     tolerated: str = ""
+    lenient: str = ""
 
     @property
     def label(self) -> str:
@@ -202,7 +204,9 @@ def case_of(contract: Contract, operation: Operation, media: str, value: Any, **
     """A case whose body is a value in one of the operation's media types: JSON, or a form."""
     if is_json(media):
         return Case(contract, operation, orjson.dumps(value), media, **more)
-    parts = forms.parts_of(value, operation.body[media])
+    # No client says what a text in a form is, be it JSON.
+    parts = [replace(part, media=None) if part.filename is None else part
+             for part in forms.parts_of(value, operation.body[media])]  # fmt: skip
     # The boundary follows from the content, so that the same value is the same bytes.
     boundary = f"imageproof-{sha256(forms.joined(parts, '')).hexdigest()[:24]}"
     return Case(contract, operation, forms.joined(parts, boundary), f"{media}; boundary={boundary}", **more)

@@ -59,6 +59,7 @@ _WITHIN = (
     Rule("refusal.refused", ("wire.*", "error.*", "meta.unknown-parameter")),
     Rule("refusal.survived", ("error.*", "wire.*")),
     Rule("refusal.generous", ("wire.*", "error.*", "meta.unknown-parameter")),
+    Rule("refusal.lenient", ("wire.*", "error.*")),
     Rule("refusal.coerced", ("wire.*", "error.*", "meta.unknown-parameter")),
     Rule("refusal.unknown-parameter", ("wire.*", "error.*", "meta.unknown-parameter")),
     Rule("task.private", ("task.unknown", "task.same", "error.*")),

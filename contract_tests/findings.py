@@ -22,7 +22,7 @@ from spec.drifts import catalogue as drifts
 _WHERE = re.compile(r"GET \S+|'[^']*'")
 _DEEPEST = ("meta.constant", "task.apart")
 #: what is broken once for each parameter that is not looked at, and from how many on that is one cause
-_CHECKS, _A_FEW = "refusal.refused", 3
+_CHECKS, _A_FEW = ("refusal.refused", "refusal.lenient"), 3
 #: one cause wherever it is seen and whatever it is called there
 _ANYWHERE = ("images.reachable", "auth.enforced")
 _REMEMBERED_BYTES = 512 * 1024 * 1024
@@ -54,7 +54,8 @@ class Finding:
     @property
     def level(self) -> Level:
         """The level of the most severe clause it breaks: a drift that looks mild may break a MUST on its way."""
-        broken = [self.clause, *(catalogue()[id_] for id_ in self.others)]
+        # What convicts a drift may be kept where the drift is known by what goes with it.
+        broken = [*([self.clause] if self.count else ()), *(catalogue()[id_] for id_ in self.others)]
         return min((clause.level for clause in broken), key=LEVELS.index)
 
     @property
@@ -125,7 +126,8 @@ class Findings:
         asked = [clause for clause in judging("exchange") if clause.id not in known]
         broken = [(clause, verdict) for clause in asked if (verdict := self._asked(clause, exchange, known))]
         if broken:
-            shown = recognised(exchange)
+            # Where what convicts a drift is kept, the answer only looks like one.
+            shown = [drift for drift in recognised(exchange) if known.get(drift.clause, ...) is not None]
             clauses = [clause for clause, _ in broken]
             for clause, verdict in broken:
                 known[clause.id] = self._add(clause, verdict, shown, clauses, exchange)
@@ -290,7 +292,7 @@ def _drift_behind(clause: Clause, shown: Iterable[Drift]) -> Drift | None:
 
 def _symptom(clause: Clause, exchange: Exchange) -> str:
     """What tells two causes of one broken clause apart: where the schema is broken, and how; what was not refused."""
-    if clause.id == _CHECKS:
+    if clause.id in _CHECKS:
         return exchange.case.defect.param if exchange.case.defect else ""
     if clause.id != "wire.schema":
         return ""
@@ -316,7 +318,7 @@ def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
         same = [one for one in found if one.clause is effect.clause and _alike(one, effect)]
         most = max(same, key=lambda one: (one.drift is not None, one.count))
         return most if most is not effect else None
-    if effect.clause.id == _CHECKS and not effect.drift and len(alike) > _A_FEW:  # nothing at all is checked
+    if effect.clause.id in _CHECKS and not effect.drift and len(alike) > _A_FEW:  # nothing at all is checked
         return alike[0] if alike[0] is not effect else None
     for cause in found:
         if cause.family != effect.family or cause is effect:

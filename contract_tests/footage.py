@@ -20,6 +20,10 @@ _CELLS, _LOST = 32, 8
 _WEBM = b"\x1a\x45\xdf\xa3"
 
 
+class NoFilm(Exception):
+    """A file of a video's kind in which there is none: a stub, of which nothing can be said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Footage:
     """What is in a video: its first frame, how many there are, whether another differs from it, and seconds."""
@@ -48,12 +52,14 @@ def can_decode() -> bool:
 
 
 def decoded(data: bytes) -> Footage:
-    """Decode a video to its last frame. Raises ValueError, or what the decoder makes of broken bytes."""
+    """Decode a video to its last frame. Raises NoFilm, ValueError, or what the decoder makes of broken bytes."""
     import av
 
     first: Image.Image | None = None
     start, frames, moves, end = None, 0, False, 0.0
     with av.open(io.BytesIO(data), "r") as container:
+        if not container.streams.video:
+            raise NoFilm("videos were fetched, and hold no film to look at")
         for frame in container.decode(video=0):
             small = frame.to_image(width=_CELLS, height=_CELLS)
             if first is None or start is None:

@@ -75,7 +75,8 @@ def labelled(case: Case) -> Case | None:
     first = violations[0]
     problem = case.contract.problem(first.problem)
     code = problem.fields.get("error-code")
-    defect = Defect(first.problem, first.param, first.reason, problem.status, code, _rule(first), problem.tolerated)
+    why = (problem.tolerated, problem.lenient)
+    defect = Defect(first.problem, first.param, first.reason, problem.status, code, _rule(first), *why)
     return replace(case, defect=defect)
 
 

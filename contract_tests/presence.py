@@ -12,6 +12,8 @@ from contract_tests.mutations import labelled
 from spec.contract import Contract, Operation
 from spec.messages import Response
 
+_WRONG_METHOD = 405
+
 
 @dataclass(eq=False)
 class Presence:
@@ -56,7 +58,8 @@ class Presence:
             }
             there = self._probe(Case(contract, operation, path_parameters=parameters))
             known = self._answers_as_nowhere(there, whatever)
-            if known and parameters:  # it may be the thing named that is not there: a path that is has other methods
+            named = parameters and there.response.status != _WRONG_METHOD
+            if known and named:  # it may be the thing named that is not there: a path that is has other methods
                 other = self._probe(Case(contract, replace(operation, method="patch"), path_parameters=parameters))
                 known = other.response.status != 405 or self._elsewhere(there.case).response.status == 405
             if _made_something(there) and (broken := labelled(there.case)) is not None:
@@ -70,7 +73,9 @@ class Presence:
         # A gateway's own web page, or a server that fails whatever it is asked.
         nothing = whatever and not _made_something(there)
         nothing |= told.status in (404, 405) or told.status >= 500 or told.media == "text/html"
-        return told.status == 501 or (nothing and _signature(told) == _signature(self._elsewhere(there.case).response))
+        # Another method's path, perhaps one that takes any name, is not this operation either.
+        absent = told.status in (_WRONG_METHOD, 501)
+        return absent or (nothing and _signature(told) == _signature(self._elsewhere(there.case).response))
 
     def _elsewhere(self, case: Case) -> Exchange:
         """What a path answers that nobody has: near it, as a gateway may have its own web page where it has no API."""

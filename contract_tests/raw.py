@@ -70,7 +70,9 @@ def _spoiled(case: Case, problem: str, rule: str, why: str = "", **changes: Any)
     """A case with changes; `why` is given where the defect is tolerated, in addition to what the contract tolerates."""
     known = case.contract.problem(problem)
     told = f"{rule}: {why}" if why else rule
-    defect = Defect(problem, "", told, known.status, known.fields.get("error-code"), rule, why or known.tolerated)
+    defect = Defect(
+        problem, "", told, known.status, known.fields.get("error-code"), rule, why or known.tolerated, known.lenient
+    )
     return replace(case, defect=defect, **changes)
 
 

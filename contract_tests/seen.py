@@ -116,6 +116,8 @@ def _look_at_video(role: str, pointer: str, raw: str, data: bytes, media: str, n
         return replace(seen, unseen=footage.NO_DECODER)
     try:
         found = footage.decoded(data)
+    except footage.NoFilm as error:
+        return replace(seen, unseen=str(error))
     except Exception as error:  # noqa: BLE001 - as above
         return replace(seen, trouble=f"{error} (it is to be {name})")
     first = _measured(replace(seen, format=name), found.first)

@@ -109,7 +109,8 @@ def _how_special(case: Case) -> bool:
 
 def _certainty(case: Case) -> int:
     tolerated = case.defect is not None and bool(case.defect.tolerated)
-    return 2 if tolerated else int(most_images(case) > 0)
+    lenient = case.defect is not None and bool(case.defect.lenient)
+    return 3 if tolerated else 2 if lenient else int(most_images(case) > 0)
 
 
 def _lookups(run: Run) -> list[Case]:

@@ -70,8 +70,9 @@ class Problem:
     """One way a request can be wrong, and the answer to it; `fields` are error roles -> text, list or null.
 
     `instead_of` names the problem it replaces for requests that fit `when` (request role -> schema). `tolerated` says
-    why a provider may answer in another way; empty where what it must answer is certain. `prefix` and `suffix` stand
-    around the message, whatever that says.
+    why a provider may answer in another way; empty where what it must answer is certain. `lenient` says why one may let
+    it pass, though it should not, or refuse it in words of its own. `prefix` and `suffix` stand around the message,
+    whatever that says.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Problem:
     tolerated: str = ""
     prefix: str = ""
     suffix: str = ""
+    lenient: str = ""
 
 
 @dataclass(frozen=True, eq=False)

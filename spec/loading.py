@@ -24,7 +24,7 @@ from spec.soundness import METHODS, check_words
 from spec.units import FORMAT_CHECKS, inward, size_rule_format
 
 _PROBLEM_KEYS = frozenset(
-    {"status", "response", "tolerated", "instead-of", "x-when", "prefix", "suffix"}
+    {"status", "response", "tolerated", "lenient", "instead-of", "x-when", "prefix", "suffix"}
 )  # what is no field of the error itself
 
 
@@ -121,7 +121,7 @@ def _problems(document: Mapping[str, Any], file: str) -> dict[str, Problem]:
             answer = _answer(str(entry["status"]), found, where[1:])
         fields = {f"error-{key}": text for key, text in entry.items() if key not in _PROBLEM_KEYS}
         instead_of, when = entry.get("instead-of", ""), entry.get("x-when", {})
-        told = (entry.get(key, "") for key in ("tolerated", "prefix", "suffix"))
+        told = (entry.get(key, "") for key in ("tolerated", "prefix", "suffix", "lenient"))
         problems[name] = Problem(name, entry["status"], fields, answer, instead_of, when, *told)
     return problems
 

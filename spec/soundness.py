@@ -180,6 +180,7 @@ def _check_extensions(file: str, pointer: str, part: Mapping[str, Any], known: C
 
 _TEXTS = {
     "tolerated": "a text: why providers may differ here",
+    "lenient": "a text: why providers may let it pass",
     "prefix": "what stands before the message",
     "suffix": "what stands behind the message",
 }
@@ -211,14 +212,14 @@ def _check_problems(document: Mapping[str, Any], file: str) -> Mapping[str, Any]
         for key, expected in _TEXTS.items():
             if not isinstance(entry.get(key, ""), str):
                 raise DocumentError(file, f"{pointer}/{key}", "no text", expected)
-        for key in entry.keys() - {"status", "response", "tolerated", "instead-of", "x-when", "prefix", "suffix"}:
+        for key in entry.keys() - {"status", "response", "instead-of", "x-when", *_TEXTS}:
             if f"error-{key}" not in ROLES:
                 fields = [role.removeprefix("error-") for role in ROLES if role.startswith("error-")]
                 raise DocumentError(
                     file,
                     f"{pointer}/{key}",
                     f"unknown field {key!r}",
-                    f"status, response, tolerated, instead-of, x-when, prefix, suffix, {', '.join(fields)}",
+                    f"status, response, instead-of, x-when, {', '.join((*_TEXTS, *fields))}",
                 )
     return given
 

@@ -395,6 +395,15 @@ def pressed(result: str = "1730621718159999", picture: bytes | None = None) -> E
     return submit
 
 
+def swapped(dimensions: str, status: int = 200) -> Exchange:
+    """Two pictures in one of some dimensions, accepted or refused."""
+    given = [f"data:image/png;base64,{in_base64(drawn(index=index))}" for index in (0, 1)]
+    case = json_case(MIDJOURNEY, MIDJOURNEY.operation("submitBlend"), {"base64Array": given, "dimensions": dimensions})
+    accepted = {"code": 1, "description": "Submit success", "result": "1730621718151844"}
+    refusal = {"code": "banned", "description": "No.", "type": "upstream_error"}
+    return exchange(labelled(case) or case, accepted if status < 300 else refusal, status)
+
+
 def described(text: str | None) -> Exchange:
     """What a picture shows, in words."""
     case = case_of(

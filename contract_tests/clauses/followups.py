@@ -23,7 +23,7 @@ _CLOCK_SECONDS = 1.0  # one place may tell whole seconds, another parts of them
 _ITEM = re.compile(r".*?/\d+(?=/|$)")
 
 
-@clause("task.follow-up", "SHOULD", "x-follow-ups")
+@clause("task.follow-up", "SHOULD", "x-follow-ups", shown_by=("followups",))
 def follow_up(exchange: Exchange) -> Verdict:
     """What takes up a task's offer is another task, with a picture of its own.
 

@@ -171,6 +171,10 @@ def unknown_task(exchange: Exchange) -> Verdict:
     defect = exchange.case.defect
     if defect is None or defect.problem != "unknown-task":
         return None
-    if exchange.response.status == defect.status or 400 <= exchange.response.status < 500:
+    answer = exchange.case.operation.answers.get(str(exchange.response.status))
+    # Some answer with nothing at all, and say so in their documents.
+    nothing = answer is not None and not answer.content and not exchange.response.body
+    refused = exchange.response.status < 500 and not exchange.succeeded  # some refuse with 200 and a code
+    if exchange.response.status == defect.status or refused or nothing:
         return CONFORMS
     return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))

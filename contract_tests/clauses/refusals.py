@@ -19,6 +19,7 @@ _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 _NOT_LET_IN = (401, 403)
 #: what is said of a picture given: its format, or what its part is called
 _ABOUT_A_PICTURE = ("invalid-image", "unsupported-file")
+_FAULT = 500
 _STACK = re.compile(
     r"Traceback \(most recent call last\)|\bat [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \["
     r"|/(?:home|usr|app|root)/[\w./-]+\.(?:py|go|js)"
@@ -41,6 +42,15 @@ def _speaks_of_another(exchange: Exchange) -> bool:
         and exchange.case.defect is not None
         and exchange.case.defect.param != said
     )
+
+
+def _is_about_an_id(exchange: Exchange) -> bool:
+    """Whether it may be refused for the task it names, which is none: that may well be looked at first."""
+    case = exchange.case
+    unknown = case.contract.problem("unknown-task").status
+    names_a_task = bool(case.operation.request_roles & {"parent-task", "task-id"})
+    other = case.defect is not None and case.defect.problem != "unknown-task"
+    return names_a_task and other and exchange.response.status in (unknown, 404)
 
 
 @clause("auth.enforced", "MUST", "security")
@@ -76,11 +86,37 @@ def refused(exchange: Exchange) -> Verdict:
         return None
     if not exchange.succeeded or (defect.tolerated and not exchange.pictures_made):
         return CONFORMS
-    if _says_the_same(exchange) or _is_generous(exchange):  # refusal.coerced and refusal.generous speak of that
+    # The clauses below speak of that.
+    if _says_the_same(exchange) or _is_generous(exchange) or defect.lenient:
         return None
-    return Broken(
-        f"{defect.status} for {defect.label} ({defect.reason})", f"{exchange.response.status}, as if nothing were wrong"
-    )
+    return _let_through(exchange)
+
+
+@clause("refusal.lenient", "SHOULD", "x-problems.*.lenient")
+def lenient(exchange: Exchange) -> Verdict:
+    """What the contract rules out is refused, though not every provider of this API looks at it.
+
+    Why: what is silently mended or ignored is billed all the same, and nobody learns of it.
+    How: a request with one labelled defect, of a kind the contract calls lenient, is answered neither 2xx nor 5xx.
+    Do: look at what is handed on, and refuse before anything is made.
+    """
+    defect = exchange.case.defect
+    if defect is None or not defect.lenient or defect.tolerated:
+        return None
+    if defect.problem in (*CREDENTIALS, "unknown-task", "unknown-parameter"):
+        return None
+    if exchange.response.status >= _FAULT:
+        fault = Broken(f"{defect.status} for {defect.label}", str(exchange.response.status))
+        return None if exchange.hand_made else fault  # refusal.survived speaks of that
+    if not exchange.succeeded:
+        return CONFORMS
+    return None if _says_the_same(exchange) else _let_through(exchange)
+
+
+def _let_through(exchange: Exchange) -> Broken:
+    defect = exchange.case.defect
+    told = f"{defect.status} for {defect.label} ({defect.reason})" if defect else ""
+    return Broken(told, f"{exchange.response.status}, as if nothing were wrong")
 
 
 @clause("refusal.generous", "SHOULD", "x-problems")
@@ -94,7 +130,7 @@ def generous(exchange: Exchange) -> Verdict:
     Do: refuse it; or say in your own documents that you take it.
     """
     defect = exchange.case.defect
-    if defect is None or defect.tolerated or _says_the_same(exchange) or not _is_generous(exchange):
+    if defect is None or defect.tolerated or defect.lenient or _says_the_same(exchange) or not _is_generous(exchange):
         return None
     if not exchange.succeeded:
         return CONFORMS
@@ -221,11 +257,12 @@ def no_5xx(exchange: Exchange) -> Verdict:
     Do: catch bad input before it reaches the model, and answer 4xx.
     """
     defect = exchange.case.defect
-    if defect is None or exchange.lacks_model:
+    if defect is None or exchange.lacks_model or (defect.lenient and not defect.tolerated):
         return None
     if exchange.hand_made:  # refusal.survived speaks of that
         return None
-    if exchange.response.status < 500:
+    no_channel = defect.tolerated and exchange.response.status == 503  # so gateways say that nobody serves a model
+    if exchange.response.status < 500 or no_channel:
         return CONFORMS
     return Broken(f"{defect.status} for {defect.label}", str(exchange.response.status))
 
@@ -261,7 +298,11 @@ def status(exchange: Exchange) -> Verdict:
         return None
     if defect.problem in CREDENTIALS and exchange.response.status not in _NOT_LET_IN:  # nobody looked at the key
         return None
-    if exchange.response.status == defect.status:
+    if defect.lenient or _is_about_an_id(exchange):
+        return None
+    if exchange.response.status == defect.status or (
+        defect.problem in CREDENTIALS and defect.status not in _NOT_LET_IN
+    ):
         return CONFORMS
     return Broken(f"{defect.status} for {defect.label}", str(exchange.response.status))
 
@@ -277,7 +318,7 @@ def code(exchange: Exchange) -> Verdict:
     defect = exchange.case.defect
     if defect is None or defect.code is None or not 400 <= exchange.response.status < 500 or not exchange.is_error_body:
         return None
-    if _speaks_of_another(exchange):
+    if _speaks_of_another(exchange) or defect.lenient or _is_about_an_id(exchange):
         return None
     said = exchange.error("error-code")
     return CONFORMS if said == defect.code else Broken(f"code {defect.code!r} for {defect.label}", f"code {said!r}")

@@ -17,6 +17,7 @@ from faulty import (
     exchange,
     pictures,
     refusal,
+    swapped,
 )
 
 from contract_tests.cases import WRONG_KEY, Case, with_value
@@ -344,3 +345,21 @@ def a_frameworks_own_error_with_a_status_of_its_own() -> Exchange:
 @breaks("error.status", "422")
 def a_documented_error_with_a_status_of_its_own() -> Exchange:
     return refused(asking_wrongly(TOO_MANY), status=422)
+
+
+@silent("refusal.refused")
+@breaks("refusal.lenient", "200, as if nothing were wrong")
+def a_value_handed_on_that_is_none() -> Exchange:
+    return swapped("imageproof")
+
+
+@silent("error.status", "error.code")
+@faithful
+def a_value_refused_by_the_host_in_its_own_words() -> Exchange:
+    return swapped("imageproof", status=403)
+
+
+@silent("refusal.lenient")
+@faithful
+def a_value_of_the_list() -> Exchange:
+    return swapped("PORTRAIT")
