@@ -236,8 +236,12 @@ class ObjectPlan:
         self._alternatives, self._holds_picture = alternatives(schema), holds_picture(schema)
 
     def possible(self, fixed: Mapping[str, Any]) -> bool:
-        """Whether there is any object with these properties."""
-        return self.can_be_completed(fixed, {})
+        """Whether there is any object with these properties that a caller would send (`x-said: never`)."""
+        return self.can_be_completed(fixed, {}) and not any(self._is_never_said(fixed, name) for name in fixed)
+
+    def _is_never_said(self, fixed: Mapping[str, Any], name: str) -> bool:
+        known = self.shape(fixed).properties.get(name, {})
+        return "never" in known.get("x-said", {}) and fixed[name] != known.get("default")
 
     def alternative(self, draw: st.DrawFn, drawn: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
         """Of alternatives that demand one property or another: what one demands, and what only the others do."""

@@ -196,3 +196,9 @@ def test_a_part_is_put_at_its_place_and_objects_around_it_are_made() -> None:
     body = {"parts": [{"text": "a"}, {"text": "b"}]}
     assert put(body, ("parts", 1, "text"), "c") == {"parts": [{"text": "a"}, {"text": "c"}]}
     assert put(body, ("config", "image", "ratio"), "1:1") == {**body, "config": {"image": {"ratio": "1:1"}}}
+
+
+def test_what_no_caller_says_is_not_planned_either() -> None:
+    flux = load_profile("flux").contract("images")
+    counts = [(case.asked["model"], case.asked["count"]) for case in coverage(flux, flux.operation("createImage"), 0)]
+    assert {model for model, count in counts if count > 1} == {"flux-schnell", "flux-dev"}, "the others make one"

@@ -31,7 +31,6 @@ _SHOWN_BY = {
     "run": KINDS,
     "stream": ("streams",),
     "task": ("tasks", "followups"),
-    "list": ("followups",),
     "list": ("tasks", "followups"),
     "videos": ("tasks", "followups"),
 }
