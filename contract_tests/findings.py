@@ -20,7 +20,7 @@ from spec.drifts import Drift
 from spec.drifts import catalogue as drifts
 
 _WHERE = re.compile(r"GET \S+|'[^']*'")
-_DEEPEST = ("meta.constant", "task.apart")
+_DEEPEST = ("meta.constant", "task.apart", "auth.enforced")
 #: what is broken once for each parameter that is not looked at, and from how many on that is one cause
 _CHECKS, _A_FEW = ("refusal.refused", "refusal.lenient"), 3
 #: one cause wherever it is seen and whatever it is called there
@@ -323,7 +323,7 @@ def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
     for cause in found:
         if cause.family != effect.family or cause is effect:
             continue
-        # A drift with a name keeps it, except where nothing that was asked made any difference, or all was mixed up.
+        # A drift with a name keeps it, except where nothing asked made a difference, all was mixed up or all is open.
         if explains_across(cause.clause, effect.clause) and (effect.drift is None or cause.clause.id in _DEEPEST):
             return cause
     return None

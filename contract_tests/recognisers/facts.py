@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from contract_tests.cases import KEY, OTHER_KEY
 from contract_tests.clauses import Broken
 from contract_tests.clauses.edits import kept
 from contract_tests.exchange import Exchange, place_of
@@ -41,7 +42,7 @@ def facts(exchange: Exchange) -> dict[str, Any]:
         "media-sent": exchange.case.request.media,
         "defect": None
         if defect is None
-        else {"problem": defect.problem, "param": defect.param, "role": _role(exchange)},
+        else {"problem": defect.problem, "param": defect.param, "role": _role(exchange), "key": _key(exchange)},
         "answered": _answered(exchange),
         "status": exchange.response.status,
         "media": exchange.response.media,
@@ -99,6 +100,11 @@ def _counted(came: int, owed: Any) -> str:
     return (
         "right" if came == owed else "none" if came == 0 else "more" if came > owed else "one" if came == 1 else "some"
     )
+
+
+def _key(exchange: Exchange) -> str:
+    """Whose key a request was sent with."""
+    return {KEY: "own", OTHER_KEY: "another", None: "none"}.get(exchange.case.credential, "wrong")
 
 
 def _role(exchange: Exchange) -> str | None:
