@@ -13,6 +13,7 @@ from mockserver.journal import Entry
 from mockserver.serving import ThreadedServer, serve_until_told
 from mockserver.settings import Settings
 from mockserver.verification import NotSo, Times, pattern_of
+from spec.errors import SpecError
 
 
 def serve(settings: Settings, ready: Callable[[Mock, str], Any]) -> None:
@@ -69,9 +70,12 @@ class MockServer(ThreadedServer[Mock]):
 
         Looks again for `within` seconds. Raises NotSo, an AssertionError that tells which request came nearest.
         """
-        pattern, expected = pattern_of(wanted, self.mock.asked_by), Times.of(times, at_least, at_most)
-        inspection = Inspection(self.mock)
-        verdict = self.result_of(inspection.verdict(pattern, expected, within), within)
+        __tracebackhide__ = True  # a test that fails shows its own line and the sentence
+        try:
+            pattern, expected = pattern_of(wanted, self.mock.asked_by), Times.of(times, at_least, at_most)
+        except (SpecError, ValueError) as error:
+            raise error.with_traceback(None) from None
+        verdict = self.result_of(Inspection(self.mock).verdict(pattern, expected, within), within)
         if not verdict.held:
             raise NotSo(verdict.explain())
         return list(verdict.found)
@@ -96,7 +100,11 @@ class MockServer(ThreadedServer[Mock]):
         async def change() -> None:
             self.mock.configure(changed(self.mock.settings, changes), changes)
 
-        self.result_of(change())
+        __tracebackhide__ = True
+        try:
+            self.result_of(change())
+        except SpecError as error:
+            raise error.with_traceback(None) from None
 
     def advance(self, seconds: float) -> None:
         """Move the mock's clock on: tasks go on, rate limits let in again. Raises ValueError below 0."""

@@ -89,10 +89,18 @@ def test_without_a_number_once_is_enough_and_a_range_has_two_ends(mock: MockServ
         assert verify(mock, times=times).status == status
 
 
+def test_what_cannot_be_set_is_told_beside_the_line_of_the_test(mock: MockServer) -> None:
+    for wrongly in (lambda: mock.configure(faults=["nosuch"]), lambda: mock.verify(prompt={"contans": "fox"})):
+        with pytest.raises(SpecError) as caught:
+            wrongly()
+        assert len(caught.traceback.filter(caught)) == 2  # here, and the lambda above
+
+
 def test_the_nearest_miss_is_named_with_all_that_is_different(mock: MockServer) -> None:
     asked(mock)
     with pytest.raises(NotSo) as caught:
         mock.verify(path=GENERATIONS, status=200, prompt="A blue wale", n=2, times=1)
+    assert [entry.name for entry in caught.traceback.filter(caught)] == [caught.traceback[0].name]
     assert str(caught.value).splitlines() == [
         'expected exactly once: path "/v1/images/generations", status 200, body prompt "A blue wale", body n 2',
         "found 0 times in 5 requests",

@@ -15,12 +15,16 @@ from contract_tests.report.markdown import cell, code
 from contract_tests.three_ways.row import WHO
 
 _STYLES = {"each": "bold red", "provider": "bold red", "both": "yellow", "document": "yellow", "agree": "green"}
+_WIDE = 110  # columns in which five can be read beside one another
 _HEAD = "| | contract | document | observed | who deviates |\n| - | - | - | - | - |\n"
 
 
 def show_three_ways(data: Mapping[str, Any], console: Console, folder: Path) -> None:
     """Print what somebody deviates in, and where the page lies."""
     for title, rows in _groups(data):
+        if console.width < _WIDE:
+            _show_stacked(title, rows, console)
+            continue
         table = Table("", "contract", "document", "observed", "who deviates", box=None, header_style="dim", title=title)
         table.title_justify, table.title_style = "left", "bold"
         for name, row in rows:
@@ -36,6 +40,24 @@ def show_three_ways(data: Mapping[str, Any], console: Console, folder: Path) -> 
         console.print()
     console.print(Text(_counted(data)), soft_wrap=True)
     console.print(Text.assemble(("three ways  ", "dim"), (str(folder / "three-ways.html"), "bold")), soft_wrap=True)
+
+
+def _show_stacked(title: str, rows: list[tuple[str, Mapping[str, Any]]], console: Console) -> None:
+    """The same one under another, as the page has it on a phone."""
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    for name, row in rows:
+        console.print(Text.assemble((visible(name), "bold"), "  ", (WHO[row["who"]], _STYLES[row["who"]])))
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for part, text in (
+            ("contract", row["contract"]),
+            ("document", _documented(row)),
+            ("observed", row["observed"]),
+        ):
+            table.add_row(f"  {part}", Text(visible(text)))
+        console.print(table)
+    console.print()
 
 
 def three_ways_summary(data: Mapping[str, Any]) -> str:
