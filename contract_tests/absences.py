@@ -74,12 +74,19 @@ def lacks_parameter(exchange: Exchange) -> str:
 
 
 def refuses_option(exchange: Exchange) -> str:
-    """The parameter a provider may lack and whose value, right by the contract, is refused; empty where none is."""
+    """The parameter whose value is refused though the contract has it: one a provider may lack, or a picture's format.
+
+    Empty where none is, or where the parameter is not known at all.
+    """
     case, status = exchange.case, exchange.response.status
     if case.defect is not None or not 400 <= status < 500 or status in NOT_ABOUT_THE_REQUEST:
         return ""
+    if lacks_parameter(exchange):
+        return ""
     text, param = _text(exchange), exchange.error("error-param")
-    told = {name for name, _ in _parts(case)} & optional_parameters(case).keys()
+    properties = case.operation.body.get(case.request.media, {}).get("properties", {})
+    formats = {name for name, inner in properties.items() if inner.get("x-role") == "output-format"}
+    told = {name for name, _ in _parts(case)} & {*optional_parameters(case), *formats}
     named = [name for name in told if name == param] or [name for name in told if not param and _holds(text, name)]
     return named[0] if len(named) == 1 else ""
 

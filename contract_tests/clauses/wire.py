@@ -39,7 +39,8 @@ def options(exchange: Exchange) -> Verdict:
     """What may be said of a parameter that need not be everywhere is accepted where the parameter is.
 
     Why: code written to the contract fails with one model and works with another.
-    How: a case without a defect is not refused for the value of a parameter that the contract lets a provider lack.
+    How: a case without a defect is not refused for the value of a parameter that the contract lets a provider lack, nor
+        for a format of pictures.
     Do: accept every documented value, or say in your own documents which of them you lack.
     """
     case = exchange.case

@@ -51,6 +51,13 @@ def a_value_of_what_need_not_be_there_refused() -> Exchange:
     return exchange(told, error("invalid_value", "background", "Only opaque here"), 400)
 
 
+@breaks("wire.options", "400: png or jpeg")
+def a_format_refused() -> Exchange:
+    return exchange(
+        asking({**GPT, "output_format": "webp"}), error("invalid_value", "output_format", "png or jpeg"), 400
+    )
+
+
 @silent("wire.options")
 @faithful
 def a_picture_on_an_opaque_ground() -> Exchange:
