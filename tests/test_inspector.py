@@ -157,6 +157,14 @@ def test_the_command_sends_the_same_again_without_the_key(page: Browser, server:
     assert (first.status, first.method, first.path, first.body) == (again.status, again.method, again.path, again.body)
 
 
+def test_a_long_prompt_of_a_task_keeps_to_its_column(page: Browser, server: MockServer) -> None:
+    ask(f"{server.url}{GENERATIONS}?async=true", {**CHEAP, "prompt": "x " * 300})
+    page.look(1280, 700)
+    page.run("look()")
+    page.until("document.querySelector('.task-list li')")
+    assert page.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
 def test_on_a_phone_nothing_is_wider_than_the_screen(page: Browser, server: MockServer, tmp_path: Path) -> None:
     generate(server, model="gpt-image-2", prompt="x" * 400, n=3)
     page.look(400, 800, dark=True)
