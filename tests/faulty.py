@@ -380,10 +380,32 @@ def listed(*told: Mapping[str, Any], about: Exchange) -> Exchange:
     return exchange(replace(case, about=About((about,))), list(told))
 
 
-def pressed(result: str = "1730621718159999", picture: bytes | None = None) -> Exchange:
+def larger(data: bytes) -> bytes:
+    """The same picture with twice the edge."""
+    file = io.BytesIO()
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    image.resize((2 * image.width, 2 * image.height)).save(file, "PNG")
+    return file.getvalue()
+
+
+def quartered(*quarters: bytes) -> bytes:
+    """Four pictures in one."""
+    grid, edge = Image.new("RGB", (512, 512)), 256
+    for place, data in enumerate(quarters):
+        grid.paste(Image.open(io.BytesIO(data)).convert("RGB"), (place % 2 * edge, place // 2 * edge))
+    file = io.BytesIO()
+    grid.save(file, "PNG")
+    return file.getvalue()
+
+
+def pressed(
+    result: str = "1730621718159999", picture: bytes | None = None, grid_of: tuple[bytes, ...] = ()
+) -> Exchange:
     """The first button of a grid: its submit, and a look at its task; the picture is what it brings."""
     word = "MJ::JOB::upsample::1::7bf4bdd1-0f00-4a4e-8c8b-1a2b3c4d5e6f"
     grid = imagined(buttons=[{"customId": word, "label": "U1"}])
+    if grid_of:
+        grid.polls[0].pictures = [look("image-url", "/imageUrl", LINK, quartered(*grid_of), "image/png")]
     offer = next(one for one in MIDJOURNEY.follow_ups.offered("IMAGINE", word.rpartition("::")[2]))
     told = {"taskId": grid.said("task-id"), "customId": word}
     case = replace(json_case(MIDJOURNEY, MIDJOURNEY.operation("submitAction"), told), about=About((grid,), offer))

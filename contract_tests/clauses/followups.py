@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from typing import Any
 from urllib.parse import urlsplit
+
+from PIL import Image, ImageChops, ImageStat
 
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
@@ -20,6 +23,8 @@ _LASTING = frozenset({
 })  # fmt: skip
 _LINKS = frozenset({*LINK_ROLES, "cover-url"})
 _CLOCK_SECONDS = 1.0  # one place may tell whole seconds, another parts of them
+#: quarters are compared as so many cells a side; what differs by no more than this on the average, of 255, is the same
+_CELLS, _SAME = 24, 8.0
 _ITEM = re.compile(r".*?/\d+(?=/|$)")
 
 
@@ -43,6 +48,47 @@ def follow_up(exchange: Exchange) -> Verdict:
     if twin is not None:
         return Broken(f"a picture of its own ({offer.label or offer.action})", "the pixels it began with", twin.pointer)
     return CONFORMS
+
+
+@clause("task.part", "SHOULD", "x-makes: part", shown_by=("followups",))
+def part(exchange: Exchange) -> Verdict:
+    """Who asks for one picture of four is given that one.
+
+    Why: it is chosen by its place; another one is another picture, and is paid for.
+    How: what comes of an offer of one part, made small, against the four quarters of the picture it was offered with:
+        broken where another quarter is the same and the one asked for is not.
+    Do: count the parts as they are read, from the left and from the top.
+    """
+    offer, about = exchange.takes_up, (exchange.parent or exchange).case.about
+    if offer is None or about is None or offer.makes != "part" or not offer.part:
+        return None
+    grids = [picture for poll in about.submits[0].polls[-1:] for picture in poll.pictures if picture.pixels]
+    made = next((picture for picture in exchange.pictures if picture.pixels), None)
+    if not grids or made is None:
+        return None
+    far = [_distance(quarter, _small(made.data)) for quarter in _quarters(grids[0].data)]
+    nearest = min(far)
+    if nearest > _SAME or offer.part > len(far):  # drawn anew: it may look otherwise
+        return None
+    if far[offer.part - 1] <= 2 * max(nearest, _SAME):
+        return CONFORMS
+    return Broken(f"picture {offer.part} of the four", f"picture {far.index(nearest) + 1}", made.pointer)
+
+
+def _small(data: bytes, box: tuple[int, int, int, int] | None = None) -> Image.Image:
+    with Image.open(io.BytesIO(data)) as image:
+        return image.convert("RGB").resize((_CELLS, _CELLS), Image.Resampling.BOX, box)
+
+
+def _quarters(data: bytes) -> list[Image.Image]:
+    with Image.open(io.BytesIO(data)) as image:
+        x, y = image.width // 2, image.height // 2
+    return [_small(data, (left, top, left + x, top + y)) for top in (0, y) for left in (0, x)]
+
+
+def _distance(one: Image.Image, other: Image.Image) -> float:
+    """How far apart two small pictures are, of 255."""
+    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
 
 
 @clause("task.offers-once", "MAY", "x-role: offered-action")

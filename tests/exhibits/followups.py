@@ -12,6 +12,7 @@ from faulty import (
     drawn,
     followed,
     imagined,
+    larger,
     listed,
     prediction,
     predictions,
@@ -42,6 +43,25 @@ def a_button_that_brings_the_grid_again() -> Exchange:
 @faithful
 def a_button_that_brings_a_picture_of_its_own() -> Exchange:
     return pressed()
+
+
+FOUR = tuple(drawn(index=index) for index in range(4))
+
+
+@breaks("task.part", "picture 3")
+def a_button_that_brings_another_of_the_four() -> Exchange:
+    return pressed(picture=FOUR[2], grid_of=FOUR)
+
+
+@faithful
+def a_button_that_brings_its_quarter_larger() -> Exchange:
+    return pressed(picture=larger(FOUR[0]), grid_of=FOUR)
+
+
+@silent("task.part")
+@faithful
+def a_button_that_draws_its_quarter_anew() -> Exchange:
+    return pressed(picture=drawn(512, 512, index=7), grid_of=FOUR)
 
 
 @breaks("task.offers-once", "'MJ::JOB::upsample::1::abc' twice")
