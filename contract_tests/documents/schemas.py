@@ -95,6 +95,8 @@ def _laid_over(below: Any, above: Any) -> Any:
         return {**below, **{name: _laid_over(below.get(name), value) for name, value in above.items()}}
     if isinstance(below, list) and isinstance(above, list):
         return [_laid_over(below[0], above[0])] if below and above else below or above
+    if isinstance(below, dict | list):  # a list beside an object: nothing holds both, the first alternative speaks
+        return below
     return above if below is None or isinstance(above, dict | list) else below
 
 
