@@ -126,13 +126,19 @@ class Findings:
         asked = [clause for clause in judging("exchange") if clause.id not in known]
         broken = [(clause, verdict) for clause in asked if (verdict := self._asked(clause, exchange, known))]
         if broken:
-            # Where what convicts a drift is kept, the answer only looks like one.
-            shown = [drift for drift in recognised(exchange) if known.get(drift.clause, ...) is not None]
+            shown = [drift for drift in recognised(exchange) if self._is_broken(drift.clause, exchange)]
             clauses = [clause for clause, _ in broken]
             for clause, verdict in broken:
                 known[clause.id] = self._add(clause, verdict, shown, clauses, exchange)
         related = self._relate(exchange)
         return list(dict.fromkeys(finding for finding in (*known.values(), *related) if finding is not None))
+
+    def _is_broken(self, clause: str, exchange: Exchange) -> bool:
+        """Whether a clause is broken here or by one of the polls, or has not spoken: where it is kept, what convicts a
+        drift is not there, and the answer only looks like one."""
+        polls = [self._judged[id(poll)].verdicts for poll in exchange.polls if id(poll) in self._judged]
+        broken = any(verdicts.get(clause) is not None for verdicts in polls)
+        return broken or self._judged[id(exchange)].verdicts.get(clause, ...) is not None
 
     @property
     def heard(self) -> bool:

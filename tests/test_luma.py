@@ -11,7 +11,7 @@ import pytest
 from conftest import Answer, ask, opened
 
 from contract_tests import footage
-from mockserver import outcomes
+from mockserver import resolution
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 
@@ -76,7 +76,7 @@ def test_what_is_wrong_is_refused(server: MockServer, path: str, body: dict[str,
 
 
 def test_without_the_library_for_videos_one_is_a_gif(server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outcomes, "MOVING", "gif")
+    monkeypatch.setattr(resolution, "MOVING", "gif")
     link = polled(server, submit(server, aspect_ratio="1:1").json["id"])[2]["video"]["url"]
     image = opened(ask(link, key=None).body)
     assert (image.format, getattr(image, "n_frames", 1), image.info["duration"]) == ("GIF", 20, 250)
