@@ -21,8 +21,8 @@ from contract_tests.opening import DUMMY_KEY, open_run
 from contract_tests.options import Options
 from contract_tests.provider import Provider
 from contract_tests.run import Run
-from contract_tests.strategies import pixels
 from contract_tests.suite_cases import cases_of
+from contract_tests.valid_cases import pixels
 from mockserver.drift import Plan
 from mockserver.replies import Reply
 from mockserver.runner import MockServer

@@ -22,7 +22,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled
 from contract_tests.planning import collect
 from contract_tests.provider import Provider
-from contract_tests.strategies import body_plan, cases
+from contract_tests.valid_cases import body_plan, cases
 from spec.contract import Contract, Operation
 
 _NO_MODEL = "imageproof-no-such-model"

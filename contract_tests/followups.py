@@ -17,7 +17,7 @@ from contract_tests.findings import Finding
 from contract_tests.places import places, put
 from contract_tests.planning import collect
 from contract_tests.run import Run
-from contract_tests.strategies import cases
+from contract_tests.valid_cases import cases
 from spec.contract import Contract, Operation, roles_in
 from spec.followups import ANY_TASK, Offer
 from spec.language import Schema

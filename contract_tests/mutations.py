@@ -24,7 +24,8 @@ from contract_tests.pictures import (
     spoiled,
     takes_picture,
 )
-from contract_tests.strategies import alternatives, cases, pinned_values, replaced
+from contract_tests.strategies import alternatives
+from contract_tests.valid_cases import cases, pinned_values, replaced
 from spec.contract import Contract, Operation
 from spec.explainer import undecodable_reason
 from spec.forms import FILE, File

@@ -24,16 +24,9 @@ from contract_tests import backend
 from contract_tests.cases import CREDENTIALS, Case, most_images, with_value
 from contract_tests.mutations import breaches, labelled, mutants, sample
 from contract_tests.places import places, put
-from contract_tests.strategies import (
-    Allowed,
-    ObjectPlan,
-    at_default,
-    body_plan,
-    boundary_sizes,
-    cases,
-    pinned_values,
-    pixels,
-)
+from contract_tests.sizes import boundary_sizes
+from contract_tests.strategies import ObjectPlan
+from contract_tests.valid_cases import Allowed, at_default, body_plan, cases, pinned_values, pixels
 from contract_tests.variations import streaming, varied
 from contract_tests.wording import worded
 from spec.contract import Contract, Operation

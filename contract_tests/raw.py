@@ -18,7 +18,7 @@ from typing import Any
 from contract_tests.cases import Case, Defect, inputs, makes_pictures, with_value
 from contract_tests.mutations import asking_nothing, labelled
 from contract_tests.planning import plainest
-from contract_tests.strategies import replaced
+from contract_tests.valid_cases import replaced
 from spec import forms
 from spec.contract import Answer, Contract, Operation
 from spec.forms import File

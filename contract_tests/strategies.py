@@ -8,30 +8,20 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from math import isqrt
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jsonschema_rs
 from hypothesis import strategies as st
 
-from contract_tests.cases import Case, case_of, inputs
-from contract_tests.pictures import Picture, as_value, bytes_given, instead, measured, possible, resized, takes_picture
-from contract_tests.pictures import drawn as picture_bytes
+from contract_tests.pictures import as_value, possible, takes_picture
+from contract_tests.sizes import sizes
 from contract_tests.wording import PROMPTS
-from spec.contract import Contract, Operation, Parameter
 from spec.forms import AS_JSON, FILE
-from spec.forms import MEDIA_TYPE as FORM
 from spec.language import EXTENSIONS, Schema, types_of
-from spec.memory import Remembered
-from spec.messages import is_json
 from spec.shapes import Shape, ShapeIndex, condition, is_object, merge
-from spec.units import parse_size, size_rule_reason
 
 _LINKS = ("https://example.com/picture.png", "https://example.com/a/b.webp?size=large")
-#: property of a body -> the only values it may have, as a hashable
-Allowed = tuple[tuple[str, tuple[Any, ...]], ...]
 _NOTES = {"title", "description", "default", "examples", "deprecated", "contentEncoding", "contentMediaType"}
 _ANYWHERE = _NOTES | EXTENSIONS | {FILE, AS_JSON, "type", "enum", "const", "anyOf", "oneOf", "allOf"}
 #: JSON type -> the keywords its strategy keeps
@@ -158,50 +148,6 @@ def _strings(schema: Schema) -> st.SearchStrategy[str]:
     if role == "size":
         return st.sampled_from(["1024x1024", *schema.get("x-resolves", {})])
     return st.text(string.ascii_letters + string.digits + "-_", min_size=max(least, 1), max_size=min(most, least + 24))
-
-
-@st.composite
-def sizes(draw: st.DrawFn, rule: Mapping[str, int]) -> str:
-    """`WxH` texts that keep a size rule, its corners among them."""
-    corners = boundary_sizes(rule)
-    at_a_corner: bool = bool(corners) and draw(st.booleans())
-    if at_a_corner:
-        return draw(st.sampled_from(corners))
-    step, longest, ratio, least, most = _bounds(rule)
-    narrowest, widest = isqrt(max(least // ratio - 1, 0)) // step + 1, min(longest, isqrt(most * ratio)) // step
-    width = draw(st.integers(narrowest, max(narrowest, widest))) * step
-    low, high = _heights(rule, width)
-    if low > high:
-        return draw(st.sampled_from(corners))
-    return f"{width}x{draw(st.integers(low // step, high // step)) * step}"
-
-
-def boundary_sizes(rule: Mapping[str, int]) -> list[str]:
-    """Sizes at the limits of a rule: common ones, the fewest pixels, the longest edges, the narrowest shape."""
-    step, longest, ratio, least, most = _bounds(rule)
-    square = -(-(isqrt(least - 1) + 1) // step) * step
-    short = next(edge for edge in range(step, longest + 1, step) if edge * edge * ratio >= least)
-    found = [(1024, 1024), (1536, 1024), (1024, 1536), (square, square), (short * ratio, short)]
-    found += [(width, least // width) for width in range(square, longest + 1, step) if least % width == 0][:1]
-    widths = range(min(longest, isqrt(most * ratio)) // step * step, 0, -step)
-    found += [(width, _heights(rule, width)[1]) for width in widths if _heights(rule, width) > (0, 0)][:1]
-    found += [(height, width) for width, height in found[3:]]
-    texts = dict.fromkeys(f"{width}x{height}" for width, height in found)
-    return [text for text in texts if size_rule_reason(rule, text) is None]
-
-
-def _heights(rule: Mapping[str, int], width: int) -> tuple[int, int]:
-    """The least and the greatest height that goes with a width; (0, -1) where none does."""
-    step, longest, ratio, least, most = _bounds(rule)
-    low = -(-max(-(-least // width), -(-width // ratio)) // step) * step
-    high = min(most // width, width * ratio, longest) // step * step
-    return (low, high) if low <= high else (0, -1)
-
-
-def _bounds(rule: Mapping[str, int]) -> tuple[int, int, int, int, int]:
-    step, longest = rule.get("multiple", 1), rule.get("max-edge", 4096)
-    least, most = rule.get("min-pixels", step * step), rule.get("max-pixels", longest * longest)
-    return step, longest // step * step, int(rule.get("max-ratio", longest)), least, most
 
 
 class _Absent:
@@ -337,7 +283,8 @@ def objects(
     return _objects(plan, least, fixed or {}) if plan.possible(fixed or {}) else st.nothing()
 
 
-def _draw_object(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[str, Any]) -> dict[str, Any]:
+def draw_object(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """One object that keeps the plan's schema and has what is `fixed`; with `least` only that and what is required."""
     drawn = dict(fixed)
     for name in plan.deciding:
         if name not in drawn:
@@ -362,7 +309,7 @@ def _draw_object(draw: st.DrawFn, plan: ObjectPlan, least: bool, fixed: Mapping[
     return {name: drawn[name] for name in shape.properties if name in drawn}
 
 
-_objects = st.composite(_draw_object)
+_objects = st.composite(draw_object)
 
 
 def _deciding_value(draw: st.DrawFn, plan: ObjectPlan, drawn: dict[str, Any], name: str, least: bool) -> Any:
@@ -379,149 +326,3 @@ def _deciding_value(draw: st.DrawFn, plan: ObjectPlan, drawn: dict[str, Any], na
     if not present or (may_be_absent and (least or draw(st.booleans()))):
         return ABSENT
     return draw(st.sampled_from(present))
-
-
-@lru_cache(maxsize=64)
-def body_plan(operation: Operation, media: str, allowed: Allowed = ()) -> ObjectPlan:
-    """How bodies of an operation in one of its media types are drawn. Raises NotImplementedError for other types."""
-    if not is_json(media) and media != FORM:
-        raise NotImplementedError(f"no strategy for bodies of type {media}: contract_tests/strategies.py")
-    schema = operation.body[media]
-    known = schema.get("properties", {})
-    narrowed = {name: {"enum": list(listed)} for name, listed in allowed if name in known}
-    return ObjectPlan(merge(schema, {"properties": narrowed}) if narrowed else schema, operation.compile)
-
-
-def at_default(operation: Operation, roles: frozenset[str]) -> Allowed:
-    """Properties of these roles may only have their default."""
-    found = {
-        name: (inner["default"],)
-        for schema in operation.body.values()
-        for name, inner in schema.get("properties", {}).items()
-        if inner.get("x-role") in roles and "default" in inner
-    }
-    return tuple(found.items())
-
-
-def cases(
-    contract: Contract,
-    operation: Operation,
-    fixed: Mapping[str, Any] | None = None,
-    least: bool = False,
-    allowed: Allowed = (),
-    media: str | None = None,
-) -> st.SearchStrategy[Case]:
-    """Valid requests to an operation, in any of its media types or in one; nothing where none has what is `fixed`.
-
-    `fixed` are properties of the body that are given, `allowed` the values others may have; with `least` only what is
-    required is drawn. Raises NotImplementedError for a media type nobody can write.
-    """
-    texts = {
-        location: {p.name: _texts(p) for p in operation.parameters if p.location == location and p.required}
-        for location in ("path", "query")
-    }
-    kinds = [media] if media is not None else list(operation.body)
-    plans = {kind: body_plan(operation, kind, allowed) for kind in kinds}
-    plans = {kind: plan for kind, plan in plans.items() if plan.possible(fixed or {})}
-    if kinds and not plans:
-        return st.nothing()
-
-    return _cases(contract, operation, texts, plans, least, fixed or {})
-
-
-def _draw_case(
-    draw: st.DrawFn,
-    contract: Contract,
-    operation: Operation,
-    texts: Mapping[str, Mapping[str, st.SearchStrategy[str]]],
-    plans: Mapping[str, ObjectPlan],
-    least: bool,
-    fixed: Mapping[str, Any],
-) -> Case:
-    path, query = ({name: draw(text) for name, text in known.items()} for known in texts.values())
-    if not plans:
-        return Case(contract, operation, path_parameters=path, query=query)
-    kind = draw(st.sampled_from(list(plans))) if len(plans) > 1 else next(iter(plans))
-    value = matched(operation, kind, _draw_object(draw, plans[kind], least, fixed))
-    path |= _model_in_path(operation, plans[kind].schema, value)
-    return case_of(contract, operation, kind, value, path_parameters=path, query=query)
-
-
-_cases = st.composite(_draw_case)  # made once: Hypothesis reads the source of what it decorates
-
-
-def _model_in_path(operation: Operation, schema: Schema, value: Mapping[str, Any]) -> dict[str, str]:
-    """The model where the path names one, too: the body's, else one that it might have."""
-    named = [name for name, inner in schema.get("properties", {}).items() if inner.get("x-role") == "model"]
-    listed = [model for name in named for model in (value.get(name), *pinned_values(schema, name))]
-    found = {}
-    for parameter in operation.parameters:
-        fitting = [model for model in listed if model in parameter.schema.get("enum", ())]
-        if parameter.location == "path" and parameter.role == "model" and fitting:
-            found[parameter.name] = str(fitting[0])
-    return found
-
-
-def matched(operation: Operation, media: str, value: dict[str, Any]) -> dict[str, Any]:
-    """The same body with every picture that must be of another's size in that size."""
-    first: dict[str, Picture] = {}
-    for one in inputs(operation, media)(value):
-        data = bytes_given(one.value)
-        picture = measured(data) if data is not None else None
-        if picture is None:  # a link or a name: only its owner knows
-            continue
-        other = first.get(one.rule.get("like", ""))
-        fit = picture if other is None else resized(picture, other)
-        if fit != picture:
-            value = replaced(value, one.param, instead(one.value, picture_bytes(fit)))
-        first.setdefault(one.role, fit)
-    return value
-
-
-def replaced(value: Any, param: str, part: Any) -> Any:
-    """A copy of a body with the part exchanged that a parameter names (`images[0].image_url`)."""
-    steps = [int(step) if step.isdecimal() else step for step in re.findall(r"[^.\[\]]+", param)]
-
-    def at(node: Any, left: list[Any]) -> Any:
-        if not left:
-            return part
-        if isinstance(node, list):
-            return [at(inner, left[1:]) if index == left[0] else inner for index, inner in enumerate(node)]
-        return {name: at(inner, left[1:]) if name == left[0] else inner for name, inner in node.items()}
-
-    return at(value, steps)
-
-
-def _texts(parameter: Parameter) -> st.SearchStrategy[str]:
-    return values(parameter.schema).map(lambda value: str(value).lower() if isinstance(value, bool) else str(value))
-
-
-def pinned_values(schema: Schema, name: str) -> list[Any]:
-    """Every value any part of an object schema lists for a property, the conditional parts too."""
-    return list(_LISTED(schema).get(name, ()))
-
-
-def _listed_values(schema: Schema) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
-    for part in _parts(schema):
-        for name, inner in part.get("properties", {}).items():
-            listed, known = [inner["const"]] if "const" in inner else inner.get("enum", ()), found.setdefault(name, [])
-            known += [value for value in listed if value is not None and value not in known]
-    return found
-
-
-_LISTED: Remembered[Schema, dict[str, list[Any]]] = Remembered(_listed_values)
-
-
-def _parts(schema: Schema) -> Iterator[Schema]:
-    yield schema
-    for part in (*schema.get("allOf", ()), *(schema.get(key, {}) for key in ("if", "then", "else"))):
-        if part:
-            yield from _parts(part)
-
-
-def pixels(case: Case) -> int:
-    """Pixels of one picture of the case, to order cases by cost; words count as a megapixel."""
-    size = case.asked.get("size")
-    size = parse_size(size) if isinstance(size, str) else size
-    return size[0] * size[1] if isinstance(size, tuple) else 1024 * 1024

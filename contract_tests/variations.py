@@ -15,7 +15,7 @@ from contract_tests.cases import Case, inputs, with_value
 from contract_tests.mutations import unfit_pictures
 from contract_tests.pictures import GALLERY, bytes_given, drawn, instead, measured, resized
 from contract_tests.places import places, put
-from contract_tests.strategies import replaced
+from contract_tests.valid_cases import replaced
 from contract_tests.wording import PROMPTS
 from spec.language import INPUT_ROLES, Schema
 from spec.request_check import request_check

@@ -22,8 +22,8 @@ from contract_tests.opening import DUMMY_KEY, open_run
 from contract_tests.options import Options
 from contract_tests.provider import Provider
 from contract_tests.run import Run
-from contract_tests.strategies import pixels
 from contract_tests.suite_cases import cases_of
+from contract_tests.valid_cases import pixels
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.drifts import DriftUse, catalogue, drift_use, drift_uses

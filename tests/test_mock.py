@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 
 from contract_tests.cases import KEY, Case
 from contract_tests.mutations import defects, unknown_task
-from contract_tests.strategies import cases, pixels
+from contract_tests.valid_cases import cases, pixels
 from mockserver.endpoint import masked
 from mockserver.preferences import preferences
 from mockserver.runner import MockServer

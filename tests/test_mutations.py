@@ -14,8 +14,8 @@ from contract_tests.cases import KEY, WRONG_KEY, Case, Defect, json_case, most_i
 from contract_tests.mutations import breaches, defects, labelled, mutants, sample, unknown_task
 from contract_tests.planning import collect, refusals
 from contract_tests.raw import raw
-from contract_tests.strategies import cases
 from contract_tests.suite_cases import once
+from contract_tests.valid_cases import cases
 from spec.documents import SPEC, load_yaml
 from spec.forms import split
 from spec.language import KEYWORD_PROBLEMS, walk

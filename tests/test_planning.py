@@ -13,7 +13,7 @@ from conftest import PROFILES
 from contract_tests.cases import Case, expected_images
 from contract_tests.places import put
 from contract_tests.planning import collect, coverage, shows
-from contract_tests.strategies import cases, pixels
+from contract_tests.valid_cases import cases, pixels
 from contract_tests.variations import with_variations
 from spec.language import IMAGE_ROLES
 from spec.profiles import PLAIN, load_profile

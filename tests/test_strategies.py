@@ -18,16 +18,9 @@ from PIL import Image
 from contract_tests.cases import Case, case_of, inputs
 from contract_tests.pictures import Picture, as_value
 from contract_tests.planning import collect
-from contract_tests.strategies import (
-    ObjectPlan,
-    at_default,
-    boundary_sizes,
-    cases,
-    objects,
-    pinned_values,
-    sizes,
-    values,
-)
+from contract_tests.sizes import boundary_sizes, sizes
+from contract_tests.strategies import ObjectPlan, objects, values
+from contract_tests.valid_cases import at_default, cases, pinned_values
 from contract_tests.wording import PROMPTS
 from spec.contract import Contract, Operation
 from spec.forms import File, split

@@ -19,7 +19,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.mutations import defects, labelled, unknown_task
 from contract_tests.recognisers import recognised
 from contract_tests.seen import look
-from contract_tests.strategies import cases
+from contract_tests.valid_cases import cases
 from spec.contract import Contract, Operation
 from spec.events import frame, parse
 from spec.loading import parse_contract

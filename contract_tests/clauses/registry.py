@@ -39,7 +39,7 @@ PLAUSIBLE_SECONDS = 24 * 3600
 _LONGEST = 300  # characters of what was expected, and received: the evidence has the rest
 LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
 _MODULES = (
-    *("wire", "transport", "privacy", "refusals", "envelopes"),
+    *("wire", "transport", "privacy", "refusals", "errors", "envelopes"),
     *("images", "files", "videos", "links", "edits", "echo", "usage"),
     *("streams", "tasks", "polls", "followups", "models"),
     *("relations", "history"),
