@@ -1,28 +1,27 @@
-"""A court: cases that show what an answer is about, a mock whose answers are meddled with, and who is convicted."""
+"""A court: groups of cases, a mock whose answers are meddled with, and who is convicted."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from allowances import allowance
+from groups import Group, groups, sent
 from mutants import Mutant, Unchanged, mutants
 
 from contract_tests.budget import Ledger
-from contract_tests.cases import Case, expected_images
 from contract_tests.clauses.registry import LEVELS
+from contract_tests.exchange import Exchange
 from contract_tests.findings import Findings
 from contract_tests.opening import DUMMY_KEY, open_run
 from contract_tests.options import Options
 from contract_tests.provider import Provider
 from contract_tests.run import Run
-from contract_tests.suite_cases import cases_of
-from contract_tests.valid_cases import pixels
 from mockserver.drift import Plan
 from mockserver.replies import Reply
 from mockserver.runner import MockServer
@@ -36,56 +35,6 @@ POLLS = 3
 _SUCCESS = 2  # of hundreds
 _ANSWER_SECONDS = 10.0
 _PATIENCE = 1.5  # seconds a task may take here, where a mutant keeps it from ending
-
-
-@dataclass(frozen=True)
-class Group:
-    """Cases sent together, and the operations whose answers they bring."""
-
-    name: str
-    cases: tuple[Case, ...]
-    refuses: bool = False
-
-
-def groups(run: Run, refusals: int) -> Iterator[Group]:
-    """Of every operation and every way it answers few cases that show what the answer is about."""
-    kinds = {kind: cases_of(kind, run) for kind in ("refusals", "lookups", "pictures", "streams", "tasks")}
-    for operation in dict.fromkeys(case.operation for cases in kinds.values() for case in cases):
-        own = {kind: [case for case in cases if case.operation is operation] for kind, cases in kinds.items()}
-        for kind, choose in _CHOOSERS.items():
-            if chosen := tuple(choose(own[kind])):
-                refuses = kind == "refusals"
-                yield Group(f"{operation.id} {kind}", chosen[:refusals] if refuses else chosen, refuses)
-
-
-def _refused(cases: list[Case]) -> list[Case]:
-    """One for each problem; those of which the answer has most to tell come first: a parameter, a code."""
-    found: dict[str, Case] = {}
-    for case in sorted(cases, key=lambda case: not (case.defect and case.defect.param)):
-        if case.defect is not None:
-            found.setdefault(case.defect.problem, case)
-    return sorted(found.values(), key=lambda case: case.defect is None or case.defect.code is None)
-
-
-def _pictured(cases: list[Case]) -> list[Case]:
-    """Two small pictures in each way they are delivered, or one where there is no other."""
-    found: dict[Any, Case] = {}
-    for case in sorted(cases, key=lambda case: (case.asked.get("count", 1) != 2, len(case.asked), pixels(case))):
-        found.setdefault((case.asked.get("delivery"),), case)
-    return list(found.values())
-
-
-def _streamed(cases: list[Case]) -> list[Case]:
-    return sorted(cases, key=lambda case: (-(case.asked.get("partial-count") or 0), pixels(case)))[:1]
-
-
-_CHOOSERS: dict[str, Callable[[list[Case]], list[Case]]] = {
-    "refusals": _refused,
-    "lookups": list,
-    "pictures": _pictured,
-    "streams": _streamed,
-    "tasks": lambda cases: sorted(cases, key=lambda case: (expected_images(case), pixels(case)))[:1],
-}
 
 
 class Meddler(Plan):
@@ -167,7 +116,7 @@ class Score:
 def _planned(refusals: int, families: tuple[str, ...] = ()) -> tuple[tuple[Contract, ...], list[Group]]:
     """The cases for a family, planned with a faithful server of it, which is asked what it has."""
     with (
-        MockServer(Settings(port=0, contracts=families)) as server,
+        MockServer(Settings(port=0, contracts=families, task_polls=1)) as server,
         closing(open_run(Options(server.url, max_images=EVERYTHING, families=families))) as run,
     ):
         return run.contracts, list(groups(run, refusals))
@@ -180,20 +129,20 @@ class Court:
         self.server = server
         self.contracts, self.groups = _planned(refusals, families)
 
-    def tried(self, group: Group) -> tuple[Findings, bool]:
-        """What the cases of a group find, and whether an answer broke the contract's shape."""
+    def tried(self, group: Group, made: Sequence[Exchange] = ()) -> tuple[Findings, bool, list[Exchange]]:
+        """What the cases of a group find, whether an answer broke the contract's shape, and the tasks that are there.
+
+        `made` are the tasks its last case asks about, where they are there already.
+        """
         provider = Provider(self.server.url, DUMMY_KEY, Ledger(None), timeout=_ANSWER_SECONDS, task_timeout=_PATIENCE)
-        with closing(Run(Options(self.server.url), PLAIN, self.contracts, provider)) as run:
+        with closing(Run(Options(self.server.url), PLAIN, self.contracts, provider, submits=[*made])) as run:
+            if group.planned:
+                run.planned = {"tasks": list(group.planned)}
             broke = False
-            for case in group.cases:
-                exchange, _, _ = run.judge(case)
-                if exchange is None:
-                    broke = True
-                    continue
-                if exchange.wants_task:
-                    run.follow(exchange)
-                broke |= any(one.violations for one in (exchange, *exchange.polls))
-            return run.findings, broke or bool(run.findings.could_not_look)
+            for case in group.cases[-1:] if made else group.cases:
+                exchange = sent(run, case)
+                broke |= exchange is None or any(one.violations for one in (exchange, *exchange.polls))
+            return run.findings, broke or bool(run.findings.could_not_look), run.submits
 
 
 class Mutants(Court):
@@ -204,6 +153,7 @@ class Mutants(Court):
         self.meddler = Meddler()
         self.each = each
         self.reached: set[str] = set()
+        self._made: tuple[str, list[Exchange]] = ("", [])  # by the group it was made for
         server.mock.plan = self.meddler
         server.mock.at_once.allow(False)  # what is answered where its bytes arrive knows of no plan
 
@@ -215,7 +165,7 @@ class Mutants(Court):
             if wanted and not wanted & {group.name.split()[0]}:
                 continue
             self.meddler.mutant, self.meddler.heard = None, []
-            findings, _ = self.tried(group)
+            findings, _, _ = self.tried(group)
             if findings.all:
                 raise SystemExit(f"{group.name}: the mock without drift is convicted: {findings.all[0].broken}")
             for kind, reply in self.meddler.heard:
@@ -244,10 +194,17 @@ class Mutants(Court):
 
     def verdict(self, group: Group, kind: tuple[Any, ...], reply: Reply, mutant: Mutant, score: Score) -> None:
         """Try one mutant."""
+        made = self._asked_about(group) if group.only_asks and group.cases[-1].operation.id == kind[0] else []
         self.meddler.mutant, self.meddler.of, self.meddler.touched = mutant, kind, 0
-        findings, broke = self.tried(group)
-        self.meddler.mutant = None
         name = f"{group.name}  {kind[0]} {kind[1]}XX  {mutant}"
+        try:
+            findings, broke, _ = self.tried(group, made)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            # A hole of its own kind; the others are still to be tried.
+            score.survived.append(f"{name}  the tests fell over: {type(error).__name__}: {error}")
+            return
+        finally:
+            self.meddler.mutant = None
         if not self.meddler.touched:
             return
         if findings.all:
@@ -256,6 +213,12 @@ class Mutants(Court):
             score.allowed.append((name, reason))
         else:
             score.survived.append(name)
+
+    def _asked_about(self, group: Group) -> list[Exchange]:
+        """The tasks a group's last case asks about: made once, as its mutants are tried one after the other."""
+        if self._made[0] != group.name:
+            self._made = group.name, self.tried(group)[2]
+        return self._made[1]
 
     def _allowed(self, kind: tuple[Any, ...], reply: Reply, mutant: Mutant) -> str:
         """Why the contract allows what a mutant does; empty when it does not say so."""
