@@ -352,5 +352,7 @@ def _with(finding: Finding, effect: Finding) -> Finding:
     return replace(finding, count=count, others=others, operations=operations, cases=finding.cases + effect.cases)
 
 
-def _weight(exchange: Exchange) -> int:
-    return len(exchange.case.body) + len(exchange.response.body)
+def _weight(exchange: Exchange) -> tuple[int, int]:
+    """How much a person has to look at: members of the request, then bytes."""
+    value = exchange.case.request.value
+    return len(value) if isinstance(value, dict) else 0, len(exchange.case.body) + len(exchange.response.body)
