@@ -19,6 +19,7 @@ from spec.reader import Meaning
 _LASTING = frozenset({
     "task-status", "task-kind", "task-submitted", "task-started", "task-finished", "task-seconds", "task-failure",
     "task-url", "cancel-url", "model", "model-version", "prompt", "asked-input", "caller-tag",
+    "width", "height",
     *LINK_ROLES, "cover-url",
 })  # fmt: skip
 _LINKS = frozenset({*LINK_ROLES, "cover-url"})
@@ -102,11 +103,11 @@ def offers_once(exchange: Exchange) -> Verdict:
     told = [one for one in exchange.meanings if one.role == "offered-action" and one.raw not in (None, "")]
     if not told or not exchange.succeeded:
         return None
-    seen: set[Any] = set()
+    seen: set[str] = set()  # in texts: a provider may offer anything, objects as well
     for one in told:
-        if one.raw in seen:
-            return Broken("each word once", f"{one.raw!r:.80} twice", one.pointer)
-        seen.add(one.raw)
+        if (word := repr(one.raw)) in seen:
+            return Broken("each word once", f"{word:.80} twice", one.pointer)
+        seen.add(word)
     return CONFORMS
 
 

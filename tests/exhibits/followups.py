@@ -69,6 +69,11 @@ def a_button_that_is_there_twice() -> Exchange:
     return imagined(buttons=[BUTTON, {**BUTTON, "label": "Upscale"}])
 
 
+@breaks("wire.schema", "customId")
+def a_button_that_sends_an_object() -> Exchange:
+    return imagined(buttons=[{**BUTTON, "customId": {"id": "abc"}}, {**BUTTON, "customId": {"id": "abc", "n": 2}}])
+
+
 @faithful
 def buttons_nobody_knows() -> Exchange:
     return imagined(buttons=[BUTTON, {"customId": "MJ::BOOKMARK::abc", "emoji": "heart"}])
