@@ -179,7 +179,7 @@ def test_a_fault_befalls_a_refusal_too(mock: MockServer) -> None:
 
 def test_the_next_request_is_not_befallen(mock: MockServer) -> None:
     for name in ("reset", "empty", "truncated", "html"):
-        raw(mock, f"fault={name}")
+        raw(mock, f"fault={name}", 0.5)
         assert generate(mock, **CHEAP).status == 200
 
 
