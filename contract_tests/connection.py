@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import aiohttp
@@ -33,6 +34,19 @@ class CouldNotLook(Exception):
     def __init__(self, reason: str, arrived: bool = False) -> None:
         super().__init__(reason)
         self.arrived = arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request as it goes out, with its key; `alone` leaves its connection to nobody else."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    allow_redirects: bool = False
+    alone: bool = False
 
 
 class Connection:
@@ -73,66 +87,37 @@ class Connection:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def ask(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        query: Mapping[str, str],
-        body: bytes,
-        allow_redirects: bool = False,
-        alone: bool = False,
-    ) -> tuple[int, dict[str, str], bytes, float]:
-        """Status, headers, body and the seconds until it began; `alone` leaves its connection to nobody else.
+    def ask(self, sent: Outgoing) -> tuple[int, dict[str, str], bytes, float]:
+        """Status, headers, body and the seconds until it began. Raises CouldNotLook."""
+        return self._run(self._recorded(sent))
 
-        Raises CouldNotLook.
-        """
-        return self._run(self._recorded(method, url, headers, query, body, allow_redirects, alone))
-
-    async def _recorded(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        query: Mapping[str, str],
-        body: bytes,
-        allow_redirects: bool,
-        alone: bool,
-    ) -> tuple[int, dict[str, str], bytes, float]:
+    async def _recorded(self, sent: Outgoing) -> tuple[int, dict[str, str], bytes, float]:
         began, clock = time.time(), time.perf_counter()
         answer, trouble = None, "cut off"
         try:
-            answer = await self._ask(method, url, headers, query, body, allow_redirects, alone)
+            answer = await self._ask(sent)
             trouble = ""
         except CouldNotLook as error:
             trouble = str(error)
             raise
         finally:
             if self._recording is not None:
-                sent = (method, full(url, query), headers, body)
-                self._recording.add(began, time.perf_counter() - clock, sent, answer and answer[:3], trouble)
+                request = (sent.method, full(sent.url, sent.query), sent.headers, sent.body)
+                self._recording.add(began, time.perf_counter() - clock, request, answer and answer[:3], trouble)
         return answer
 
-    async def _ask(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        query: Mapping[str, str],
-        body: bytes,
-        allow_redirects: bool,
-        alone: bool,
-    ) -> tuple[int, dict[str, str], bytes, float]:
+    async def _ask(self, sent: Outgoing) -> tuple[int, dict[str, str], bytes, float]:
+        asked = f"{sent.method} {self.redact.text(sent.url)}"
         clock = time.perf_counter()
         try:
             async with self._session.request(
-                method,
-                url,
-                headers=headers,
-                params=dict(query) or None,
-                data=body or None,
+                sent.method,
+                sent.url,
+                headers=sent.headers,
+                params=dict(sent.query) or None,
+                data=sent.body or None,
                 skip_auto_headers=("Content-Type", "Accept", "User-Agent"),
-                allow_redirects=allow_redirects,
+                allow_redirects=sent.allow_redirects,
             ) as answer:
                 pieces = [await answer.content.read(_LARGEST_ANSWER)]
                 began_after = time.perf_counter() - clock
@@ -140,19 +125,19 @@ class Connection:
                 while left > 0 and (more := await answer.content.read(left)):
                     pieces.append(more)
                     left -= len(more)
-                if alone:  # a server may hang up on what it could not read, and not say so: nobody else shall notice
+                if sent.alone:  # a server may hang up on what it could not read, unsaid: nobody else shall notice
                     answer.close()
                 told = {header_text(name).lower(): header_text(text) for name, text in answer.headers.items()}
                 return answer.status, told, b"".join(pieces), began_after
         except aiohttp.ConnectionTimeoutError:
-            raise CouldNotLook(f"{method} {self.redact.text(url)}: no connection within {self._connect:g} s") from None
+            raise CouldNotLook(f"{asked}: no connection within {self._connect:g} s") from None
         except TimeoutError:
-            reason = f"{method} {self.redact.text(url)}: no answer within {self._timeout:g} s"
+            reason = f"{asked}: no answer within {self._timeout:g} s"
             raise CouldNotLook(reason, arrived=True) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = self.redact.text(header_text(_reason(error)))
             arrived = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL | ValueError)
-            raise CouldNotLook(f"{method} {self.redact.text(url)}: {reason}", arrived) from None
+            raise CouldNotLook(f"{asked}: {reason}", arrived) from None
 
 
 def full(url: str, query: Mapping[str, str]) -> str:

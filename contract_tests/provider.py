@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from contract_tests.budget import BudgetSpent, Ledger, Pace, price_of
 from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, makes_pictures, most_images
-from contract_tests.connection import Connection, CouldNotLook, full
+from contract_tests.connection import Connection, CouldNotLook, Outgoing, full
 from contract_tests.exchange import Exchange
 from contract_tests.lives import Watch
 from contract_tests.memo import Memo
@@ -207,7 +207,7 @@ class Provider:
         self.pace.wait()
         began, clock = time.time(), time.perf_counter()
         status, answer_headers, body, began_after = self._connection.ask(
-            case.operation.method.upper(), url, headers, case.query, case.body, alone=_unreadable(case)
+            Outgoing(case.operation.method.upper(), url, headers, case.query, case.body, alone=_unreadable(case))
         )
         response = Response(status, self.redact.headers(answer_headers), self.redact.judged_data(body))
         value: Any = None

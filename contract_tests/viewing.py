@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contract_tests.connection import Connection, CouldNotLook
+from contract_tests.connection import Connection, CouldNotLook, Outgoing
 from contract_tests.seen import Seen, decode_base64, look, unreachable
 from spec.language import LINK_ROLES
 from spec.messages import media_type, part_at
@@ -57,7 +57,7 @@ class Viewer:
             return unreachable(role, pointer, raw, f"{self.connection.redact.text(raw)[:80]!r} is no absolute http URL")
         try:
             # No key: the link may lead to another host, and a link that needs one is of no use to a caller.
-            status, headers, data, _ = self.connection.ask("GET", raw, {}, {}, b"", allow_redirects=True)
+            status, headers, data, _ = self.connection.ask(Outgoing("GET", raw, allow_redirects=True))
         except CouldNotLook as error:
             return unreachable(role, pointer, raw, str(error))
         if status != 200:
