@@ -293,6 +293,7 @@ def test_what_a_message_carries_as_a_key_is_learned_whatever_it_is_called() -> N
     assert list(secrets_of([("Authorization", "Bearer"), ("authorization", "sk-naked")])) == ["sk-naked"]
     body = b'{"api_key": "in-json-1", "key": "a word", "message": "no sk-proj_0123456789-0123456789!"}'
     assert list(secrets_in(body)) == ["in-json-1", "sk-proj_0123456789-0123456789"]
+    assert list(secrets_in(b"key=in%20a+query&user=me&api_key=second")) == ["in a query", "second"]
     assert list(secrets_in(b'; name="token"\r\n\r\nin-a-form\r\n--x')) == ["in-a-form"]
     named = b'{"clientSecret": "own-secret-2", "x-access_token": "own-token", "token": "tok-11", "pwd": "word-3"}'
     assert set(secrets_in(named)) == {"own-secret-2", "own-token", "tok-11", "word-3"}

@@ -7,7 +7,7 @@ import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 MASK = "<key>"
 #: a key by its looks; it begins with a literal
@@ -42,6 +42,8 @@ _MEMBER_WITH_A_DIGIT = re.compile(_called(*_CREDENTIALS))
 #: each begins with a literal: only then does the engine skip fast over the megabytes of a picture
 _MEMBERS = re.compile(rb'"([^\s"\\]{3,80})"\s{0,9}:\s{0,9}"([^"\\\s]{6,512})"')
 _FIELDS = re.compile(rb'name="([^\s"]{3,80})"\r\n(?:[^\r\n]{1,999}\r\n){0,9}\r\n([^\r\n]{6,512})\r\n--')
+_FORM = re.compile(rb"[\w.%+\[\]-]{1,80}=[^&\s]*(?:&[\w.%+\[\]-]{1,80}=[^&\s]*)*")
+_LARGEST_FORM = 65536  # bytes
 _LOOKS = re.compile(LOOKS_LIKE_A_KEY.encode())
 
 
@@ -80,6 +82,9 @@ def secrets_in(body: bytes) -> Iterator[str]:
     for found in _FIELDS.finditer(body):
         if is_sensitive(found[1].decode("latin-1")):
             yield found[2].decode("utf-8", "replace")
+    if len(body) <= _LARGEST_FORM and _FORM.fullmatch(body):
+        fields = parse_qsl(body.decode("latin-1"), encoding="utf-8", errors="replace")
+        yield from (value for name, value in fields if is_sensitive(name))
     for found in _LOOKS.finditer(body):
         yield found[0].decode()
 
