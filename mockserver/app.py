@@ -18,27 +18,27 @@ from mockserver.caller import waits
 from mockserver.clock import Clock
 from mockserver.configuration import FIELDS
 from mockserver.connection import AtOnce
-from mockserver.control import ROOT, Control
+from mockserver.control import Control
 from mockserver.cors import Cors
 from mockserver.drift import Plan
+from mockserver.elsewhere import Elsewhere, is_control
 from mockserver.endpoint import FAILED, Endpoint
 from mockserver.faults import Faults, check_faults
 from mockserver.files import file_answer
 from mockserver.guard import Guard
 from mockserver.ids import written
-from mockserver.journal import ANSWER, Entry, address
+from mockserver.journal import Entry
 from mockserver.links import FILES
 from mockserver.pictures import Pictures
 from mockserver.preferences import Wishes
 from mockserver.replies import Refusal, Reply, Scribe
-from mockserver.response import beginning, whole
 from mockserver.routes import Routes
 from mockserver.settings import Settings
 from mockserver.signing import secret_of
 from mockserver.stores import StateLost, state_of
 from mockserver.tasks import Pace, Task
 from mockserver.usual import Usual
-from spec.contract import Contract, Operation
+from spec.contract import Operation
 
 log = logging.getLogger("imageproof.mock")
 WRONG_KEY_PREFIX = "sk-wrong"
@@ -82,6 +82,7 @@ class Mock:
                         self.at_once.add(operation.method, prefix + path, endpoint.usual.heard)
         self._routes.add("GET", f"{FILES}{{name}}", self._file)
         self._control = Control(self)
+        self._elsewhere = Elsewhere(self, self._scribes, self._control)
         for method, path, handler in self._control.routes():
             self._routes.add(method, path, handler)
         self.reset()
@@ -172,52 +173,17 @@ class Mock:
             path = http.rel_url.path_safe if "%" in http.raw_path else http.path
             handler, parameters, methods = self._routes.find(http.method, path)
             if handler is None:
-                if self.cors is not None and methods and http.method == "OPTIONS" and not _is_control(path):
+                if self.cors is not None and methods and http.method == "OPTIONS" and not is_control(path):
                     return self.cors.preflight(http, methods)
                 name = "wrong-method" if methods else "unknown-route"
-                return self._elsewhere(http, Refusal(name, facts={"method": http.method, "path": path}), methods)
+                return self._elsewhere.answer(http, Refusal(name, facts={"method": http.method, "path": path}), methods)
             return await handler(http, parameters)
         except StateLost as error:
             log.error("%s %s failed: %s", http.method, http.path, error)  # noqa: TRY400
-            return self._elsewhere(http, FAILED)
+            return self._elsewhere.answer(http, FAILED)
         except Exception:
             log.exception("%s %s failed", http.method, http.path)
-            return self._elsewhere(http, FAILED)
-
-    def _elsewhere(
-        self, http: web.BaseRequest, refusal: Refusal, methods: frozenset[str] = frozenset()
-    ) -> web.Response:
-        """The documented answer to a problem that belongs to no operation, in the words of the nearest family.
-
-        Below the control API's root in its own words: that is no request to the provider.
-        """
-        if _is_control(http.path):
-            status = {"unknown-route": 404, "wrong-method": 405}.get(refusal.problem, 500)
-            return self._control.elsewhere(http, status, methods)
-        contract, scribe = max(self._scribes, key=lambda pair: _nearness(pair[0], http.path))
-        request_id = self.request_id(contract.ids.get("request-id", ""))
-        reply = scribe.refusal(self.plan.refusal(refusal), None, request_id)
-        if methods:
-            reply.headers["Allow"] = ", ".join(sorted(methods))
-        if self.cors is not None:
-            reply.headers.update(self.cors.headers(http))
-        known = ", ".join(operation.label for operation in contract.operations)
-        answer = whole(reply, request_id)
-        self.journal.add(
-            Entry(
-                request_id,
-                self.clock(),
-                http.method,
-                address(http.raw_path),
-                "",
-                reply.status,
-                0.0,
-                reply.problem,
-                f"known: {known}",
-                answer=beginning(answer, ANSWER),
-            )
-        )
-        return answer
+            return self._elsewhere.answer(http, FAILED)
 
     def wishes(self, http: web.BaseRequest, operation: Operation) -> Wishes:
         """What is to happen to this request: its own wishes first, then the server's faults."""
@@ -238,17 +204,3 @@ class Mock:
         if wishes is not None and wishes.delay is not None:
             return await waits(http, wishes.delay)
         return not self.latency or await waits(http, self.settings.latency.draw(self._random))
-
-
-def _is_control(path: str) -> bool:
-    """Whether a path is the mock's own, not its provider's."""
-    return path == ROOT or path.startswith(f"{ROOT}/")
-
-
-def _nearness(contract: Contract, path: str) -> int:
-    parts = path.split("/")
-
-    def shared(template: str) -> int:
-        return next((i for i, (a, b) in enumerate(zip(template.split("/"), parts, strict=False)) if a != b), len(parts))
-
-    return max(shared(operation.path) for operation in contract.operations)

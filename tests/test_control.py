@@ -496,3 +496,29 @@ def test_a_page_of_the_origin_may_call(cors: str, origin: str | None, allowed: s
     assert task_flight.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
     assert "X-Request-ID" in good.headers["access-control-expose-headers"]
     assert good.headers.get("vary") == (None if allowed == "*" else "Origin")
+
+
+def test_who_asks_a_path_that_is_nearly_right_finds_in_the_log_what_was_meant(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with MockServer(Settings(port=0)) as server:
+        for _ in range(2):
+            assert ask(f"{server.url}/images/generations?key=secret-1", dict(CHEAP)).body == b""
+        ask(f"{server.url}/v1/v1/images/edits", dict(CHEAP))
+        ask(f"{server.url}/favicon.ico")
+        for number in range(20):
+            ask(f"{server.url}/v1/images/generation/{number}", dict(CHEAP))
+    told = [record.getMessage() for record in caplog.records]
+    assert told[:2] == [
+        "POST /images/generations?key=***: nothing is served there; perhaps POST /v1/images/generations is meant",
+        "POST /v1/v1/images/edits: nothing is served there; perhaps POST /v1/images/edits is meant",
+    ]
+    assert len(told) == 5 - 1, "the icon is like nothing, and many wrong paths are told of only so often"
+
+
+def test_a_browser_that_is_shown_the_address_is_led_to_the_page() -> None:
+    with MockServer(Settings(port=0)) as server:
+        shown = ask(f"{server.url}/", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert (shown.status, shown.headers["location"]) == (302, "/_imageproof/")
+        assert ask(f"{server.url}/", headers={"accept": "*/*"}).status == 404
+        assert len(server.journal) == 1
