@@ -25,6 +25,9 @@ _UNKNOWN = re.compile(
     r"|未知|不支持|无法识别",
     re.IGNORECASE,
 )
+_NOBODY_SERVES = re.compile(
+    r"no (?:available )?(?:channel|provider|deployment)|not (?:found|exist)|无可用|不存在", re.IGNORECASE
+)
 _MOST_READ = 4000  # characters of an answer that are looked at
 
 
@@ -39,7 +42,9 @@ def lacks_model(exchange: Exchange) -> bool:
     text, param = _text(exchange), exchange.error("error-param")
     about_model = bool(_MODEL.search(f"{_code(exchange)} {text}") or any(_holds(text, one) for one in named.values()))
     if status >= 500:  # "no channel for this model" is sent as 503; that something broke while painting is no absence
-        return bool(_MODEL.search(_code(exchange))) or (about_model and any(_holds(text, m) for m in named.values()))
+        absent = status == 503 or _UNKNOWN.search(text) or _NOBODY_SERVES.search(text)
+        named_there = about_model and any(_holds(text, one) for one in named.values())
+        return bool(_MODEL.search(_code(exchange)) or (absent and named_there))
     if isinstance(param, str) and param:
         return param in named
     if _MODEL.search(_code(exchange)):

@@ -23,6 +23,10 @@ def _brings_nothing(exchange: Exchange) -> bool:
     return not exchange.image_meanings
 
 
+def _is_page(exchange: Exchange) -> bool:
+    return exchange.succeeded and exchange.response.media == "text/html"
+
+
 def _misshapen(*roles: str) -> Callable[[Exchange], bool]:
     """Whether the schema is broken exactly where something of these roles stands."""
 
@@ -51,7 +55,8 @@ class Rule:
 _WITHIN = (
     Rule("error.in-success", ("*",)),
     Rule("wire.encoding", ("wire.*", "error.*", "images.*", "stream.*")),
-    Rule("wire.redirect", ("wire.*", "error.*", "refusal.*", "auth.*", "task.*")),
+    Rule("wire.redirect", ("*",)),
+    Rule("wire.content-type", ("*",), _is_page),
     Rule("wire.no-html", ("wire.*", "error.*", "images.*", "stream.*", "task.*")),
     Rule("wire.json", ("wire.*", "error.*", "images.*", "task.*", "stream.*", "usage.*", "created.*", "echo.*")),
     Rule("auth.*", ("refusal.*", "error.*", "wire.*", "task.*")),

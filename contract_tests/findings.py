@@ -23,8 +23,8 @@ _WHERE = re.compile(r"GET \S+|'[^']*'")
 _DEEPEST = ("meta.constant", "task.apart", "auth.enforced")
 #: what is broken once for each parameter that is not looked at, and from how many on that is one cause
 _CHECKS, _A_FEW = ("refusal.refused", "refusal.lenient"), 3
-#: one cause wherever it is seen and whatever it is called there
-_ANYWHERE = ("images.reachable", "auth.enforced")
+#: one cause wherever it is seen and whatever it is called there, and what has a name in some answers only
+_ANYWHERE, _NAMED_SOMEWHERE = ("images.reachable", "auth.enforced"), ("wire.request-id",)
 _REMEMBERED_BYTES = 512 * 1024 * 1024
 
 
@@ -320,7 +320,8 @@ def _root(finding: Finding, found: Iterable[Finding]) -> Finding:
 
 def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
     alike = [one for one in found if one.clause is effect.clause and one.family == effect.family and not one.drift]
-    if effect.clause.id in _ANYWHERE:  # links that are dead everywhere are so in tasks, too
+    unnamed = effect.drift is None and effect.clause.id in _NAMED_SOMEWHERE
+    if unnamed or effect.clause.id in _ANYWHERE:  # links that are dead everywhere are so in tasks, too
         same = [one for one in found if one.clause is effect.clause and _alike(one, effect)]
         most = max(same, key=lambda one: (one.drift is not None, one.count))
         return most if most is not effect else None

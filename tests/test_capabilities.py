@@ -142,6 +142,7 @@ def test_a_long_list_of_names_nobody_knows_asks_for_one_to_be_named() -> None:
         (400, error("invalid_value", "model")),
         (403, error(None, None, "Your organization must be verified to use the model `dall-e-2`.")),
         (503, error("model_not_found", None, "分组 default 下模型 dall-e-2 无可用渠道")),
+        (500, error(None, None, "model dall-e-2 not found, no channel for it")),
         (422, {"detail": [{"loc": ["body"], "msg": "no model dall-e-2 here"}]}),
     ],
 )
@@ -158,6 +159,10 @@ def test_a_model_that_is_missing_is_told_in_many_words(status: int, told: Any) -
         (401, error("invalid_api_key", None, "no key for model dall-e-2")),
         (429, error("rate_limit_exceeded", None, "Rate limit for model dall-e-2")),
         (500, error("image_generation_failed", None, "The model failed")),
+        (
+            500,
+            error("500", None, "'str' object has no attribute 'x'; model group 'dall-e-2' failed with the error above"),
+        ),
         (500, error(None, None, "Oops")),
     ],
 )

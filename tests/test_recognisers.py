@@ -11,6 +11,7 @@ from faulty import (
     CHEAP,
     FAILED,
     GPT,
+    HEADERS,
     LINK,
     LINKED,
     NOW,
@@ -35,6 +36,7 @@ from faulty import (
     whole,
 )
 
+from contract_tests.cases import WRONG_KEY
 from contract_tests.clauses import catalogue as clauses
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings, Tally
@@ -383,6 +385,37 @@ def test_a_clause_broken_without_a_name_is_found_under_its_own() -> None:
 def test_a_name_does_not_swallow_what_it_does_not_explain() -> None:
     answer = exchange(asking(CHEAP), CHAT, headers={"content-type": "application/json"})
     assert causes(judged(answer)) == [("wire.schema", "chat-shaped-200"), ("wire.request-id", None)]
+
+
+ONE_ANSWER: dict[str, tuple[Any, int, dict[str, str], str]] = {
+    "an empty object": ({}, 200, HEADERS, "empty-object-200"),
+    "a page": (b"<!doctype html><h1>Welcome</h1>", 200, {"content-type": "text/html"}, "wire.content-type"),
+    "another place": (b"", 302, {"content-type": "text/html", "location": "/login"}, "wire.redirect"),
+}
+
+
+@pytest.mark.parametrize("kind", ONE_ANSWER)
+def test_one_answer_to_whatever_is_asked_is_one_finding(kind: str) -> None:
+    body, status, headers, cause = ONE_ANSWER[kind]
+    broken = [{**GPT, "n": 99}, {**GPT, "n": "2"}, {**GPT, "size": 5}, {**GPT, "imageproof_x": 1}, NO_MODEL]
+    keys = [asking_wrongly(GPT, credential=None), asking_wrongly(GPT, credential=WRONG_KEY)]
+    cases = [asking(GPT), asking({**GPT, "stream": True}), *map(asking_wrongly, broken), *keys]
+    found = judged(*(exchange(case, body, status, headers) for case in cases)).all
+    assert {one.cause for one in found} - {"wire.request-id"} == {cause}
+
+
+@pytest.mark.parametrize("status", [400, 402])
+def test_who_is_refused_for_something_else_was_not_let_in(status: int) -> None:
+    for key in (None, WRONG_KEY):
+        answer = exchange(asking_wrongly(GPT, credential=key), error("quota", None), status)
+        assert not {"authorization-optional", "authorization-template-default"} & {d.id for d in recognised(answer)}
+
+
+def test_a_request_id_of_ones_own_name_is_one_finding_where_there_is_none_at_all_too() -> None:
+    own = {"content-type": "application/json", "x-litellm-call-id": "1"}
+    none = {"content-type": "application/json"}
+    findings = judged(*(exchange(asking(CHEAP), pictures(drawn()), headers=one) for one in (own, none, none)))
+    assert [(one.cause, one.count) for one in findings.all] == [("relay-version-header", 3)]
 
 
 def test_the_most_severe_come_first_then_the_named_then_the_most_seen() -> None:

@@ -16,7 +16,7 @@ from spec.request_check import request_check
 
 _NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
-_NOT_LET_IN = (401, 403)
+_NOT_LET_IN, _NOT_NOW = (401, 403), (402, 429)
 #: what is said of a picture given: its format, or what its part is called
 _ABOUT_A_PICTURE = ("invalid-image", "unsupported-file")
 _FAULT = 500
@@ -35,10 +35,8 @@ def auth_enforced(exchange: Exchange) -> Verdict:
         return None
     if exchange.response.status in (defect.status, *_NOT_LET_IN):
         return CONFORMS
-    if (
-        exchange.response.status >= 500 or exchange.response.status == 429
-    ):  # refusal.no-5xx speaks of the first, and nobody was let in
-        return None
+    if exchange.response.status >= _FAULT or exchange.response.status in _NOT_NOW:
+        return None  # refusal.no-5xx speaks of the first, and nobody was let in
     return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))
 
 

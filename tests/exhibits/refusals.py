@@ -37,6 +37,11 @@ def pictures_for_a_wrong_key() -> Exchange:
     return exchange(asking_wrongly(CHEAP, credential=WRONG_KEY), pictures(drawn()))
 
 
+@silent("auth.enforced")
+def what_is_not_paid_for_without_a_key() -> Exchange:
+    return refused(asking_wrongly(CHEAP, credential=None), error("insufficient_balance", None), 402)
+
+
 @breaks("error.status", "403")
 def a_missing_key_forbidden() -> Exchange:
     return refused(asking_wrongly(CHEAP, credential=None), status=403)
