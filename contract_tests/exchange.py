@@ -28,8 +28,9 @@ class Exchange:
     `first_byte` until the body began (0: not known); `repeats_key`: the key was in it.
 
     `asked` is what the answer has to deliver: for a poll that is what the submit asked. `pictures` are filled in by the
-    provider, `unfinished` too where they came in a stream, and `polls` where the answer was a task. `at_first` is the
-    status of an answer before this one that was asked again, 0 where there was none.
+    provider, `unfinished` too where they came in a stream, `covers` of videos, and `polls` where the answer was a task.
+    `at_first` is the status of an answer before this one that was asked again, 0 where there was none.
+    `seen_late`: its task was looked at once more, long after its end.
     """
 
     case: Case
@@ -43,10 +44,12 @@ class Exchange:
     polls: list[Exchange] = field(default_factory=list)
     pictures: Sequence[Seen] = ()
     unfinished: Sequence[Seen] = ()
+    covers: Sequence[Seen] = ()
     gave_up: str = ""
     first_byte: float = 0.0
     repeats_key: bool = False
     at_first: int = 0
+    seen_late: bool = False
 
     @cached_property
     def asked(self) -> Mapping[str, Any]:
@@ -200,6 +203,11 @@ class Exchange:
     def image_meanings(self) -> list[Meaning]:
         """The meanings that stand for pictures, in the order they appear."""
         return [meaning for meaning in self.meanings if meaning.role in IMAGE_ROLES]
+
+    @property
+    def cover_meanings(self) -> list[Meaning]:
+        """The meanings that stand for the covers of videos; an empty one stands for none."""
+        return [meaning for meaning in self.meanings if meaning.role == "cover-url" and meaning.raw]
 
     @property
     def unfinished_meanings(self) -> list[Meaning]:

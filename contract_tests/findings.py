@@ -20,7 +20,7 @@ from spec.drifts import Drift
 from spec.drifts import catalogue as drifts
 
 _WHERE = re.compile(r"GET \S+|'[^']*'")
-_DEEPEST = ("meta.constant", "task.apart", "auth.enforced")
+_DEEPEST = ("meta.constant", "task.apart", "auth.enforced", "task.unknown")
 #: what is broken once for each parameter that is not looked at, and from how many on that is one cause
 _CHECKS, _A_FEW = ("refusal.refused", "refusal.lenient"), 3
 #: one cause wherever it is seen and whatever it is called there, and what has a name in some answers only
@@ -116,16 +116,20 @@ class Findings:
         default_factory=dict
     )  # exchanges with pictures -> bytes, to be paired with later ones
 
-    def judge(self, exchange: Exchange) -> list[Finding]:
+    def judge(self, exchange: Exchange, *, anew: bool = False) -> list[Finding]:
         """Ask every clause about an exchange, and about the pairs it makes; the findings it adds to or makes.
 
-        Asked again (with the polls that followed) a clause that has already spoken is not counted twice.
+        Asked again (with the polls that followed) a clause that has already spoken is not counted twice; `anew`, where
+        there is something new to see, one that was content is asked once more.
         """
         self.coverage.note(exchange)
         known = self._judged.setdefault(id(exchange), _Judged(exchange)).verdicts
-        asked = [clause for clause in judging("exchange") if clause.id not in known]
+        asked = [clause for clause in judging("exchange")
+                 if clause.id not in known or (anew and known[clause.id] is None)]  # fmt: skip
         broken = [(clause, verdict) for clause in asked if (verdict := self._asked(clause, exchange, known))]
         if broken:
+            for clause, _ in broken:
+                known.pop(clause.id, None)
             shown = [drift for drift in recognised(exchange) if self._is_broken(drift.clause, exchange)]
             clauses = [clause for clause, _ in broken]
             for clause, verdict in broken:
@@ -158,11 +162,12 @@ class Findings:
         verdict = clause.judge(subject) if self.wants(clause.id) else None
         if verdict is None:
             return None
-        tally = self.tallies.setdefault(clause.id, Tally())
+        tally, content = self.tallies.setdefault(clause.id, Tally()), known is not None and clause.id in known
         if isinstance(verdict, Broken):
             tally.drifts += 1
+            tally.conforms -= content
             return verdict
-        tally.conforms += 1
+        tally.conforms += not content
         asked_of = map(_asked_of, _exchanges(subject))
         tally.held.update((operation.family, operation.id) for operation in asked_of)
         if known is not None:
@@ -190,6 +195,14 @@ class Findings:
         while sum(self._results.values()) > _REMEMBERED_BYTES and len(self._results) > 1:
             oldest = next(iter(self._results))
             del self._results[oldest], self._judged[oldest]
+
+    def first_results(self) -> list[Exchange]:
+        """The first answer of each operation that brought pictures itself."""
+        found: dict[tuple[str, str], Exchange] = {}
+        for one in (judged.exchange for judged in self._judged.values()):
+            if one.parent is None and is_result(one):
+                found.setdefault((one.case.contract.name, one.case.operation.id), one)
+        return list(found.values())
 
     def look_back(self) -> list[Finding]:
         """Ask what only the whole run can show, once everything is sent; the findings it makes."""

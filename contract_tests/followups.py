@@ -30,15 +30,24 @@ TASK = "{task}"
 
 def follow_up(run: Run, planned: Case) -> tuple[Exchange | None, list[Finding], str]:
     """Send what is asked about tasks of this run, and judge the answer and what becomes of it; or say why not."""
+    found: list[Finding] = []
     case = filled(planned, run.submits)
+    while case is not None and (broken := run.look_again(*_asked_about(case))):  # what was there may be gone
+        found += broken
+        case = filled(planned, run.submits)
     if case is None:
         reason = "no task of this run has come to where that could be asked"
         run.findings.not_tested[f"{planned.operation.id}: {planned.label}"] = reason
-        return None, [], reason
+        return None, found, reason
     exchange, findings, reason = run.judge(case)
+    findings = [*found, *findings]
     if exchange is not None and exchange.succeeded and not case.operation.tells_tasks:
         findings = [*findings, *run.follow(exchange)]
     return exchange, findings, reason
+
+
+def _asked_about(case: Case) -> tuple[Exchange, ...]:
+    return case.about.submits if case.about else ()
 
 
 # --- planned ---------------------------------------------------------------------------------------------------------

@@ -83,6 +83,17 @@ class Watch:
         if unseen := next((life.unseen for life in lives if life.unseen and not life.ended), ""):
             raise CouldNotLook(unseen)
 
+    def look_again(self, submit: Exchange) -> Exchange | None:
+        """Look once more at a task that was seen to succeed; None where that is no look at it. It is kept there."""
+        target, ended = linked(submit), [poll for poll in submit.polls if poll.state == "succeeded" and poll.succeeded]
+        if target is None or not ended:
+            return None
+        poll = self.ask(target, submit)
+        if is_not_now(poll) or may_pass(poll):
+            return None
+        submit.polls.append(poll)
+        return poll
+
     def intrude(self, submit: Exchange) -> list[Exchange]:
         """Look at a task with other keys and under ids beside its own; costs nothing."""
         target = linked(submit)

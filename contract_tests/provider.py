@@ -104,6 +104,10 @@ class Provider:
         self.ledger.ask(most, price_of(case, most))
         return self._paid(case, 0)
 
+    def look_again(self, exchange: Exchange) -> None:
+        """Look once more at the first picture that an answer links to, as long after it as this is."""
+        exchange.pictures = self._viewer.twice(list(exchange.pictures), exchange.response.value)
+
     @property
     def trouble(self) -> str:
         """Why the last request got no answer; empty when it did."""
@@ -234,6 +238,7 @@ class Provider:
         if exchange.succeeded and not exchange.case.operation.tells_tasks:  # those were looked at with their task
             exchange.pictures = self._viewer.twice(self._viewer.look_at_all(exchange.image_meanings, value), value)
             exchange.unfinished = self._viewer.look_at_all(exchange.unfinished_meanings, value)
+            exchange.covers = self._viewer.look_at_all(exchange.cover_meanings, value)
         return exchange
 
     def __enter__(self) -> Self:

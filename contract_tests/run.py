@@ -146,9 +146,34 @@ class Run:
             self.findings.not_tested.pop(_place(one.case), None)
         return [finding for one in settled for finding in self.findings.judge(one)]
 
+    def look_again(self, *submits: Exchange) -> list[Finding]:
+        """Look once more at tasks that have succeeded, each once in a run, and judge what has become of them."""
+        found: list[Finding] = []
+        for submit in submits:
+            if submit.seen_late:
+                continue
+            submit.seen_late = True
+            try:
+                poll = self.provider.tasks.look_again(submit)
+            except (CouldNotLook, BudgetSpent):  # it was seen to end: nothing more is owed
+                continue
+            if poll is not None:
+                found += [*self.findings.judge(poll), *self.findings.judge(submit, anew=True)]
+        return found
+
+    def _look_at_links_again(self) -> list[Finding]:
+        """Look once more at one link of each operation: it is good for longer than a moment."""
+        found = []
+        for one in self.findings.first_results() if not self.interrupted else ():
+            self.provider.look_again(one)
+            found += self.findings.judge(one, anew=True)
+        return found
+
     def look_back(self) -> list[Finding]:
         """Judge what only the end of a run can show."""
-        left = [found for one in self._capabilities.values() for found in self._out_of_doubt(one, at_last=True)]
+        again = self.look_again(*self.submits) if not self.interrupted else []
+        left = [*again, *self._look_at_links_again()]
+        left += [found for one in self._capabilities.values() for found in self._out_of_doubt(one, at_last=True)]
         left += [found for one in self.provider.presence.unasked for found in self.findings.judge(one)]
         return [*left, *self.findings.look_back()]
 

@@ -46,7 +46,9 @@ class Viewer:
     def _look(self, role: str, pointer: str, raw: Any) -> Seen:
         if not isinstance(raw, str) or not raw:
             return unreachable(role, pointer, str(raw), "it is empty" if raw == "" else f"it is no text but {raw!r}")
-        if role == "image-markdown" and (link := _MARKDOWN_LINK.search(raw)):
+        if role == "image-markdown":
+            if not (link := _MARKDOWN_LINK.search(raw)):
+                return unreachable(role, pointer, raw, f"no ![...](link) in {self.connection.redact.text(raw)[:80]!r}")
             raw = link[1]
         if role == "image-b64" or raw.startswith("data:"):
             data, complaint = decode_base64(raw)

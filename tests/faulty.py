@@ -184,6 +184,7 @@ def exchange(
             _seen(meaning.role, meaning.pointer, meaning.raw, targets or {}) for meaning in found.image_meanings
         ]
         found.unfinished = [_seen(m.role, m.pointer, m.raw, {}) for m in found.unfinished_meanings]
+        found.covers = [_seen(m.role, m.pointer, m.raw, targets or {}) for m in found.cover_meanings]
     return found
 
 
@@ -362,15 +363,16 @@ def chatted(*endings: str) -> Exchange:
     return exchange(json_case(CHAT, CHAT.operation("createChatCompletion"), asked), body, headers=STREAM_HEADERS)
 
 
-def imagined(**more: Any) -> Exchange:
-    """A submit, and a look at its task, which has ended; members of it are replaced."""
+def imagined(grid: bytes = b"", **more: Any) -> Exchange:
+    """A submit, and a look at its task, which has ended with four pictures in one; members of it are replaced."""
     submit = exchange(
         json_case(MIDJOURNEY, MIDJOURNEY.operation("submitImagine"), {"prompt": "A red fox"}),
         {"code": 1, "description": "Submit success", "result": "1730621718151844"},
     )
     told = {"id": "1730621718151844", "action": "IMAGINE", "status": "SUCCESS", "progress": "100%", "imageUrl": LINK}
     question = Case(MIDJOURNEY, MIDJOURNEY.operation("fetchTask"), path_parameters={"id": "1730621718151844"})
-    submit.polls = [exchange(question, {**told, **more}, parent=submit)]
+    four = {LINK: Target(grid or quartered(*(drawn(index=index) for index in range(4))))}
+    submit.polls = [exchange(question, {**told, **more}, parent=submit, targets=four)]
     return submit
 
 
@@ -388,6 +390,16 @@ def larger(data: bytes) -> bytes:
     return file.getvalue()
 
 
+@cache
+def framed(data: bytes) -> bytes:
+    """The same picture in small, with white around it."""
+    file, ground = io.BytesIO(), Image.new("RGB", (256, 256), "white")
+    ground.paste(Image.open(io.BytesIO(data)).convert("RGB").resize((192, 192)), (32, 32))
+    ground.save(file, "PNG")
+    return file.getvalue()
+
+
+@cache
 def quartered(*quarters: bytes) -> bytes:
     """Four pictures in one."""
     grid, edge = Image.new("RGB", (512, 512)), 256
@@ -403,16 +415,14 @@ def pressed(
 ) -> Exchange:
     """The first button of a grid: its submit, and a look at its task; the picture is what it brings."""
     word = "MJ::JOB::upsample::1::7bf4bdd1-0f00-4a4e-8c8b-1a2b3c4d5e6f"
-    grid = imagined(buttons=[{"customId": word, "label": "U1"}])
-    if grid_of:
-        grid.polls[0].pictures = [look("image-url", "/imageUrl", LINK, quartered(*grid_of), "image/png")]
+    grid = imagined(quartered(*grid_of) if grid_of else b"", buttons=[{"customId": word, "label": "U1"}])
     offer = next(one for one in MIDJOURNEY.follow_ups.offered("IMAGINE", word.rpartition("::")[2]))
     told = {"taskId": grid.said("task-id"), "customId": word}
     case = replace(json_case(MIDJOURNEY, MIDJOURNEY.operation("submitAction"), told), about=About((grid,), offer))
     submit = exchange(case, {"code": 1, "description": "Submit success", "result": result})
     question = Case(MIDJOURNEY, MIDJOURNEY.operation("fetchTask"), path_parameters={"id": result})
     ended = {"id": result, "action": "UPSCALE", "status": "SUCCESS", "progress": "100%", "imageUrl": LINK}
-    targets = {LINK: Target(picture or drawn(512, 512, index=1))}
+    targets = {LINK: Target(picture or drawn(512, 512, index=7))}
     submit.polls = [exchange(question, ended, parent=submit, targets=targets)]
     return submit
 

@@ -7,8 +7,10 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
+from faulty import imagined, pressed
 
 from contract_tests.cases import Case, expected_images
+from contract_tests.clauses import CONFORMS, Broken, catalogue
 from contract_tests.exchange import Exchange
 from contract_tests.followups import TASK, follow_up
 from contract_tests.opening import open_run
@@ -101,3 +103,14 @@ def test_a_list_is_asked_about_all_tasks_and_what_it_tells_is_not_paid_for(proxy
         assert exchange is not None
         assert exchange.case.request.value["ids"] == [one.said("task-id") for one in tasks]
         assert (findings, run.provider.ledger.images) == ([], spent)
+
+
+def test_a_task_that_offers_nothing_is_told_of_where_offers_can_be_taken_up() -> None:
+    judge, silent_one, telling = catalogue()["task.offers"].judge, imagined(), pressed()
+    assert telling.case.about is not None
+    [grid] = telling.case.about.submits
+    assert judge([silent_one, *silent_one.polls]) is None, "nobody has asked for what is offered"
+    assert judge([telling, *grid.polls]) is CONFORMS
+    found = judge([telling, *grid.polls, *silent_one.polls])
+    assert isinstance(found, Broken)
+    assert found.shown_by == tuple(silent_one.polls)

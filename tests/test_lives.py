@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from faulty import CHEAP, RUNNING, asking, broken, done, exchange, task
+from faulty import CHEAP, LINKED, RUNNING, asking, broken, done, drawn, exchange, task
 from PIL import Image
 from test_provider import Asked, Listener, Told, listening
 
@@ -47,6 +47,7 @@ class Studio:
     stuck: bool = False
     redraws: bool = False
     guesses: bool = False
+    forgets: bool = False
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     numbers: Any = field(default_factory=itertools.count)
 
@@ -72,7 +73,7 @@ class Studio:
         return Told(self._task(id_, found))
 
     def _task(self, id_: str, found: dict[str, Any]) -> dict[str, Any]:
-        ended = found["looks"] > 2 and not self.stuck
+        ended = found["looks"] in ((3, 4) if self.forgets else range(3, 99)) and not self.stuck
         drawn = next(other for other in self.tasks.values() if other is not found) if self.swaps else found
         seed = next(self.numbers) if self.redraws else drawn["prompt"]
         data = {"created": found["at"], "data": [{"b64_json": _picture(seed, drawn["size"])}]} if ended else None
@@ -102,7 +103,7 @@ def lived(studio: Studio, task_timeout: float = 10.0, others: bool = False) -> t
         assert one is not None
         assert other is not None
         run.follow(one, other)
-        run.findings.look_back()
+        run.look_back()
         return run.findings, server.asked
 
 
@@ -129,11 +130,31 @@ def test_two_faithful_tasks_have_no_finding_and_are_looked_at_by_turns() -> None
         (lambda: Studio(shows_other_keys=True), "task.private"),
         (lambda: Studio(redraws=True), "task.stable"),
         (lambda: Studio(guesses=True), "task.unknown"),
+        (lambda: Studio(guesses=True, shows_other_keys=True), "task.unknown"),
+        (lambda: Studio(forgets=True), "task.order"),
     ],
 )
 def test_what_goes_wrong_between_tasks_is_one_finding(build: Callable[[], Studio], clause: str) -> None:
     findings, _ = lived(build(), others=True)
     assert [finding.clause.id for finding in findings.all] == [clause]
+
+
+@pytest.mark.parametrize(("lasts", "found"), [(2, ["images.stable"]), (3, [])])
+def test_a_link_is_looked_at_once_more_when_everything_else_is_done(lasts: int, found: list[str]) -> None:
+    looks = itertools.count(1)
+
+    def gallery(asked: Asked) -> Told:
+        if asked.method == "POST":
+            link = f"http://{asked.headers['host']}/fox.png"
+            return Told({"created": int(time.time()), "data": [{"url": link}]}, headers={"x-request-id": "req_1"})
+        shown = next(looks) <= lasts
+        return Told(drawn() if shown else b"", 200 if shown else 404, {"content-type": "image/png"})
+
+    with listening(gallery) as server, closing(_provider(server, 10.0, others=False)) as provider:
+        run = Run(Options(""), PLAIN, (), provider)
+        assert run.judge(asking(LINKED))[1] == []
+        assert [one.clause.id for one in run.look_back()] == found
+    assert run.findings.tallies["images.stable"].conforms == 1 - len(found)
 
 
 def test_without_another_key_it_is_said_what_was_not_looked_at() -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from contract_tests.clauses.files import RATIO_TOLERANCE
 from contract_tests.clauses.images import MEDIA_TYPES, NEARLY_OPAQUE, decoded, sized
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.clauses.videos import covers
 from contract_tests.exchange import Exchange, place_of
 from spec.contract import Operation
 from spec.language import escape, walk, words_of
+from spec.reader import Meaning
+from spec.units import ratio_of
+
+_EDGES = ("width", "height")
 
 #: what follows a model's name in that of one of its releases
 _RELEASE = re.compile(r"|[-@:._]v?\d[\w.:-]*|[-@:](?:latest|preview|exp\w*)")
@@ -57,14 +63,59 @@ def edges(exchange: Exchange) -> Verdict:
     How: both, told in the object that holds the picture's link, against the decoded pixels.
     Do: tell what was made, not what was asked for.
     """
-    told = {(place_of(m.pointer), m.role): m for m in exchange.meanings if m.role in ("width", "height") and m.raw}
-    pictures = [picture for picture in sized(exchange) if (place_of(picture.pointer), "width") in told]
+    told = edges_told(exchange)
+    pictures = [picture for picture in (*sized(exchange), *covers(exchange)) if place_of(picture.pointer) in told]
     for picture in pictures:
         for role, made in (("width", picture.width), ("height", picture.height)):
-            meaning = told.get((place_of(picture.pointer), role))
+            meaning = told[place_of(picture.pointer)].get(role)
             if meaning is not None and meaning.value != made:
                 return Broken(f"{role} {meaning.value}, as the answer says", str(made), meaning.pointer)
     return CONFORMS if pictures else None
+
+
+@clause("echo.aspect", "SHOULD", "x-role: width, height")
+def echoed_aspect(exchange: Exchange) -> Verdict:
+    """The width and height told beside a picture have the aspect ratio asked for.
+
+    Why: clients make room for it before it has come, and swapped edges make room for another one.
+    How: both, told in one object, against the ratio asked for, within 8 percent, where its pixels could not be seen.
+    Do: tell what was made; make the ratio asked for.
+    """
+    wanted, told = ratio_of(exchange.asked.get("aspect-ratio")), edges_told(exchange)
+    seen = {place_of(picture.pointer) for picture in sized(exchange)}
+    whole = [(place, edges) for place, edges in told.items() if len(edges) == len(_EDGES) and place not in seen]
+    if wanted is None or not whole or not exchange.owes_pictures or isinstance(exchange.asked.get("size"), tuple):
+        return None
+    for _, edges in whole:
+        width, height = (edges[role].value for role in _EDGES)
+        if abs(width / height / wanted - 1) > RATIO_TOLERANCE:
+            return Broken(f"{exchange.asked['aspect-ratio']}", f"{width}x{height}", edges["width"].pointer)
+    return CONFORMS
+
+
+def edges_told(exchange: Exchange) -> dict[str, dict[str, Meaning]]:
+    """The width and height that are told above nought, by the object that tells them."""
+    found: dict[str, dict[str, Meaning]] = {}
+    for one in exchange.meanings:
+        if one.role in _EDGES and type(one.value) is int and one.value > 0:
+            found.setdefault(place_of(one.pointer), {}).setdefault(one.role, one)
+    return found
+
+
+@clause("echo.seed", "SHOULD", "x-role: seed")
+def echoed_seed(exchange: Exchange) -> Verdict:
+    """The seed the answer names is the one asked for.
+
+    Why: who wants the same picture again sends the seed that was told.
+    How: the first seed told against the one the request names; several pictures may have seeds that follow it.
+    Do: tell the seed the picture was drawn with.
+    """
+    asked, told = exchange.asked.get("seed"), exchange.meaning("seed")
+    if told is None or told.raw is None or type(asked) is not int or "seed" not in exchange.named:
+        return None
+    if not exchange.owes_pictures or exchange.takes_up is not None:
+        return None
+    return CONFORMS if str(told.value) == str(asked) else Broken(f"{asked}", f"{told.value!r:.60}", told.pointer)
 
 
 @clause("echo.format", "SHOULD", "x-role: output-format")

@@ -14,7 +14,7 @@ _ANIMATED = ("gif", *VIDEOS)
 _LEAST_EDGE = 64
 #: pictures whose cells differ by more than this, of 255, are not the same one in two encodings
 _SAME = 24
-_RATIO_TOLERANCE = 0.08
+RATIO_TOLERANCE = 0.08
 
 
 def _of_pixels(exchange: Exchange) -> list[Seen]:
@@ -140,7 +140,7 @@ def aspect(exchange: Exchange) -> Verdict:
     if wanted is None or not pictures or isinstance(exchange.asked.get("size"), tuple):
         return None
     for picture in pictures:
-        if abs(picture.width / picture.height / wanted - 1) > _RATIO_TOLERANCE:
+        if abs(picture.width / picture.height / wanted - 1) > RATIO_TOLERANCE:
             return Broken(f"{exchange.asked['aspect-ratio']}", f"{picture.width}x{picture.height}", picture.pointer)
     return CONFORMS
 

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
-from PIL import Image, ImageChops, ImageStat
-
-from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
+from contract_tests.clauses.tasks import TIMES
 from contract_tests.exchange import Exchange
+from contract_tests.grids import apart, quarters, small
+from spec.contract import Operation
+from spec.followups import ANY_TASK
 from spec.language import LINK_ROLES, TERMINAL_STATES
 from spec.reader import Meaning
 
 #: what of a task is the same wherever it is told; of links only where they lead, they may be signed anew
 _LASTING = frozenset({
-    "task-status", "task-kind", "task-submitted", "task-started", "task-finished", "task-seconds", "task-failure",
+    "task-id", "task-status", "task-kind", "task-submitted", "task-started", "task-finished", "task-seconds",
+    "task-failure",
     "task-url", "cancel-url", "model", "model-version", "prompt", "asked-input", "caller-tag",
     "width", "height",
     *LINK_ROLES, "cover-url",
 })  # fmt: skip
 _LINKS = frozenset({*LINK_ROLES, "cover-url"})
+#: what says nothing of whether an operation is there, or that it is not
+_NOT_THERE = (401, 403, 404, 405, 501)
 _CLOCK_SECONDS = 1.0  # one place may tell whole seconds, another parts of them
-#: quarters are compared as so many cells a side; what differs by no more than this on the average, of 255, is the same
-_CELLS, _SAME = 24, 8.0
+#: what differs from a quarter by no more than this on the average, of 255, is that quarter
+_SAME = 8.0
 _ITEM = re.compile(r".*?/\d+(?=/|$)")
 
 
@@ -56,8 +62,8 @@ def part(exchange: Exchange) -> Verdict:
     """Who asks for one picture of four is given that one.
 
     Why: it is chosen by its place; another one is another picture, and is paid for.
-    How: what comes of an offer of one part, made small, against the four quarters of the picture it was offered with:
-        broken where another quarter is the same and the one asked for is not.
+    How: what comes of an offer of one part, made small, against the four quarters of the picture it was offered with,
+        and that as a whole: broken where one of these is the same and the quarter asked for is not.
     Do: count the parts as they are read, from the left and from the top.
     """
     offer, about = exchange.takes_up, (exchange.parent or exchange).case.about
@@ -67,29 +73,45 @@ def part(exchange: Exchange) -> Verdict:
     made = next((picture for picture in exchange.pictures if picture.pixels), None)
     if not grids or made is None:
         return None
-    far = [_distance(quarter, _small(made.data)) for quarter in _quarters(grids[0].data)]
-    nearest = min(far)
+    *far, whole = (apart(cells, small(made.data)) for cells in (*quarters(grids[0].data), small(grids[0].data)))
+    nearest = min(*far, whole)
     if nearest > _SAME or offer.part > len(far):  # drawn anew: it may look otherwise
         return None
     if far[offer.part - 1] <= 2 * max(nearest, _SAME):
         return CONFORMS
-    return Broken(f"picture {offer.part} of the four", f"picture {far.index(nearest) + 1}", made.pointer)
+    came = "all four" if whole == nearest else f"picture {far.index(nearest) + 1}"
+    return Broken(f"picture {offer.part} of the four", came, made.pointer)
 
 
-def _small(data: bytes, box: tuple[int, int, int, int] | None = None) -> Image.Image:
-    with Image.open(io.BytesIO(data)) as image:
-        return image.convert("RGB").resize((_CELLS, _CELLS), Image.Resampling.BOX, box)
+@clause("task.offers", "SHOULD", "x-follow-ups", "history", shown_by=("tasks", "followups"))
+def offers(history: Sequence[Exchange]) -> Verdict:
+    """A task that has ended well offers what may follow it.
+
+    Why: what follows is asked for by a word that only the task itself can tell.
+    How: where this provider has the operation that takes such words up, a look at a task with pictures tells of some,
+        if the contract has any for its kind.
+    Do: pass the offers on with the pictures.
+    """
+    there = any(_takes_offers_up(one.case.operation) and one.response.status not in _NOT_THERE for one in history)
+    ended = [one for one in history if one.parent is not None and one.state == "succeeded" and one.succeeded]
+    owing = [one for one in ended if _owes_offers(one)]
+    if not there or not owing:
+        return None
+    bad = next((one for one in owing if not any(m.role == "offered-action" and m.raw for m in one.meanings)), None)
+    return CONFORMS if bad is None else Broken("what may follow", "nothing", shown_by=(bad,))
 
 
-def _quarters(data: bytes) -> list[Image.Image]:
-    with Image.open(io.BytesIO(data)) as image:
-        x, y = image.width // 2, image.height // 2
-    return [_small(data, (left, top, left + x, top + y)) for top in (0, y) for left in (0, x)]
+def _takes_offers_up(operation: Operation) -> bool:
+    """Whether requests to an operation name what was offered, and nothing else tells what they mean."""
+    return "action" in operation.request_roles and "action" not in operation.asks
 
 
-def _distance(one: Image.Image, other: Image.Image) -> float:
-    """How far apart two small pictures are, of 255."""
-    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
+def _owes_offers(look: Exchange) -> bool:
+    """Whether the contract has offers for a task like this, and a place for them in a look at it."""
+    if "offered-action" not in look.case.operation.response_roles or not look.owes_pictures:
+        return False
+    kind = look.takes_up.kind if look.takes_up else str(look.asked.get("task-kind", ""))
+    return any(True for _ in look.case.contract.follow_ups.offered(kind, ANY_TASK))
 
 
 @clause("task.offers-once", "MAY", "x-role: offered-action")
@@ -175,7 +197,7 @@ def list_agrees(exchange: Exchange) -> Verdict:
     """A list says of a task what a look at it says.
 
     Why: two readers of one task must see one result.
-    How: state, times, kind, wishes and pictures of each listed task against the last look at it.
+    How: id, state, times, kind, wishes, pictures and offers of each listed task against the last look at it.
     Do: write both from one place.
     """
     if (found := _listed(exchange)) is None:
@@ -188,6 +210,37 @@ def list_agrees(exchange: Exchange) -> Verdict:
         if broken := _disagreement(look, item):
             return broken
     return CONFORMS if compared else None
+
+
+@clause("list.times", "SHOULD", "x-role: task-submitted, task-started, task-finished")
+def list_times(exchange: Exchange) -> Verdict:
+    """A list tells of a task times that it can have.
+
+    Why: waiting times are measured, and tasks expired, by these fields, wherever they stand.
+    How: submitted <= started <= finished of each listed task of this run that has ended, and each within a day of its
+        submit.
+    Do: write them in the documented unit, and null where one is not known.
+    """
+    if (found := _listed(exchange)) is None:
+        return None
+    submits = {str(submit.said("task-id")): submit for submit in _about(exchange)}
+    told = False
+    for item in found.values():
+        submit = submits.get(_id(item))
+        times = [one for role in TIMES for one in item if one.role == role and type(one.value) in (int, float)]
+        times = [one for one in times if one.value]  # nought is what is not known
+        if submit is None or not times:
+            continue
+        told = True
+        far = next((one for one in times if abs(one.value - submit.at) > PLAUSIBLE_SECONDS), None)
+        if far is not None:
+            return Broken(
+                f"{far.role} within a day of {submit.at:.0f} (Unix seconds)", f"{far.value:.15g}", far.pointer
+            )
+        early = next((later for one, later in pairwise(times) if later.value < one.value - _CLOCK_SECONDS), None)
+        if early is not None:
+            return Broken(f"{early.role} not before the others", f"{early.value:.15g}", early.pointer)
+    return CONFORMS if told else None
 
 
 def _about(exchange: Exchange) -> tuple[Exchange, ...]:
@@ -222,6 +275,9 @@ def _disagreement(look: Exchange, item: list[Meaning]) -> Broken | None:
     pictures = [sum(one.role in LINK_ROLES and bool(one.raw) for one in told) for told in (look.meanings, item)]
     if pictures[0] and not pictures[1]:
         return Broken("the pictures a look tells of", "none", item[0].pointer)
+    offers = [sum(one.role == "offered-action" and bool(one.raw) for one in told) for told in (look.meanings, item)]
+    if 0 < offers[0] < offers[1]:
+        return Broken(f"{offers[0]} offers, as a look says", f"{offers[1]}", item[0].pointer)
     return None
 
 

@@ -81,14 +81,20 @@ def links(history: History) -> Verdict:
     """No two pictures have the same link, unless they are the same picture of the same request.
 
     Why: who stores links finds another picture than the one made.
-    How: the links of all answers of a run to different prompts, pictures or masks.
+    How: the links of all answers of a run to different prompts, pictures or masks, those that lead somewhere.
     Do: name files by something of their own.
     """
     told: dict[tuple[Any, ...], tuple[Any, Exchange]] = {}
     for one in history:
         if is_result(one):
+            dead = {picture.pointer for picture in one.pictures if picture.problem}
             for meaning in one.image_meanings:
-                if meaning.role in LINK_ROLES and isinstance(meaning.raw, str) and meaning.raw:
+                if (
+                    meaning.role in LINK_ROLES
+                    and isinstance(meaning.raw, str)
+                    and meaning.raw
+                    and meaning.pointer not in dead
+                ):
                     # A provider may well answer the same wish with the same picture.
                     told.setdefault((meaning.raw, _wish(one, meaning.pointer)), (meaning.raw, one))
     return _unlike_twice(list(told.values()), "a link")

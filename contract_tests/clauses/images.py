@@ -6,6 +6,7 @@ from itertools import combinations
 
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
+from contract_tests.grids import apart, parted, quarters
 from contract_tests.likeness import SAME, distance, graded
 from contract_tests.pairs import copied
 from contract_tests.seen import Seen, decode_base64
@@ -226,6 +227,28 @@ def distinct(exchange: Exchange) -> Verdict:
         if apart is not None and apart < SAME:
             told = f"{apart:.1f} of 255 between {picture.pointer} and {twin.pointer}"
             return Broken("different pictures", told, twin.pointer)
+    return CONFORMS
+
+
+@clause("images.grid", "SHOULD", "x-makes: grid", shown_by=("tasks",))
+def grid(exchange: Exchange) -> Verdict:
+    """Where four pictures come in one, there are four, and each is another one.
+
+    Why: one of four is chosen, and made large; who is given one has paid for the others.
+    How: no two quarters are the same, made small; and where something is to be seen in the middle, something parts it.
+    Do: draw each of the four with a seed of its own, and lay them side by side.
+    """
+    grids = [picture for picture in sized(exchange) if not picture.flat]
+    if exchange.makes != "grid" or exchange.takes_up is not None or not grids:
+        return None
+    for picture in grids:
+        found = quarters(picture.data)
+        twins = next((two for two in combinations(range(4), 2) if apart(*(found[at] for at in two)) < SAME), None)
+        if twins is not None:
+            same = f"numbers {twins[0] + 1} and {twins[1] + 1} are the same"
+            return Broken("four different pictures", same, picture.pointer)
+        if parted(picture.data) is False:
+            return Broken("four pictures side by side", "one: nothing parts it in the middle", picture.pointer)
     return CONFORMS
 
 

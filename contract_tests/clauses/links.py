@@ -76,7 +76,7 @@ def stable(exchange: Exchange) -> Verdict:
     """A link is good for more than one look, and shows the same picture.
 
     Why: a preview, a retry or a second device looks again.
-    How: the first link of an answer is fetched twice; the bytes are the same.
+    How: the first link of an answer is fetched twice, and one of each operation at the end again; the bytes are alike.
     Do: keep what a link leads to until it expires.
     """
     links = [picture for picture in decoded(exchange) if picture.role in LINK_ROLES]

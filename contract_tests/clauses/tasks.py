@@ -12,6 +12,8 @@ from spec.contract import Operation
 from spec.language import IMAGE_ROLES, TERMINAL_STATES, walk, words_of
 
 _AT_ONCE_SECONDS = 15.0
+#: when what became of a task, in the order it comes
+TIMES = ("task-submitted", "task-started", "task-finished")
 _RANKS = {"queued": 0, "running": 1, "needs-input": 1, "succeeded": 2, "failed": 2, "canceled": 2}
 
 
@@ -196,8 +198,7 @@ def times(exchange: Exchange) -> Verdict:
     How: submitted <= started <= finished where told, and within a day of now in the documented unit.
     Do: send Unix seconds, or whatever unit is documented, from one clock.
     """
-    names = ("task-submitted", "task-started", "task-finished")
-    told = [(name, exchange.said(name)) for name in names]
+    told = [(name, exchange.said(name)) for name in TIMES]
     reached = [
         (name, value)
         for name, value in told

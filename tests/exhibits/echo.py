@@ -143,3 +143,19 @@ def a_style_named_in_small_letters() -> Exchange:
 @faithful
 def a_style_left_to_the_provider() -> Exchange:
     return styled("ANIME", style_type="AUTO")
+
+
+@breaks("echo.seed", "7")
+def another_seed_named() -> Exchange:
+    return styled("GENERAL", seed=8)
+
+
+@faithful
+def the_seed_named_that_was_asked_for() -> Exchange:
+    return styled("GENERAL", seed=7)
+
+
+@silent("echo.seed")
+@faithful
+def a_seed_left_to_the_provider() -> Exchange:
+    return styled("GENERAL")

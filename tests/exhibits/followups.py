@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from faulty import (
     FLUX_ID,
     LINK,
+    NOW,
     described,
     done,
     drawn,
+    exchange,
     followed,
     imagined,
     larger,
@@ -17,13 +20,33 @@ from faulty import (
     prediction,
     predictions,
     pressed,
+    quartered,
     task,
 )
 
+from contract_tests.cases import About, json_case
 from contract_tests.exchange import Exchange
 from exhibits import breaks, faithful, silent
+from exhibits.videos import LUMA, a_video
 
+FOUR = tuple(drawn(index=index) for index in range(4))
 BUTTON = {"customId": "MJ::JOB::upsample::1::abc", "label": "U1"}
+
+
+#: a task in a list that has an envelope of its own
+ENVELOPED: dict[str, Any] = {
+    "task_id": "9d4b7516", "action": "LUMA_VIDEO", "status": "SUCCESS", "fail_reason": "", "progress": "100%",
+    "submit_time": int(NOW), "start_time": int(NOW) - 1, "finish_time": int(NOW) + 3,
+    "data": {"id": "9d4b7516", "state": "completed", "video": {"url": "https://cdn.example/fox.mp4?signed=anew"}},
+}  # fmt: skip
+
+
+def generations(*told: dict[str, Any]) -> Exchange:
+    """Videos asked for by the id of one that has ended."""
+    about = a_video()
+    case = json_case(LUMA, LUMA.operation("listTasks"), {"ids": [about.said("task-id")]})
+    body = {"code": "success", "message": "", "data": list(told)}
+    return exchange(replace(case, about=About((about,))), body)
 
 
 def _grid() -> dict[str, Any]:
@@ -35,9 +58,9 @@ def a_button_that_answers_with_its_own_task() -> Exchange:
     return pressed(result="1730621718151844")
 
 
-@breaks("task.follow-up", "the pixels it began with")
+@breaks("task.follow-up", "the pixels it began with", also=("task.part",))
 def a_button_that_brings_the_grid_again() -> Exchange:
-    return pressed(picture=drawn())
+    return pressed(picture=quartered(*FOUR))
 
 
 @faithful
@@ -45,12 +68,14 @@ def a_button_that_brings_a_picture_of_its_own() -> Exchange:
     return pressed()
 
 
-FOUR = tuple(drawn(index=index) for index in range(4))
-
-
 @breaks("task.part", "picture 3")
 def a_button_that_brings_another_of_the_four() -> Exchange:
     return pressed(picture=FOUR[2], grid_of=FOUR)
+
+
+@breaks("task.part", "all four")
+def a_button_that_brings_all_four_larger() -> Exchange:
+    return pressed(picture=larger(quartered(*FOUR)), grid_of=FOUR)
 
 
 @faithful
@@ -136,6 +161,31 @@ def a_list_without_pictures() -> Exchange:
     return predictions(prediction(output=None), about=followed())
 
 
+@breaks("list.agrees", "'another'")
+def a_list_that_names_another_task_inside_of_its_envelope() -> Exchange:
+    return generations({**ENVELOPED, "data": {**ENVELOPED["data"], "id": "another"}})
+
+
+@breaks("list.agrees", "2")
+def a_list_in_which_a_button_is_there_twice() -> Exchange:
+    return listed(_grid() | {"buttons": [BUTTON, BUTTON]}, about=imagined(buttons=[BUTTON]))
+
+
+@breaks("list.times", "1800000000000")
+def a_list_in_milliseconds() -> Exchange:
+    return generations({**ENVELOPED, "finish_time": int(NOW) * 1000})
+
+
+@breaks("list.times", "1800000001")
+def a_list_in_which_a_task_ends_before_it_begins() -> Exchange:
+    return generations({**ENVELOPED, "start_time": int(NOW) + 3, "finish_time": int(NOW) + 1})
+
+
+@faithful
+def a_list_in_an_envelope_of_its_own() -> Exchange:
+    return generations(ENVELOPED)
+
+
 @silent("list.asked")
 @faithful
 def a_list_of_more_than_this_task_in_whole_seconds() -> Exchange:
@@ -143,7 +193,7 @@ def a_list_of_more_than_this_task_in_whole_seconds() -> Exchange:
     return predictions(prediction(metrics={"predict_time": 2.4}), older, about=followed())
 
 
-@silent("list.asked", "list.own", "list.agrees")
+@silent("list.asked", "list.own", "list.agrees", "list.times")
 @faithful
 def a_list_of_nobody_knows_what() -> Exchange:
     return predictions(prediction(id="old"))

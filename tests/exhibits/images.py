@@ -16,10 +16,14 @@ from faulty import (
     done,
     drawn,
     exchange,
+    framed,
+    imagined,
     in_base64,
+    larger,
     links,
     noisy,
     pictures,
+    quartered,
     task,
 )
 
@@ -253,3 +257,32 @@ def a_picture_in_base64_and_no_link() -> Exchange:
 @faithful
 def a_jpeg_from_a_model_that_knows_no_formats() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn(format_="jpeg")))
+
+
+FOUR = tuple(drawn(index=index) for index in range(4))
+
+
+@breaks("images.grid", "one: nothing parts it in the middle")
+def one_picture_where_four_are_owed() -> Exchange:
+    return imagined(larger(drawn(index=3)))
+
+
+@breaks("images.grid", "numbers 2 and 4 are the same")
+def four_pictures_of_which_two_are_the_same() -> Exchange:
+    return imagined(quartered(FOUR[0], FOUR[1], FOUR[2], noisy(FOUR[1])))
+
+
+@faithful
+def four_pictures_in_one() -> Exchange:
+    return imagined(quartered(*FOUR))
+
+
+@faithful
+def four_pictures_on_one_white_ground() -> Exchange:
+    return imagined(quartered(*map(framed, FOUR)))
+
+
+@silent("images.grid")
+@faithful
+def one_picture_where_one_is_owed() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()))

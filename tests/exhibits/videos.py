@@ -17,8 +17,18 @@ from spec.profiles import PLAIN
 
 LUMA = PLAIN.contract("luma")
 LINK = "https://cdn.example/fox.mp4"
+COVER = "https://cdn.example/fox.jpg"
 CREATED = "2027-01-15T08:00:00.000Z"
 KLING = PLAIN.contract("kling")
+#: a file of a video's kind in which there is none
+STUB = b"".join(
+    (len(data) + 8).to_bytes(4, "big") + name + data
+    for name, data in (
+        (b"ftyp", b"isom\0\0\2\0isomiso2mp41"),
+        (b"moov", (108).to_bytes(4, "big") + b"mvhd" + bytes(14) + b"\x03\xe8\0\0\x13\x88" + bytes(80)),
+        (b"mdat", bytes(64)),
+    )
+)
 QUIET = ("videos.frames", "videos.moves", "videos.duration", "echo.edges", "echo.duration")
 
 
@@ -33,12 +43,18 @@ def _generation(state: str, video: dict[str, Any] | None = None) -> dict[str, An
     return {"id": "9d4b7516", "prompt": "A red fox", "state": state, "created_at": CREATED, "video": video}
 
 
-def _followed(*polls: dict[str, Any], data: bytes = b"", media: str = "video/mp4", link: str = LINK) -> Exchange:
+def _followed(
+    *polls: dict[str, Any],
+    data: bytes = b"",
+    media: str = "video/mp4",
+    link: str = LINK,
+    more: dict[str, Target] | None = None,
+) -> Exchange:
     """A submit, and what the polls said; the link leads to `data`."""
     asked = {"user_prompt": "A red fox", "aspect_ratio": "16:9"}
     submit = exchange(json_case(LUMA, LUMA.operation("createVideo"), asked), _generation("pending"))
     question = Case(LUMA, LUMA.operation("getVideo"), path_parameters={"task_id": "9d4b7516"})
-    target = {link: Target(data, media)}
+    target = {link: Target(data, media), **(more or {})}
     submit.polls = [exchange(question, poll, parent=submit, targets=target) for poll in polls]
     return submit
 
@@ -52,6 +68,64 @@ def _asked_for(found: Exchange, seconds: float) -> Exchange:
     for poll in found.polls:
         poll.__dict__["asked"] = {**poll.asked, "duration": seconds}
     return found
+
+
+def a_video() -> Exchange:
+    """A submit, and a look at its task, which has ended."""
+    return _made(_film(4))
+
+
+def _covered(cover: Target, **told: Any) -> Exchange:
+    """A video that is told with its cover."""
+    done = {**_generation("completed", {"url": LINK}), "thumbnail": {"url": COVER, **told}}
+    return _followed(done, data=_film(4), more={COVER: cover})
+
+
+@breaks("videos.cover", "404")
+def a_cover_that_is_not_there() -> Exchange:
+    return _covered(Target(problem=f"GET {COVER} answers 404"))
+
+
+@breaks("videos.cover", "it starts with")
+def a_cover_that_is_a_page() -> Exchange:
+    return _covered(Target(b"<html>Gone</html>", "text/html"))
+
+
+@breaks("videos.cover-shape", "192x192")
+def a_cover_of_another_shape() -> Exchange:
+    return _covered(Target(drawn(192, 192)))
+
+
+@breaks("echo.edges", "192")
+def a_cover_of_another_size_than_is_told() -> Exchange:
+    return _covered(Target(drawn(192, 108)), width=1920, height=1080)
+
+
+@faithful
+def a_cover_in_small() -> Exchange:
+    return _covered(Target(drawn(96, 54)), width=96, height=54)
+
+
+@silent("videos.cover", "videos.cover-shape")
+@faithful
+def a_video_without_a_cover() -> Exchange:
+    return a_video()
+
+
+@breaks("echo.aspect", "108x192")
+def edges_that_are_told_the_other_way_round() -> Exchange:
+    return _made(STUB, width=108, height=192)
+
+
+@faithful
+def edges_of_a_video_that_cannot_be_looked_at() -> Exchange:
+    return _made(STUB, width=1360, height=752)
+
+
+@silent("echo.aspect")
+@faithful
+def an_edge_alone() -> Exchange:
+    return _made(STUB, width=108)
 
 
 @breaks("videos.frames", "one frame of png", also=("images.extension",))
