@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +14,10 @@ from spec.contract import Contract, Operation
 from spec.messages import Response
 
 _WRONG_METHOD = 405
+_NO_SUCH_METHOD = (_WRONG_METHOD, 501)
+#: what a gateway answers that has nobody behind it
+_NOBODY_BEHIND = (502, 503, 504, *range(520, 531))
+_OF_ONE_ANSWER = re.compile(r"[0-9a-f-]{8,}|\d+", re.IGNORECASE)  # ids and times
 
 
 @dataclass(eq=False)
@@ -44,8 +49,23 @@ class Presence:
 
         Whatever that is: a key sent as this family sends it may open no path, and all errors may come with 200.
         """
-        first = next((op for op in contract.operations if op.optional_because is None), contract.operations[0])
-        return self._is_absent(contract, first, whatever=True)
+        return self._is_absent(contract, _first(contract), whatever=True)
+
+    def nowhere(self, contract: Contract) -> Exchange | None:
+        """The answer any path gets, where nothing of a family is there at all; None where something is.
+
+        What a wrong address or a sign-in in front answers, and no API whatever is wrong with it: a page, another place
+        to go to, "not found" in the same words, a gateway's word that nobody is behind it.
+        """
+        case = Case(contract, _first(contract))
+        elsewhere = self._elsewhere(case)
+        # Asked last: whoever makes something of an empty request has it paid.
+        if not _says_nothing_is_there(elsewhere) or not all(
+            self._is_absent(contract, one) for one in contract.operations if one is not case.operation
+        ):
+            return None
+        there = self._probe(case)
+        return there if _is_as_anywhere(there, elsewhere) else None
 
     def _is_absent(self, contract: Contract, operation: Operation, whatever: bool = False) -> bool:
         name = (contract.name, operation.id)
@@ -72,9 +92,9 @@ class Presence:
         told = there.response
         # A gateway's own web page, or a server that fails whatever it is asked.
         nothing = whatever and not _made_something(there)
-        nothing |= told.status in (404, 405) or told.status >= 500 or told.media == "text/html"
+        nothing |= told.status in (404, 405) or told.status >= 500 or _is_page_or_moved(told)
         # Another method's path, perhaps one that takes any name, is not this operation either.
-        absent = told.status in (_WRONG_METHOD, 501)
+        absent = told.status in _NO_SUCH_METHOD
         return absent or (nothing and _signature(told) == _signature(self._elsewhere(there.case).response))
 
     def _elsewhere(self, case: Case) -> Exchange:
@@ -84,6 +104,35 @@ class Presence:
             nowhere = Case(case.contract, replace(operation, path=f"/{root}/imageproof/no-such-path"))
             self._nowhere[operation.method, root] = self._probe(nowhere)
         return self._nowhere[operation.method, root]
+
+
+def _first(contract: Contract) -> Operation:
+    """What a family begins with."""
+    return next((op for op in contract.operations if op.optional_because is None), contract.operations[0])
+
+
+def _says_nothing_is_there(exchange: Exchange) -> bool:
+    told = exchange.response
+    return _is_page_or_moved(told) or told.status in (404, *_NO_SUCH_METHOD, *_NOBODY_BEHIND)
+
+
+def _is_as_anywhere(there: Exchange, elsewhere: Exchange) -> bool:
+    """Whether an answer says that nothing is there, in the words of the answer to a path nobody has."""
+    told, nowhere = there.response, elsewhere.response
+    if told.status in _NO_SUCH_METHOD:
+        return True
+    same = (told.status, told.media) == (nowhere.status, nowhere.media) and _says_nothing_is_there(there)
+    return same and (_is_page_or_moved(told) or _words(there) == _words(elsewhere))
+
+
+def _is_page_or_moved(told: Response) -> bool:
+    return told.media == "text/html" or 300 <= told.status < 400
+
+
+def _words(exchange: Exchange) -> str:
+    """A body without what repeats the path, and what is of one answer only."""
+    text = exchange.response.body.decode("utf-8", "replace").replace(exchange.case.path, "")
+    return _OF_ONE_ANSWER.sub("", text)
 
 
 def _made_something(exchange: Exchange) -> bool:

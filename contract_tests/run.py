@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -305,7 +306,23 @@ class Run:
                 self._not_offered(contract.name, contract.name, contract.document["info"]["title"])
             else:
                 there.append(contract)
-        self.contracts = tuple(there)
+        self.contracts = tuple(self._without_nowhere(there))
+
+    def _without_nowhere(self, contracts: Sequence[Contract]) -> Iterator[Contract]:
+        """The families of which anything is there: a wrong address is no provider, and nothing is said of one."""
+        answers: dict[str, Exchange] = {}
+        with suppress(CouldNotLook, BudgetSpent):
+            for contract in contracts:
+                if contract.name in default_families() and (answer := self.provider.presence.nowhere(contract)):
+                    answers[contract.name] = answer
+        for contract in contracts:
+            if contract.name not in answers:
+                yield contract
+            elif len(answers) < len(contracts):
+                self._not_offered(contract.name, contract.name, contract.document["info"]["title"])
+            else:
+                self.unreachable = _nothing_there(contract, self.provider.root, answers[contract.name])
+                self.findings.could_not_look["every request"] = self.unreachable
 
     def models_of(self, contract: Contract) -> tuple[str, ...]:
         """The models of a family to plan with; empty where any may be asked for. What is left out is noted."""
@@ -363,6 +380,16 @@ class Run:
     def close(self) -> None:
         """Close connections."""
         self.provider.close()
+
+
+def _nothing_there(contract: Contract, root: str, answer: Exchange) -> str:
+    """Why nothing can be asked at an address where somebody else answers."""
+    response, to = answer.response, answer.response.headers.get("location")
+    how = f" and sends to {to:.80}" if to else " with a web page" if response.media == "text/html" else ""
+    asked = f"{answer.case.operation.method.upper()} {answer.case.path} answers {response.status}{how}"
+    sign_in = " must one sign in first?" if how else ""
+    title = contract.document["info"]["title"]
+    return f"no {title} API at {root}: {asked}, as any path does: is the URL right, prefix and all?{sign_in}"
 
 
 def _place(case: Case) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from contextlib import closing
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 import yaml
 from faulty import CHEAP, GPT, asking, asking_wrongly, drawn, error, exchange, pictures
+from rich.console import Console
 from test_check import ALONE, imageproof, report_of
 from test_provider import Asked, Told, listening
 
 from contract_tests.capabilities import Capabilities
+from contract_tests.check import check
 from contract_tests.opening import open_run
 from contract_tests.options import Options
 from contract_tests.suite_cases import cases_of
@@ -210,9 +213,62 @@ def test_around_a_parameter_that_must_be_there_the_rest_is_looked_at_and_the_dri
     assert report["images"] >= 6
 
 
+NOT_FOUND = error("not_found", None, "Not found: ")
+NO_MODEL = error("model_not_found", None, "No such model")
+PAGE = Told(b"<!doctype html><title>Welcome</title>", headers={"content-type": "text/html; charset=utf-8"})
+
+
+@pytest.mark.parametrize(
+    ("every", "told"),
+    [
+        (lambda _: PAGE, "200 with a web page"),
+        (lambda asked: Told(b"", 302, {"location": f"/login?next={asked.path}"}), "302 and sends to /login"),
+        (lambda asked: Told({"error": f"no {asked.path}", "at": "1795303616"}, 404), "404, as any path does"),
+        (lambda _: Told(b"upstream is away", 503, {"content-type": "text/plain"}), "503"),
+        (lambda asked: Told(b"", 501 if asked.method == "POST" else 404, {"content-type": "text/plain"}), "501"),
+    ],
+)
+def test_where_every_path_answers_alike_nothing_is_said_of_a_provider(every: Any, told: str, tmp_path: Any) -> None:
+    with listening(every) as server:
+        output = io.StringIO()
+        code = check(Options(server.url, max_images=12, report_dir=tmp_path), Console(file=output, width=1000))
+        assert (code, len(server.asked) < 40) == (3, True), output.getvalue()
+    assert told in output.getvalue()
+    report = json.loads((tmp_path / "report.json").read_bytes())
+    assert (report["verdict"], report["findings"]) == ("could not look", [])
+    assert "is the URL right" in report["could_not_look"]["every request"]
+
+
+@pytest.mark.parametrize(
+    "some",
+    [
+        lambda asked: Told(NOT_FOUND if "no-such" in asked.path else NO_MODEL, 404),  # in other words
+        lambda asked: Told(NOT_FOUND, 404) if asked.path != "/v1/models" else Told({"object": "list", "data": []}),
+        lambda _: Told({}),
+        lambda _: Told(error(None, None, "Oops"), 500),  # whoever fails at each mistake does so at a wrong path, too
+        lambda asked: Told(b"", 302, {"location": "/v2"}) if "generations" in asked.path else Told(NOT_FOUND, 404),
+    ],
+)
+def test_where_anything_answers_on_its_own_it_is_judged(some: Any) -> None:
+    with listening(some) as server, closing(open_run(Options(server.url, families=("images",)))) as run:
+        assert run.unreachable == ""
+        assert [contract.name for contract in run.contracts] == ["images"]
+
+
+def test_a_provider_of_another_family_lacks_the_usual_one() -> None:
+    asked_for = ("images", "replicate")
+    with (
+        MockServer(Settings(port=0, contracts=("replicate",))) as server,
+        closing(open_run(Options(server.url, families=asked_for))) as run,
+    ):
+        assert run.unreachable == ""
+        assert [contract.name for contract in run.contracts] == ["replicate"]
+        assert run.findings.not_offered == {"images": "images"}
+
+
 def test_where_every_known_model_is_refused_no_pictures_are_asked_for() -> None:
-    def answer(_: Asked) -> Told:
-        return Told(error("model_not_found", "model", "no such model"), 404)
+    def answer(asked: Asked) -> Told:
+        return Told(NOT_FOUND if "no-such-path" in asked.path else NO_MODEL, 404)
 
     with listening(answer) as server, closing(open_run(Options(server.url, max_images=12))) as run:
         assert run.capabilities_of(run.contracts[0]).models.none
