@@ -29,6 +29,8 @@ KEY = "{key}"
 OTHER_KEY = "{other-key}"
 #: a key no provider knows; the mock refuses keys of this form so that a 401 can be tried
 WRONG_KEY = "sk-wrong-imageproof-0000000000000000"
+#: the caller's key and more: for whoever compares only how keys begin it is good
+LONGER_KEY = f"{KEY}.{WRONG_KEY}"
 #: problems with the key, not with what is asked
 CREDENTIALS = ("missing-credentials", "invalid-credentials")
 _LONGEST_WORD = 60

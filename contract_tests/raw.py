@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from contract_tests.cases import Case, Defect, inputs, makes_pictures, with_value
+from contract_tests.cases import LONGER_KEY, WRONG_KEY, Case, Defect, inputs, makes_pictures, with_value
 from contract_tests.mutations import asking_nothing, labelled
 from contract_tests.planning import plainest
 from contract_tests.valid_cases import replaced
@@ -26,6 +26,11 @@ from spec.language import INPUT_ROLES
 from spec.messages import is_json
 
 _DEEP = 5000  # levels: more than parsers that recurse can take, ten kilobytes
+_QUERY_KEYS = (
+    "key",
+    "api_key",
+    "access_token",
+)  # where some look for one; there only a wrong one is sent: it is logged
 _LONG_HEADER = 9000  # bytes; many servers take 8192
 _ON_EVERY_OPERATION = ("missing-credentials", "wrong-method")
 _ELSEWHERE = "frameworks and gateways answer before the API does"
@@ -85,6 +90,10 @@ def _keys(case: Case) -> Iterator[Case]:
     if case.operation.schemes[0].word:
         odd = {header: "Basic aW1hZ2Vwcm9vZjppbWFnZXByb29m"}
         yield _spoiled(case, "missing-credentials", "a key of another scheme", credential=None, odd_headers=odd)
+    yield _spoiled(case, "invalid-credentials", "the caller's key with more behind it", credential=LONGER_KEY)
+    if case.operation is case.contract.operations[0]:
+        in_query = {**case.query, **dict.fromkeys(_QUERY_KEYS, WRONG_KEY)}
+        yield _spoiled(case, "missing-credentials", "a wrong key in the query", credential=None, query=in_query)
 
 
 def _methods(case: Case) -> Iterator[Case]:

@@ -224,7 +224,18 @@ def _allotted(run: Run, again: list[Case]) -> list[_Slot]:
             place = f"{slot.operation.id}: {left} more cases of {slot.kind}"
             beyond = slot.next and beyond_caps(price_of(slot.next), ledger.most_images, ledger.most_dollars)
             run.findings.not_tested[place] = beyond or ", and ".join(filter(None, caps))
+            if most := _more_at_once(slot):
+                place = f"{slot.operation.id}: more than {most} picture{'s' if most > 1 else ''} at once"
+                run.findings.not_tested[place] = ", and ".join(filter(None, caps))
     return slots
+
+
+def _more_at_once(slot: _Slot) -> int:
+    """The most pictures the chosen cases ask for at once, where others of the plan ask for more; 0 where none do."""
+    if slot.kind != "pictures" or not slot.chosen:
+        return 0
+    most = max(map(expected_images, slot.chosen))
+    return most if most < max(map(expected_images, slot.planned)) else 0
 
 
 def _keep_in_reserve(slot: _Slot, run: Run) -> None:
@@ -295,7 +306,9 @@ def _ways(run: Run) -> Iterator[_Slot]:
             continue
         if submits(operation) and delivers(operation):
             cheapest = _told_apart(sorted(planned, key=expected_images))
-            yield _Slot("tasks", operation, [_as_task(case) for case in cheapest], _MOST_TASKS)
+            second = [varied(case, "count") or case for case in cheapest[1:2]]  # more than one picture, in another task
+            tasks = [*cheapest[:1], *second, *cheapest[2:]]
+            yield _Slot("tasks", operation, [_as_task(case) for case in tasks], _MOST_TASKS)
         elif submits(operation):  # there is no other way to a picture
             yield _Slot("tasks", operation, planned)
 

@@ -6,23 +6,27 @@ here: the prompt, the pictures given, and what changes a picture without changin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
-from contract_tests.cases import Case, inputs, with_value
+from contract_tests.cases import Case, expected_images, inputs, with_value
 from contract_tests.mutations import unfit_pictures
 from contract_tests.pictures import GALLERY, bytes_given, drawn, instead, measured, resized
 from contract_tests.places import places, put
+from contract_tests.sizes import boundary_sizes
 from contract_tests.valid_cases import replaced
 from contract_tests.wording import PROMPTS
-from spec.language import INPUT_ROLES, Schema
+from spec.language import INPUT_ROLES, Schema, walk
 from spec.request_check import request_check
+from spec.units import parse_size
 
 #: nothing else shows whether these are heard, and each is a MUST: they come right behind the first pictures
 _GIVEN = ("input-image", "mask")
 _PARTIALS = 2
+_ENOUGH = 10  # pictures of one operation: who has paid for so many may pay for more at once
+_COARSER = 4  # times as coarse as the grid of sizes that is allowed: 64 pixels for 16
 _TWO = 2  # pictures: the fewest that are several
 _LOSSY = ("jpeg", "webp")
 #: these come when the plan has shown what it can
@@ -33,14 +37,16 @@ def with_variations(planned: list[Case]) -> list[Case]:
     """A plan with variations of its cases.
 
     Behind the first case: several pictures for another prompt. Behind the second, which has a mask where there are any:
-    other pictures given; there the several come after these. At the end: what changes a picture but not its shape. Who
-    asks for two pictures later on asks for three: of those some may be lost.
+    other pictures given, then several of them at once; there the several that are made come after these. At the end:
+    what changes a picture but not its shape. Who asks for two pictures later on asks for more: of those some may be
+    lost, or no more than four be made at once.
     """
-    planned = [_asking_for_three(case) for case in _with_levels(planned)]
+    planned = [*_asking_for_more(_off_the_grid(_with_levels(planned)))]
     given = [found for role in _GIVEN if (found := _first(planned, role)) is not None]
     several = [found for found in (_several(planned),) if found is not None]
     later = [found for role in _LATER if (found := _first(planned, role)) is not None]
-    begin = [*planned[:2], *given, *several] if given else [*planned[:1], *several]
+    together = [case for case in planned if len(case.asked.get("input-image") or ()) > 1][:1]
+    begin = [*planned[:2], *given, *together, *several] if given else [*planned[:1], *several]
     return list({case.key: case for case in (*begin, *planned, *later)}.values())
 
 
@@ -71,6 +77,35 @@ def streaming(case: Case) -> Case | None:
     return other if request_check(other.contract, other.operation).accepts(other.request) else None
 
 
+def _off_the_grid(planned: Iterable[Case]) -> Iterator[Case]:
+    """The same cases; the first but two that may have any size asks for one that coarser grids do not have."""
+    left = True
+    for place, case in enumerate(planned):
+        other = _beside_the_grid(case) if left and place >= _TWO else None
+        left = left and other is None
+        yield other or case
+
+
+def _beside_the_grid(case: Case) -> Case | None:
+    """The same request for another size, if any size may be asked for."""
+    schema = case.operation.body.get(case.request.media, {})
+    if not isinstance(case.asked.get("size"), tuple) or not isinstance(case.request.value, dict):
+        return None
+    rules = [part["x-size-rule"] for _, part in walk(schema) if "x-size-rule" in part]
+    sizes = [text for rule in rules for text in boundary_sizes(rule) if _is_off_the_grid(text, rule)]
+    for place in places(schema, case.request.value, "size"):
+        for text in sizes:
+            other = with_value(case, put(case.request.value, place.path, text))
+            if request_check(other.contract, other.operation).accepts(other.request):
+                return other
+    return None
+
+
+def _is_off_the_grid(text: str, rule: Mapping[str, int]) -> bool:
+    size, grid = parse_size(text), _COARSER * rule.get("multiple", 1)
+    return isinstance(size, tuple) and any(edge % grid for edge in size)
+
+
 def _with_levels(planned: list[Case]) -> Iterator[Case]:
     """The same cases, those in a lossy format told by turns to be compressed little and much, where they may be."""
     levels = cycle((15, 95))  # what ignores it compresses little: the first of them shows that
@@ -84,13 +119,32 @@ def _with_levels(planned: list[Case]) -> Iterator[Case]:
         yield other if request_check(other.contract, other.operation).accepts(other.request) else case
 
 
-def _asking_for_three(case: Case) -> Case:
-    """The same request for three pictures where it is for two, if it may be."""
-    if case.asked.get("count") != _TWO:
-        return case
+def _asking_for_more(planned: Iterable[Case]) -> Iterator[Case]:
+    """The same cases, but the first that asks for two pictures asks for half of what it may, behind `_ENOUGH`."""
+    left, many, made = list(planned), None, 0
+    if first := next((case for case in left if case.asked.get("count") == _TWO), None):
+        left.remove(first)
+        many = _asking_for(first, _half_of_the_most)
+    for case in left:
+        if many is not None and made >= _ENOUGH:
+            yield many
+            many = None
+        told = _asking_for(case, lambda _: _TWO + 1) if case.asked.get("count") == _TWO else case
+        yield told
+        made += expected_images(told)
+    if many is not None:
+        yield many
+
+
+def _half_of_the_most(schema: Schema) -> int:
+    return max(_TWO + 1, int(schema.get("maximum", 0)) // 2)
+
+
+def _asking_for(case: Case, wanted: Callable[[Schema], int]) -> Case:
+    """The same request for as many pictures as are wanted, if it may be."""
     schema = case.operation.body[case.request.media]
     for place in places(schema, case.request.value, "count"):
-        other = with_value(case, put(case.request.value, place.path, _TWO + 1))
+        other = with_value(case, put(case.request.value, place.path, wanted(place.schema)))
         if request_check(other.contract, other.operation).accepts(other.request):
             return other
     return case

@@ -22,7 +22,7 @@ MEBIBYTE = 1024 * 1024
 class Settings:
     """Everything a mock server can be told; times in seconds, sizes in bytes.
 
-    `api_key` None accepts any key but those that start with `sk-wrong`. `task_polls` counts polls instead of time:
+    `api_key` None accepts any key but those with `sk-wrong` in them. `task_polls` counts polls instead of time:
     the task is done at that poll. `models` are offered besides those the contract lists; `event_interval` lies
     between the events of a stream. A picture's link leads to it for `url_seconds`, None: for ever. `secret` (up to 64
     bytes) signs these links; empty, servers of equal settings hand out the same ones; with the same `redis` URL and

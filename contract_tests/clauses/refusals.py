@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract_tests.absences import model_names
-from contract_tests.cases import CREDENTIALS, inputs, optional_parameters, with_value, without
+from contract_tests.cases import CREDENTIALS, WRONG_KEY, inputs, optional_parameters, with_value, without
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.pictures import bytes_given, measured
@@ -27,7 +27,8 @@ def auth_enforced(exchange: Exchange) -> Verdict:
     """A request without a valid key is refused as one, whatever else is wrong with it.
 
     Why: an open route lets strangers spend the provider's money, and hides a caller's mistake.
-    How: requests without a key, and with one nobody has, are answered 401 or 403 (error.status judges which).
+    How: requests without a key, with one nobody has, with the caller's and more behind it, and with a wrong one in the
+        query are answered 401 or 403 (error.status judges which).
     Do: check the key before anything else and answer with the documented status.
     """
     defect = exchange.case.defect
@@ -35,6 +36,8 @@ def auth_enforced(exchange: Exchange) -> Verdict:
         return None
     if exchange.response.status in (defect.status, *_NOT_LET_IN):
         return CONFORMS
+    if WRONG_KEY in exchange.case.query.values() and not exchange.succeeded:  # perhaps it is the query that is refused
+        return None
     if exchange.response.status >= _FAULT or exchange.response.status in _NOT_NOW:
         return None  # refusal.no-5xx speaks of the first, and nobody was let in
     return Broken(f"{defect.status}: {defect.reason}", str(exchange.response.status))
@@ -213,6 +216,25 @@ def unknown_parameter(exchange: Exchange) -> Verdict:
     if not exchange.succeeded:
         return CONFORMS
     return Broken(f"{defect.status} for {defect.label}", f"{exchange.response.status}, as if it were not there")
+
+
+@clause("refusal.method", "SHOULD", "paths", always=True)
+def method(exchange: Exchange) -> Verdict:
+    """A method that a path does not have is not answered as if it had made something.
+
+    Why: a link somebody follows, or a crawler, is told of pictures that nobody asked for.
+    How: a 2xx to GET, PUT ... where there is POST is not the right method's answer, be it an empty one.
+    Do: answer 405, or 404.
+    """
+    defect = exchange.case.defect
+    if defect is None or defect.problem != "wrong-method":
+        return None
+    taken = exchange.succeeded and exchange.response.value is not None
+    if not taken or any(one.location != "header" and one.keyword != "minItems" for one in exchange.violations):
+        return CONFORMS
+    return Broken(
+        f"{defect.status} for {defect.rule}", f"{exchange.response.status}, and an answer as to the right one"
+    )
 
 
 @clause("refusal.no-5xx", "MUST", "x-problems", always=True)

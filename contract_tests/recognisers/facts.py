@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contract_tests.cases import KEY, OTHER_KEY
+from contract_tests.cases import KEY, LONGER_KEY, OTHER_KEY, WRONG_KEY
 from contract_tests.clauses import Broken
 from contract_tests.clauses.edits import kept
 from contract_tests.exchange import Exchange, place_of
@@ -104,7 +104,9 @@ def _counted(came: int, owed: Any) -> str:
 
 def _key(exchange: Exchange) -> str:
     """Whose key a request was sent with."""
-    return {KEY: "own", OTHER_KEY: "another", None: "none"}.get(exchange.case.credential, "wrong")
+    known = {KEY: "own", LONGER_KEY: "longer", OTHER_KEY: "another", None: "none"}
+    in_query = WRONG_KEY in exchange.case.query.values()
+    return "query" if in_query else known.get(exchange.case.credential, "wrong")
 
 
 def _role(exchange: Exchange) -> str | None:

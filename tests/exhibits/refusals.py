@@ -7,6 +7,8 @@ from dataclasses import replace
 from faulty import (
     CHEAP,
     HEADERS,
+    IMAGES,
+    NOW,
     RUNNING,
     asking,
     asking_in_vain,
@@ -20,9 +22,10 @@ from faulty import (
     swapped,
 )
 
-from contract_tests.cases import WRONG_KEY, Case, with_value
+from contract_tests.cases import LONGER_KEY, WRONG_KEY, Case, with_value
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled
+from contract_tests.raw import raw
 from exhibits import TOO_MANY, breaks, faithful, refused, silent
 from spec.forms import File
 
@@ -368,3 +371,45 @@ def a_value_refused_by_the_host_in_its_own_words() -> Exchange:
 @faithful
 def a_value_of_the_list() -> Exchange:
     return swapped("PORTRAIT")
+
+
+def raw_refusal(rule: str) -> Case:
+    return next(case for case in raw(IMAGES, 0) if case.defect is not None and case.defect.rule == rule)
+
+
+@breaks("auth.enforced", "200")
+def pictures_for_a_key_that_only_begins_as_the_right_one() -> Exchange:
+    return exchange(raw_refusal("the caller's key with more behind it"), pictures(drawn()))
+
+
+@breaks("auth.enforced", "200")
+def pictures_for_any_key_in_the_query() -> Exchange:
+    return exchange(raw_refusal("a wrong key in the query"), pictures(drawn()))
+
+
+@silent("auth.enforced")
+def a_query_refused_before_its_key() -> Exchange:
+    case = raw_refusal("a wrong key in the query")
+    return refused(case, error("unknown_parameter", "key"), 400)
+
+
+@breaks("auth.no-echo", "all of it")
+def a_wrong_key_told_again_with_the_right_one_in_it() -> Exchange:
+    case = raw_refusal("the caller's key with more behind it")
+    told = refused(case, error("invalid_api_key", None, f"Incorrect API key: {LONGER_KEY}"), 401)
+    return replace(told, repeats_key=True)
+
+
+@breaks("refusal.method", "200, and an answer as to the right one")
+def pictures_for_a_get() -> Exchange:
+    return exchange(raw_refusal("GET where there is POST"), {"created": int(NOW), "data": []})
+
+
+@faithful
+def a_list_for_a_get() -> Exchange:
+    return exchange(raw_refusal("GET where there is POST"), {"object": "list", "data": []})
+
+
+@silent("refusal.method")
+def pictures_for_a_post() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()))

@@ -18,7 +18,7 @@ from mockserver.settings import Settings
 from spec.drifts import catalogue
 from spec.profiles import Profile, load_profile, profile_names
 
-_PICTURES = 16
+_PICTURES = 12
 
 
 def found_in(profile: Profile, held_to: str | None, folder: Path) -> dict[str, str]:
