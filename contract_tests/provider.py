@@ -14,6 +14,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.lives import Watch
 from contract_tests.memo import Memo
 from contract_tests.presence import Presence
+from contract_tests.reachability import unreachable
 from contract_tests.viewing import Viewer
 from contract_tests.waits import MOMENT_SECONDS, is_not_now, may_pass, retry_after
 from spec import events
@@ -26,6 +27,7 @@ _MEMO_BYTES = 512 * 1024 * 1024
 _LONGEST_WAIT = 90.0
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # seconds between tries, where nobody says when
 _SILENT = 3  # requests in a row that could not look: from then on nobody is asked any more
+_RESTART_SECONDS = 2.0  # so long somebody who is gone is looked for again
 _STEADY = 2  # mistakes of its own that a provider has repeated: from then on it is believed at once
 
 
@@ -56,6 +58,9 @@ class Provider:
         self._memo = Memo(_MEMO_BYTES)
         self._random = random.Random(0)
         self._silence: list[str] = []  # why the last requests in a row could not look
+        #: why nobody listens any more, and since when; empty while somebody does
+        self.gone = ""
+        self._last_answered = ""
         self._let_in = False
         self._steady = 0
         #: the lives of its tasks, and which operations it has at all
@@ -115,6 +120,8 @@ class Provider:
 
     def _refuse_in_vain(self) -> None:
         """Raises CouldNotLook when nobody has answered for a while: 200 time-outs in a row help nobody."""
+        if self.gone:
+            raise CouldNotLook(self.gone)
         if len(self._silence) >= _SILENT:
             raise CouldNotLook(f"not asked: {_SILENT} requests in a row were in vain, the last: {self._silence[-1]}")
 
@@ -130,11 +137,16 @@ class Provider:
                 self._silence.append(str(error))
             # A connection that is cut does not stop the provider from making, and billing, what was asked for.
             self._pay(case, images if error.arrived else 0)
+            if self._last_answered and (away := _stays_away(self.root)):
+                self._silence.append(away)
+                self.gone = f"{away} It answered before, last {self._last_answered}; then nothing came to {_told(case)}"
+                raise CouldNotLook(self.gone, error.arrived) from error
             raise
         except BaseException:  # Ctrl-C, a fault of ours: what was sent may be billed, whether or not somebody reads it
             self._pay(case, images)
             raise
         self._charge(exchange, images)
+        self._last_answered = f"{_told(case)} ({exchange.response.status})"
         return exchange
 
     def _patiently(self, case: Case, parent: Exchange | None = None) -> Exchange:
@@ -246,6 +258,20 @@ class Provider:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _stays_away(root: str) -> str:
+    """Why nobody listens, nor seconds later, when a server may have started anew; empty where somebody does."""
+    away = unreachable(root, _RESTART_SECONDS)
+    until = time.monotonic() + _RESTART_SECONDS
+    while away and time.monotonic() < until:
+        time.sleep(_RESTART_SECONDS / 4)
+        away = unreachable(root, _RESTART_SECONDS)
+    return away
+
+
+def _told(case: Case) -> str:
+    return f"{case.operation.label}: {case.label}"
 
 
 def _unreadable(case: Case) -> bool:

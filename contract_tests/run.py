@@ -107,7 +107,8 @@ class Run:
             except BudgetSpent as error:
                 return None, found, self._not_tested(case, str(error))
             except CouldNotLook as error:
-                if case.defect is not None and case.defect.tolerated:  # to hang up is one way to refuse
+                tolerated = case.defect is not None and case.defect.tolerated and not self.provider.gone
+                if tolerated:  # to hang up is one way to refuse
                     return None, found, self._not_tested(case, str(error))
                 self.findings.could_not_look[_place(case)] = str(error)
                 return None, found, str(error)

@@ -28,6 +28,7 @@ from contract_tests.opening import open_run
 from contract_tests.options import Options
 from contract_tests.planning import refusals
 from contract_tests.provider import Provider
+from contract_tests.raw import raw
 from contract_tests.report.record import write
 from contract_tests.run import Run
 from contract_tests.three_ways.calls import calls
@@ -732,6 +733,27 @@ def test_links_that_are_none_are_findings_and_recorded_as_they_came(tmp_path: Pa
     assert (first.status, first.missing) == (200, "")
     assert all(one.missing for one in rest)
     assert [call.operation.id for call in calls(har, [IMAGES])] == ["createImage"]
+
+
+def test_who_stops_listening_is_not_asked_on_and_what_came_last_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract_tests.provider._RESTART_SECONDS", 0.1)
+    hand_made = [one for one in raw(IMAGES, 0) if one.operation is CREATE and one.defect and one.defect.tolerated][:3]
+    assert len(hand_made) == 3
+    with listening(lambda _: Told({}, 400, {"connection": "close"})) as server:
+        run = open_run(Options(server.url, max_images=0))
+        provider = run.provider
+        provider.send(hand_made[0])
+    try:
+        for case in hand_made[1:]:
+            assert run.judge(case)[0] is None
+        assert run.findings.not_tested == {}
+        [reason] = set(run.findings.could_not_look.values())
+        assert "is the server running?" in reason
+        assert f"last POST {CREATE.path}: {hand_made[0].label} (400)" in reason
+        assert f"nothing came to POST {CREATE.path}: {hand_made[1].label}" in reason
+        assert provider.ledger.requests == len(server.asked) + 1  # whoever is gone is asked once
+    finally:
+        run.close()
 
 
 def test_what_a_link_leads_to_may_be_no_text_at_all(tmp_path: Path) -> None:
