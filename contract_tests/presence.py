@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from spec.contract import Contract, Operation
 from spec.messages import Response
 
 _WRONG_METHOD = 405
+_GONE = 410
 _NO_SUCH_METHOD = (_WRONG_METHOD, 501)
 #: what a gateway answers that has nobody behind it
 _NOBODY_BEHIND = (502, 503, 504, *range(520, 531))
@@ -44,12 +45,23 @@ class Presence:
         """Whether an operation was looked for and is not there. Sends nothing."""
         return self._absent.get((contract.name, operation.id), False)
 
-    def lacks_family(self, contract: Contract) -> bool:
+    def lacks_family(self, contract: Contract, others: Sequence[Contract] = ()) -> bool:
         """Whether a whole family is absent: what it begins with answers as a path nobody has does.
 
-        Whatever that is: a key sent as this family sends it may open no path, and all errors may come with 200.
+        Whatever that is: a key sent as this family sends it may open no path, and all errors may come with 200. Or it
+        answers as anything does that ends like a path of `others`, which a server may take whatever stands in front.
         """
-        return self._is_absent(contract, _first(contract), whatever=True)
+        first = _first(contract)
+        return self._is_absent(contract, first, whatever=True) or self._is_taken_for(contract, first, others)
+
+    def _is_taken_for(self, contract: Contract, operation: Operation, others: Sequence[Contract]) -> bool:
+        paths = {one.path for other in others if other is not contract for one in other.operations}
+        tail = next((path for path in paths if path != operation.path and operation.path.endswith(path)), None)
+        if tail is None:
+            return False
+        asked = (operation, replace(operation, path=f"/imageproof{tail}"))
+        there, anywhere = (self._probe(Case(contract, one)).response for one in asked)
+        return _signature(there) == _signature(anywhere)
 
     def nowhere(self, contract: Contract) -> Exchange | None:
         """The answer any path gets, where nothing of a family is there at all; None where something is.
@@ -92,9 +104,11 @@ class Presence:
         told = there.response
         # A gateway's own web page, or a server that fails whatever it is asked.
         nothing = whatever and not _made_something(there)
-        nothing |= told.status in (404, 405) or told.status >= 500 or _is_page_or_moved(told)
+        nothing |= told.status in (403, 404, 405) or told.status >= 500 or _is_page_or_moved(told)
         # Another method's path, perhaps one that takes any name, is not this operation either.
-        absent = told.status in _NO_SUCH_METHOD
+        absent = told.status in (*_NO_SUCH_METHOD, _GONE) or (
+            told.status == 404 and not told.body and not there.case.path_parameters
+        )
         return absent or (nothing and _signature(told) == _signature(self._elsewhere(there.case).response))
 
     def _elsewhere(self, case: Case) -> Exchange:
@@ -113,7 +127,7 @@ def _first(contract: Contract) -> Operation:
 
 def _says_nothing_is_there(exchange: Exchange) -> bool:
     told = exchange.response
-    return _is_page_or_moved(told) or told.status in (404, *_NO_SUCH_METHOD, *_NOBODY_BEHIND)
+    return _is_page_or_moved(told) or told.status in (403, 404, *_NO_SUCH_METHOD, *_NOBODY_BEHIND)
 
 
 def _is_as_anywhere(there: Exchange, elsewhere: Exchange) -> bool:

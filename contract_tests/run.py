@@ -296,7 +296,9 @@ class Run:
                 self.findings.not_tested[contract.name] = "it has none of the models asked for (--model)"
                 continue
             try:
-                lacks = contract.name not in default_families() and self.provider.presence.lacks_family(contract)
+                lacks = contract.name not in default_families() and self.provider.presence.lacks_family(
+                    contract, self.contracts
+                )
             except BudgetSpent as error:
                 self.findings.not_tested[contract.name] = str(error)
                 continue
@@ -386,7 +388,9 @@ class Run:
 def _nothing_there(contract: Contract, root: str, answer: Exchange) -> str:
     """Why nothing can be asked at an address where somebody else answers."""
     response, to = answer.response, answer.response.headers.get("location")
+    said = answer.error("error-message")
     how = f" and sends to {to:.80}" if to else " with a web page" if response.media == "text/html" else ""
+    how += f" ({said:.80})" if isinstance(said, str) and said else ""
     asked = f"{answer.case.operation.method.upper()} {answer.case.path} answers {response.status}{how}"
     sign_in = " must one sign in first?" if how else ""
     title = contract.document["info"]["title"]

@@ -25,6 +25,7 @@ from mockserver.settings import Settings
 from spec.profiles import PLAIN, Profile, parse_profile
 
 CREATE = PLAIN.contract("images").operation("createImage")
+VARIATION = PLAIN.contract("images").operation("createImageVariation")
 
 NO_TASKS = (
     "$.paths['/v1/images/tasks/{task_id}']",
@@ -224,6 +225,10 @@ PAGE = Told(b"<!doctype html><title>Welcome</title>", headers={"content-type": "
         (lambda _: PAGE, "200 with a web page"),
         (lambda asked: Told(b"", 302, {"location": f"/login?next={asked.path}"}), "302 and sends to /login"),
         (lambda asked: Told({"error": f"no {asked.path}", "at": "1795303616"}, 404), "404, as any path does"),
+        (
+            lambda _: Told(error("blocked", None, "Your address is blocked"), 403),
+            "403 (Your address is blocked), as any",
+        ),
         (lambda _: Told(b"upstream is away", 503, {"content-type": "text/plain"}), "503"),
         (lambda asked: Told(b"", 501 if asked.method == "POST" else 404, {"content-type": "text/plain"}), "501"),
     ],
@@ -253,6 +258,19 @@ def test_where_anything_answers_on_its_own_it_is_judged(some: Any) -> None:
     with listening(some) as server, closing(open_run(Options(server.url, families=("images",)))) as run:
         assert run.unreachable == ""
         assert [contract.name for contract in run.contracts] == ["images"]
+
+
+@pytest.mark.parametrize("whatever_in_front", [True, False])
+def test_a_path_that_is_taken_for_another_ones_is_no_family(whatever_in_front: bool) -> None:
+    def answer(asked: Asked) -> Told:
+        known = asked.path in ("/v1/images/generations", "/kling/v1/images/generations")
+        if known or (whatever_in_front and asked.path.endswith("/images/generations")):
+            return Told(error("invalid_json", None), 400)
+        return Told(b"", 404) if asked.path.endswith("/variations") else Told(NOT_FOUND, 404)
+
+    with listening(answer) as server, closing(open_run(Options(server.url, families=("images", "kling")))) as run:
+        assert ("kling" in run.findings.not_offered) is whatever_in_front
+        assert "no POST /v1/images/variations" in run.absent(run.contracts[0], VARIATION)
 
 
 def test_a_provider_of_another_family_lacks_the_usual_one() -> None:
