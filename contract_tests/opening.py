@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 from math import isfinite
 
 from contract_tests.budget import Ledger
@@ -64,8 +63,11 @@ def open_run(options: Options) -> Run:
         options.per_second,
     )
     away = unreachable(root, options.timeout)
-    if not away and not options.models and (own := of_its_own(provider, profile, contracts)):
-        contracts, options = profile.contracts(options.families, own), replace(options, models=own)
+    if not away and not options.models:
+        family, own = of_its_own(provider, profile, contracts)
+        contracts = tuple(
+            profile.contracts((family,), own)[0] if own and one.name == family else one for one in contracts
+        )
     findings = Findings(wants=wanted.clause)
     run = Run(options, profile, contracts, provider, findings, wanted=wanted, own_models=own, baseline=baseline)
     run.folder = options.report_dir

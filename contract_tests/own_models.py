@@ -23,17 +23,20 @@ _FEW = 6  # of so many names all may be asked about
 _PICTURES = re.compile(r"ima?ge?|pict|photo|draw|paint|pixel|canvas|diffusion|dream|art", re.IGNORECASE)
 
 
-def of_its_own(provider: Provider, profile: Profile, contracts: Sequence[Contract]) -> tuple[str, ...]:
-    """The models to ask for where no contract knows any of those listed; empty elsewhere. Sends free requests."""
+def of_its_own(provider: Provider, profile: Profile, contracts: Sequence[Contract]) -> tuple[str, tuple[str, ...]]:
+    """The models to ask for where no contract knows any of those listed, and their family; empty elsewhere.
+
+    Of that family only: what paints there may be unknown, or a model that writes, in another. Sends free requests.
+    """
     for contract in contracts:
         known = {model.name for model in contract.models}
         try:
             listed = list(Capabilities(provider, (contract,)).listed) if known else []
             if listed and known.isdisjoint(listed):
-                return _asked_for(provider, profile, contract, _likely(listed))
+                return contract.name, _asked_for(provider, profile, contract, _likely(listed))
         except (CouldNotLook, BudgetSpent):
-            return ()
-    return ()
+            break
+    return "", ()
 
 
 def _likely(listed: Sequence[str]) -> list[str]:

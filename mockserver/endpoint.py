@@ -261,7 +261,7 @@ class Endpoint:
             forced = self._forcible.refusal(wishes, facts)
             if forced is not None:
                 return forced
-        if mock.admission is None or self.desk.asks_about_tasks:
+        if mock.admission is None or self.desk.asks_about_tasks or self._lists_models or self._tells_secret:
             return None
         return mock.admission.work(self._contract, token, roles)
 

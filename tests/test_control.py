@@ -175,10 +175,11 @@ def test_the_state_says_what_is_played_and_held(mock: MockServer) -> None:
     generate(mock, **CHEAP)
     generate(mock, **CHEAP, n=2)
     generate(mock, "?async=true", **CHEAP)
+    ask(f"{mock.base_url}/models")  # is no picture
     state = call(mock, "/state").json
-    assert state["faults"] == [{"fault": "html:first=1", "seen": 3, "played": 1}]
+    assert state["faults"] == [{"fault": "html:first=1", "seen": 4, "played": 1}]
     assert state["pictures_against_quota"] == 4
-    assert state["holds"] == {"requests": 3, "journal": 3, "tasks": 1, "blobs": 0, "keys_with_limits": 1}
+    assert state["holds"] == {"requests": 4, "journal": 4, "tasks": 1, "blobs": 0, "keys_with_limits": 1}
     assert (state["profile"], state["contracts"]) == ("contract", ["images"])
     assert state["settings"]["quota_images"] == 9
     assert abs(state["clock"]["now"] - time.time()) < 60

@@ -44,6 +44,19 @@ def test_models_of_its_own_are_found_for_nothing(
 
     with listening(answer) as server, closing(open_run(Options(server.url, max_images=4, families=("images",)))) as run:
         assert run.own_models == taken
-        assert run.options.models == taken
+        assert not taken or run.models_of(run.contracts[0]) == taken
         assert run.provider.ledger.images == 0
         assert all(b'"prompt"' not in asked.body for asked in server.asked)
+
+
+def test_a_model_of_its_own_is_asked_for_where_it_was_found_only() -> None:
+    def answer(asked: Asked) -> Told:
+        if asked.path == "/v1/models":
+            return Told({**LISTED, "data": [{"id": "studio-1", "object": "model", "created": 1, "owned_by": "x"}]})
+        return refused("prompt") if asked.path in ("/v1/images/generations", "/v1/chat/completions") else Told({}, 404)
+
+    with listening(answer) as server, closing(open_run(Options(server.url, families=("images", "chat")))) as run:
+        images, chat = run.contracts
+        assert run.models_of(images) == ("studio-1",)
+        assert "studio-1" not in {*run.models_of(chat), *(model.name for model in chat.models)}
+        assert run.findings.not_tested.keys() <= {"models"}

@@ -179,6 +179,15 @@ def test_a_prompt_that_is_ignored_by_a_cache_shows_in_equal_pixels() -> None:
         [finding] = run_of(server.url, asked(CHEAP, OTHERWISE)).all
     assert finding.clause.id == "meta.prompt"
     assert "for A red fox and for A blue whale" in finding.broken.received
+
+
+def test_long_prompts_are_shown_where_they_differ() -> None:
+    long = "A lighthouse built of books above a calm sea, evening light, "
+    with painting(repeats=True, forgets=frozenset({"prompt"})) as server:
+        [finding] = run_of(
+            server.url, asked({**CHEAP, "prompt": f"{long}gulls"}, {**CHEAP, "prompt": f"{long}rain"})
+        ).all
+    assert "for …ning light, gulls and for …ning light, rain" in finding.broken.received
     assert "256x256" in finding.broken.received
 
 

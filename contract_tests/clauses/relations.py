@@ -18,7 +18,7 @@ from spec.units import size_text
 
 _LOSSY = ("jpeg", "webp")
 _FAR_APART = 50  # of compression: nearer levels may well give the same number of bytes
-_LONGEST = 40
+_LONGEST, _BEFORE = 40, 12  # letters of a text that are shown, and of those in front of what is different
 
 
 def _of_one(found: list[Any]) -> Any:
@@ -173,8 +173,16 @@ def _twins(pair: Pair, role: str, twin: Seen) -> str:
     told = f"the same {twin.width}x{twin.height} pixels twice"
     if role in INPUT_ROLES:
         return told
-    one, two = wish(pair.base).get(role), wish(pair.other).get(role)
-    return f"{told}, for {_short(one)} and for {_short(two)}"
+    one, two = _told_apart(str(wish(pair.base).get(role)), str(wish(pair.other).get(role)))
+    return f"{told}, for {one} and for {two}"
+
+
+def _told_apart(one: str, two: str) -> tuple[str, str]:
+    """Two texts cut to what is different in them, where they begin alike."""
+    alike = next((at for at, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+    begin = alike - _BEFORE if alike > _LONGEST - _BEFORE else 0
+    front = "…" if begin else ""
+    return _short(front + one[begin:]), _short(front + two[begin:])
 
 
 def _other_pixels(pair: Pair, role: str) -> Verdict:
