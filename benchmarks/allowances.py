@@ -23,6 +23,7 @@ from spec.response_check import ResponseCheck
 #: roles whose value nobody outside can know -> why
 UNJUDGED = {
     "revised-prompt": "the provider's own words",
+    "finish-reason": "the provider's own words",
     "error-message": "the provider's own words",
     "error-title": "the provider's own words",
     "task-failure": "the provider's own words",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spec.language import Schema
+from spec.reader import could_be
 from spec.shapes import is_object, shape_of
 
 
@@ -28,12 +29,20 @@ def places(schema: Schema, value: Mapping[str, Any], role: str, path: tuple[str 
         now = value.get(name)
         if inner.get("x-role") == role:
             yield Place((*path, name), inner, now)
+        elif said := _alternative(inner, role, now):
+            yield Place((*path, name), said, now)
         elif is_object(inner) and isinstance(now, Mapping | None):
             yield from places(inner, now or {}, role, (*path, name))
         elif isinstance(now, list) and is_object(inner.get("items", {})):
             for number, one in enumerate(now):
                 if isinstance(one, Mapping):
                     yield from places(inner["items"], one, role, (*path, name, number))
+
+
+def _alternative(schema: Schema, role: str, value: Any) -> Schema | None:
+    """The alternative of a schema that a value is said by, where it says a role."""
+    branches = [*schema.get("anyOf", ()), *schema.get("oneOf", ())] if value is not None else []
+    return next((one for one in branches if one.get("x-role") == role and could_be(one, value)), None)
 
 
 def put(value: Any, path: tuple[str | int, ...], part: Any) -> Any:

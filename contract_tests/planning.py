@@ -25,11 +25,11 @@ from contract_tests.cases import CREDENTIALS, Case, most_images, with_value
 from contract_tests.mutations import breaches, labelled, mutants, sample
 from contract_tests.places import places, put
 from contract_tests.sizes import boundary_sizes
-from contract_tests.strategies import ObjectPlan
+from contract_tests.strategies import ObjectPlan, objects, values
 from contract_tests.valid_cases import Allowed, at_default, body_plan, cases, pinned_values, pixels
 from contract_tests.variations import streaming, varied
-from contract_tests.wording import worded
-from spec.contract import Contract, Operation
+from contract_tests.wording import saying_besides, worded
+from spec.contract import Contract, Operation, roles_in
 from spec.language import Schema, walk
 from spec.request_check import request_check
 from spec.shapes import discriminators, is_object, shape_of
@@ -199,9 +199,54 @@ def _draft(
     plain, told_of = drawn(each), [model for model in each if _is_known(contract, model)]
     deep = list(_deep(schema, plain[0])) if plain else []
     usual = drawn(customary)
+    told_masked = drawn(masked) or (_with_a_picture(plain[0], seed_) if plain else [])
     several = [both for case in usual for both in _several_given(case)]
     random = drawn(told_of, False, _PER_MODEL)
-    return usual, drawn(masked), plain, several, [*plain, *drawn(pins), *deep, *random]
+    return usual, told_masked, plain, several, [*plain, *drawn(pins), *deep, *random]
+
+
+def _with_a_picture(plain: Case, seed_: int) -> list[Case]:
+    """The same request with a picture to start from, where what is said stands in a list of words and pictures."""
+    found = next(_lists_of_parts(plain.operation.body[str(plain.request.media)], plain.request.value), None)
+    if found is None:
+        return []
+    path, part, said = found
+    words, picture = (_name_of_role(part, role) for role in ("prompt", "input-image"))
+    before = st.just(said) if isinstance(said, list) else st.tuples(_saying(part, words, st.just(said))).map(list)
+    both = st.tuples(before, _saying(part, picture, values(part["properties"][picture]))).map(
+        lambda told: with_value(plain, put(plain.request.value, path, [*told[0], told[1]]))
+    )
+    drawn = collect([both], 1, seed_)
+    return [case for case in drawn if request_check(case.contract, case.operation).accepts(case.request)]
+
+
+def _name_of_role(schema: Schema, role: str) -> str:
+    """The first property that says a role, or holds something that does."""
+    return next(str(name) for name, inner in schema["properties"].items() if role in roles_in([inner]))
+
+
+def _saying(schema: Schema, name: str, drawn: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects of a schema that say little more than one property."""
+    return drawn.flatmap(lambda one: objects(schema, least=True, fixed={name: one}))
+
+
+def _lists_of_parts(
+    schema: Schema, value: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Schema, Any]]:
+    """Where a body has, or instead of a text could have, a list of words and pictures: the place, what may stand in the
+    list, and what stands there now."""
+    for branch in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        items = branch.get("items", {})
+        roles = [roles_in([inner]) for inner in items.get("properties", {}).values()]
+        if any("prompt" in one for one in roles) and any("input-image" in one and "prompt" not in one for one in roles):
+            yield path, items, value
+        elif isinstance(value, dict):
+            for name, inner in branch.get("properties", {}).items():
+                if name in value:
+                    yield from _lists_of_parts(inner, value[name], (*path, name))
+        elif isinstance(value, list) and items:
+            for number, one in enumerate(value):
+                yield from _lists_of_parts(items, one, (*path, number))
 
 
 def _several_given(case: Case) -> Iterator[Case]:
@@ -215,7 +260,8 @@ def _several_given(case: Case) -> Iterator[Case]:
 
 
 def _deep(schema: Schema, plain: Case) -> Iterator[Case]:
-    """A plain request with each listed value of what no pin reaches: ratios, and what stands inside of objects."""
+    """A plain request with each listed value of what no pin reaches: ratios, what stands inside of objects, and what
+    stands behind a prompt."""
     for role in (*_COVERED_ROLES, "aspect-ratio"):
         for place in places(schema, plain.request.value, role):
             if role == "model" or (len(place.path) == 1 and role != "aspect-ratio"):
@@ -225,6 +271,10 @@ def _deep(schema: Schema, plain: Case) -> Iterator[Case]:
                 case = with_value(plain, put(plain.request.value, place.path, value))
                 if request_check(case.contract, case.operation).accepts(case.request):
                     yield case
+    draws = plain.operation.makes != "text"
+    for place in places(schema, plain.request.value, "prompt") if draws else ():
+        for text in saying_besides(place.schema, place.value) if isinstance(place.value, str) else ():
+            yield with_value(plain, put(plain.request.value, place.path, text))
 
 
 def _each_model(schema: Schema, models: tuple[str, ...], allowed: Allowed) -> tuple[list[dict[str, Any]], Allowed]:
@@ -297,8 +347,8 @@ def _rich(schema: Schema, model: dict[str, Any], plan: ObjectPlan, known: bool) 
     used = Counter((name, schema["properties"][name].get("default")) for name in listed)
     for _ in range(_RICH):
         pin = dict(model)
-        for name, values in listed.items():
-            fitting = [value for value in values if plan.possible({**pin, name: value})]
+        for name, known_values in listed.items():
+            fitting = [value for value in known_values if plan.possible({**pin, name: value})]
             if fitting:
                 uses = [used[name, value] for value in fitting]
                 pin[name] = fitting[uses.index(min(uses))]

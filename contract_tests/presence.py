@@ -11,9 +11,9 @@ from contract_tests.cases import Case
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled
 from spec.contract import Contract, Operation
-from spec.messages import Response
+from spec.messages import Response, is_json
 
-_WRONG_METHOD = 405
+_NOT_FOUND, _WRONG_METHOD = 404, 405
 _GONE = 410
 _NO_SUCH_METHOD = (_WRONG_METHOD, 501)
 #: what a gateway answers that has nobody behind it
@@ -96,8 +96,18 @@ class Presence:
                 known = other.response.status != 405 or self._elsewhere(there.case).response.status == 405
             if _made_something(there) and (broken := labelled(there.case)) is not None:
                 self.unasked.append(replace(there, case=broken))
-            self._absent[name] = known
+            self._absent[name] = known = known or self._is_of_no_model(there.case)
         return known
+
+    def _is_of_no_model(self, case: Case) -> bool:
+        """Whether an operation is one model's own, and there is no such model: asked with nothing in the body."""
+        operation = case.operation
+        if "model" not in operation.asks and not any(one.role == "model" for one in operation.parameters):
+            return False
+        media = next(filter(is_json, operation.body), None)
+        if media is None:
+            return False
+        return self._probe(replace(case, body=b"{}", media=media)).response.status == _NOT_FOUND
 
     def _answers_as_nowhere(self, there: Exchange, whatever: bool) -> bool:
         """Whether an answer is that of a path nobody has; `whatever` that is, unless something was made."""

@@ -17,7 +17,7 @@ from contract_tests.pictures import GALLERY, bytes_given, drawn, instead, measur
 from contract_tests.places import places, put
 from contract_tests.sizes import boundary_sizes
 from contract_tests.valid_cases import replaced
-from contract_tests.wording import PROMPTS
+from contract_tests.wording import PROMPTS, said_besides
 from spec.language import INPUT_ROLES, Schema, walk
 from spec.request_check import request_check
 from spec.units import parse_size
@@ -198,9 +198,14 @@ def _other_pictures(case: Case, role: str) -> Iterator[dict[str, Any]]:
                 yield replaced(case.request.value, one.param, instead(one.value, drawn(changed)))
 
 
-def _prompts(_: Case, __: Schema, now: Any) -> Iterable[Any]:
+def _prompts(_: Case, schema: Schema, now: Any) -> Iterable[Any]:
+    besides = said_besides(schema, now) if isinstance(now, str) else []
+    words = now
+    for said in besides:
+        words = words.replace(said, "").strip()
     # Where a cache looks at the beginning only, an ending that differs shows it.
-    return [f"{now}, with a red boat", *(prompt for prompt in PROMPTS if prompt != now)]
+    others = [f"{words}, with a red boat", *(prompt for prompt in PROMPTS if prompt != words)]
+    return [" ".join([other, *besides]) for other in others]
 
 
 def _counts(_: Case, schema: Schema, now: Any) -> Iterable[Any]:

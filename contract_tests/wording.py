@@ -6,9 +6,12 @@ one because of its characters shows drift. Source: `reference/openai-images.md`,
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from itertools import cycle
 
 from contract_tests.cases import Case, with_value
+from contract_tests.places import Place, places, put
 from spec.language import Schema
 from spec.messages import is_json
 from spec.request_check import request_check
@@ -68,17 +71,32 @@ def worded(planned: list[Case], first: int) -> list[Case]:
 
 
 def prompted(case: Case, prompt: str) -> Case:
-    """The same request for another prompt; itself where that one does not fit."""
-    name = _prompt(case)[0]
-    other = with_value(case, {**case.request.value, name: prompt}) if name else case
+    """The same request for another prompt, with what the old one says besides; itself where that one does not fit."""
+    place = _prompt(case)
+    if place is None:
+        return case
+    text = " ".join([prompt, *said_besides(place.schema, place.value)])
+    other = with_value(case, put(case.request.value, place.path, text))
     return other if _fits(other) else case
+
+
+def said_besides(schema: Schema, text: str) -> list[str]:
+    """What a text says besides itself (`x-parts`), as it stands in it."""
+    found = [re.search(part["pattern"], text) for part in schema.get("x-parts", ())]
+    return [match[0] for match in found if match]
+
+
+def saying_besides(schema: Schema, text: str) -> Iterator[str]:
+    """The text with each of what may stand behind it to say something besides (`x-said` of its `x-parts`)."""
+    for part in schema.get("x-parts", ()):
+        yield from (f"{text} {said}" for said in part.get("x-said", {}).get("among", ()))
 
 
 def at_limit(case: Case) -> Case | None:
     """The same request with the longest prompt that may be; None where there is no limit, or a high one."""
-    name, schema = _prompt(case)
-    most = schema.get("maxLength")
-    if not name or most is None or most > _LONGEST_AT_LIMIT:
+    place = _prompt(case)
+    most = place.schema.get("maxLength") if place is not None else None
+    if most is None or most > _LONGEST_AT_LIMIT:
         return None
     beginning = "An ink drawing of mountains: "
     return prompted(case, beginning + _SIGN * (most - len(beginning)))
@@ -95,14 +113,12 @@ def nulled(case: Case) -> Case | None:
     return other if nullable and _fits(other) and dict(other.asked) == dict(case.asked) else None
 
 
-def _prompt(case: Case) -> tuple[str, Schema]:
-    """The property that holds the prompt and its schema now; an empty name where there is none."""
+def _prompt(case: Case) -> Place | None:
+    """The place that holds the prompt, the first of several; None where there is none."""
     value, schema = case.request.value, case.operation.body.get(case.request.media)
     if schema is None or not isinstance(value, dict):
-        return "", {}
-    properties = shape_of(schema, value).properties
-    return next(((name, inner) for name, inner in properties.items()
-                 if inner.get("x-role") == "prompt" and isinstance(value.get(name), str)), ("", {}))  # fmt: skip
+        return None
+    return next((place for place in places(schema, value, "prompt") if isinstance(place.value, str)), None)
 
 
 def _fits(case: Case) -> bool:

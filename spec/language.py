@@ -69,6 +69,7 @@ RESPONSE_ROLES: dict[str, frozenset[str]] = {
     "video-url": _TEXT,
     "cover-url": _TEXT,
     "revised-prompt": _TEXT,
+    "finish-reason": _TEXT,
     "usage-input": frozenset({"integer"}),
     "usage-input-text": frozenset({"integer"}),
     "usage-input-image": frozenset({"integer"}),

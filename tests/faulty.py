@@ -353,11 +353,14 @@ MIDJOURNEY = PLAIN.contract("midjourney")
 IDEOGRAM = PLAIN.contract("ideogram")
 
 
-def chatted(*endings: str) -> Exchange:
-    """A picture told by a chat model in pieces, and what is sent behind them."""
+def chatted(*endings: str, finish: str | None = "stop") -> Exchange:
+    """A picture told by a chat model in pieces, why it ended, and what is sent behind that."""
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": int(NOW), "model": "gpt-4o-image"}
-    pieces = [{"role": "assistant"}, {"content": "Here: ![fox]("}, {"content": f"{LINK})"}]
-    told = [{**head, "choices": [{"index": 0, "delta": one, "finish_reason": None}]} for one in pieces]
+    pieces = [({"role": "assistant"}, None), ({"content": "Here: ![fox]("}, None), ({"content": f"{LINK})"}, None)]
+    told = [
+        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": why}]}
+        for delta, why in (*pieces, ({}, finish))
+    ]
     body = b"".join(events.frame({"data": data}) for data in (*told, *endings))
     asked = {"model": "gpt-4o-image", "stream": True, "messages": [{"role": "user", "content": "A red fox"}]}
     return exchange(json_case(CHAT, CHAT.operation("createChatCompletion"), asked), body, headers=STREAM_HEADERS)

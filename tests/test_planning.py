@@ -14,7 +14,7 @@ from contract_tests.cases import Case, expected_images
 from contract_tests.places import put
 from contract_tests.planning import collect, coverage, shows
 from contract_tests.valid_cases import cases, pixels
-from contract_tests.variations import with_variations
+from contract_tests.variations import varied, with_variations
 from spec.language import IMAGE_ROLES
 from spec.profiles import PLAIN, load_profile
 from spec.request_check import request_check
@@ -205,6 +205,32 @@ def test_what_stands_inside_of_objects_is_planned_and_varied_too() -> None:
     assert min(ratios) < 1 < max(ratios)
     assert len({asked["prompt"] for asked in told}) > 1
     assert len({asked.get("seed") for asked in told if "seed" in asked}) > 1
+
+
+def test_what_stands_behind_a_prompt_is_planned_and_stays_there_in_other_words() -> None:
+    contract = PLAIN.contract("midjourney")
+    planned = with_variations(coverage(contract, contract.operation("submitImagine"), 0))
+    wide = next(case for case in planned if case.asked.get("aspect-ratio") == "3:2")
+    assert {case.asked.get("aspect-ratio") for case in planned} == {None, "3:2", "2:3"}
+    assert wide.asked["prompt"].endswith(" --ar 3:2")
+    assert wide.asked["prompt"] not in planned[0].asked["prompt"]
+    other = varied(wide, "prompt")
+    assert other is not None
+    assert other.asked["prompt"].endswith(", with a red boat --ar 3:2")
+    words = coverage(contract, contract.operation("submitShorten"), 0)
+    assert not any("--ar" in case.asked["prompt"] for case in words), "no picture shows it"
+
+
+@pytest.mark.parametrize(("family", "operation"), [("gemini", "generateContent"), ("chat", "createChatCompletion")])
+def test_where_words_and_pictures_stand_in_one_list_a_picture_is_given_and_another_one(
+    family: str, operation: str
+) -> None:
+    contract = PLAIN.contract(family)
+    planned = with_variations(coverage(contract, contract.operation(operation), 0))
+    given = [case for case in planned if "input-image" in case.asked]
+    assert given[:2] == planned[1:3], "right behind the first"
+    assert len({repr(case.asked["input-image"]) for case in given}) == len(given) == 2
+    assert {case.asked["prompt"] for case in given} == {planned[0].asked["prompt"]}
 
 
 def test_a_part_is_put_at_its_place_and_objects_around_it_are_made() -> None:

@@ -519,6 +519,19 @@ def test_an_optional_operation_is_found_or_missed_without_costing_a_picture(mock
     assert len(server.asked) == 2
 
 
+def test_an_operation_of_one_model_is_absent_where_it_says_that_there_is_no_such_thing() -> None:
+    flux = PLAIN.contract("replicate")
+
+    def shop(asked: Asked) -> Told:
+        if "flux-dev" in asked.path or not asked.body:
+            return Told({"detail": "- input is required", "status": 422, "title": "Input"}, 422)
+        return Told({"detail": "No model.", "status": 404} if "flux-" in asked.path else b"404: Not Found", 404)
+
+    with listening(shop) as server, asking(server.url) as provider:
+        assert provider.presence.lacks(flux, flux.operation("createFluxPro"))
+        assert not provider.presence.lacks(flux, flux.operation("createFluxDev"))
+
+
 def test_a_family_is_absent_where_its_way_to_send_keys_opens_no_path() -> None:
     shut = Told({"error": {"message": "No key.", "type": "x", "param": None, "code": None}}, 401)
     with listening(lambda _: shut) as server, asking(server.url) as provider:

@@ -223,9 +223,14 @@ def echoed_input(exchange: Exchange) -> Verdict:
     if not asked.keys() & told.value.keys():
         return Broken(f"{', '.join(asked)}", f"{', '.join(told.value)}", told.pointer)
     for name, value in asked.items():
-        if name in told.value and _is_plain(value) and told.value[name] != value:
+        if name in told.value and _is_plain(value) and _as_said(told.value[name]) != _as_said(value):
             return Broken(f"{name} {value!r:.60}", f"{told.value[name]!r:.60}", f"{told.pointer}/{escape(name)}")
     return CONFORMS
+
+
+def _as_said(value: Any) -> Any:
+    """A text whatever the blanks between its words; anything else as it is."""
+    return " ".join(value.split()) if isinstance(value, str) else value
 
 
 def _is_plain(value: Any) -> bool:

@@ -144,7 +144,7 @@ def repeats_status(exchange: Exchange) -> Verdict:
     Do: write both from one value.
     """
     told = _told(exchange, "error-status")
-    if told is None:
+    if told is None or type(told.raw) is not int:  # another word of another envelope stands there
         return None
     fits = told.value == exchange.response.status
     return CONFORMS if fits else Broken(str(exchange.response.status), f"{told.value!r:.60}", told.pointer)

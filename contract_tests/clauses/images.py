@@ -252,6 +252,27 @@ def grid(exchange: Exchange) -> Verdict:
     return CONFORMS
 
 
+@clause("images.finished", "SHOULD", "x-role: finish-reason")
+def finished(exchange: Exchange) -> Verdict:
+    """An answer that is whole says why it ended where it does.
+
+    Why: null says that it goes on: clients wait for the rest, or take what they have for half an answer.
+    How: where the contract has a place for it, an answer with pictures names a reason; a stream in one of its events.
+    Do: send the reason with the last of it.
+    """
+    schema = exchange.case.operation.success
+    known = [schema.events] if exchange.streams else list(schema.content.values())
+    if not exchange.owes_pictures or not exchange.pictures_delivered:
+        return None
+    if "finish-reason" not in roles_in([one for one in known if one is not None]):
+        return None
+    told = exchange.meanings if not exchange.streams else [one for event in exchange.events for one in event.meanings]
+    found = [one for one in told if one.role == "finish-reason"]
+    if any(one.raw for one in found):
+        return CONFORMS
+    return Broken("a reason", f"{found[0].raw!r}" if found else "none", found[0].pointer if found else "")
+
+
 @clause("images.compression", "SHOULD", "x-role: compression")
 def compression(exchange: Exchange) -> Verdict:
     """A jpeg that was to be compressed hard is, and one that was to be compressed little is not.

@@ -216,7 +216,7 @@ def created(exchange: Exchange) -> Verdict:
     Do: send the time now, in the documented unit.
     """
     value = exchange.said("created")
-    if value is None or not exchange.succeeded:
+    if value is None or not exchange.succeeded or exchange.case.defect is not None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Broken("a time", repr(value))

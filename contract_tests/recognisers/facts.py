@@ -25,11 +25,11 @@ def facts(exchange: Exchange) -> dict[str, Any]:
     `wants` is what the request was to bring: pictures, stream, task, poll, refusal or lookup; a wrong one that is
     `answered` all the same, what it would have been to bring if it were right; `asked` and `said` are
     roles with their values, `given` the members of its body, `defect` what is wrong with it, `takes` the roles the
-    operation knows. `body` is the answer's value, `text` how it starts, `result` the object that holds the pictures;
-    `delivered` counts them, `owes` says whether there must be some, `counted` whether as many came as were asked for.
-    `pictures` are as decoded, `kept` whether what a mask keeps stayed, `echoes` whether the answer tells of them what
-    they are; `events` say their kind, `unfinished` whether a stream breaks off inside one. `polls` are what the polls
-    of a task were answered and said.
+    operation knows. `body` is the answer's value, `breaks` the places that break its schema, `text` how it starts,
+    `result` the object that holds the pictures; `delivered` counts them, `owes` says whether there must be some,
+    `counted` whether as many came as were asked for. `pictures` are as decoded, `kept` whether what a mask keeps stays,
+    `echoes` whether the answer tells of them what they are; `events` say their kind, `unfinished` whether a stream
+    breaks off inside one. `polls` are what the polls of a task were answered and said.
     """
     defect, told = exchange.case.defect, exchange.case.request.value
     owed = exchange.asked.get("count", 1)
@@ -48,6 +48,7 @@ def facts(exchange: Exchange) -> dict[str, Any]:
         "media": exchange.response.media,
         "headers": dict(exchange.response.headers),
         "body": _short(exchange.response.value),
+        "breaks": _breaks(exchange),
         "text": exchange.response.body[:2000].decode("utf-8", "replace"),
         "starts": exchange.response.body[:4].hex(),
         "result": _short(_result(exchange)),
@@ -63,13 +64,22 @@ def facts(exchange: Exchange) -> dict[str, Any]:
         "unfinished": exchange.streams and bool(parse(exchange.response.body).unfinished),
         "state": exchange.state,
         "polls": [
-            {"status": poll.response.status, "body": _short(poll.response.value), "said": _said(poll)}
+            {
+                "status": poll.response.status,
+                "body": _short(poll.response.value),
+                "breaks": _breaks(poll),
+                "said": _said(poll),
+            }
             for poll in exchange.polls
         ],
     }
 
 
 _ERROR_ROLES = ("error-message", "error-type", "error-code", "error-param")
+
+
+def _breaks(exchange: Exchange) -> list[str]:
+    return [one.pointer for one in exchange.violations if one.location == "body"]
 
 
 def _said(exchange: Exchange) -> dict[str, Any]:

@@ -159,3 +159,8 @@ def the_seed_named_that_was_asked_for() -> Exchange:
 @faithful
 def a_seed_left_to_the_provider() -> Exchange:
     return styled("GENERAL")
+
+
+@faithful
+def a_prompt_without_the_blanks_around_it() -> Exchange:
+    return predicted(input={**FLUX_TOLD, "prompt": " A red  fox\n"})

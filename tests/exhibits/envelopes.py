@@ -6,8 +6,11 @@ from typing import Any
 
 from faulty import CHEAP, asking, asking_wrongly, drawn, error, exchange, not_predicted, pictures, refusal
 
+from contract_tests.cases import WRONG_KEY, json_case
 from contract_tests.exchange import Exchange
+from contract_tests.mutations import labelled
 from exhibits import TOO_MANY, breaks, faithful, refused, silent
+from spec.profiles import PLAIN
 
 
 def _with(**members: Any) -> Exchange:
@@ -104,3 +107,14 @@ def the_status_repeated() -> Exchange:
 @faithful
 def the_status_said_once() -> Exchange:
     return not_predicted(404)
+
+
+@faithful
+def a_gateways_own_code_where_others_repeat_the_status() -> Exchange:
+    gemini = PLAIN.contract("gemini")
+    told = {"contents": [{"parts": [{"text": "A red fox"}]}]}
+    path = {"model": "gemini-2.5-flash-image"}
+    create = gemini.operation("generateContent")
+    case = labelled(json_case(gemini, create, told, path_parameters=path, credential=WRONG_KEY))
+    assert case is not None
+    return exchange(case, {"error": {"message": "No.", "type": "new_api_error", "param": "", "code": ""}}, 401)

@@ -13,6 +13,7 @@ from faulty import (
     Target,
     asking,
     blank,
+    chatted,
     done,
     drawn,
     exchange,
@@ -285,4 +286,20 @@ def four_pictures_on_one_white_ground() -> Exchange:
 @silent("images.grid")
 @faithful
 def one_picture_where_one_is_owed() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()))
+
+
+@breaks("images.finished", "none")
+def a_stream_that_never_says_why_it_ended() -> Exchange:
+    return chatted("[DONE]", finish=None)
+
+
+@faithful
+def a_stream_that_ends_for_a_reason() -> Exchange:
+    return chatted("[DONE]", finish="length")
+
+
+@silent("images.finished")
+@faithful
+def an_answer_that_has_no_place_for_a_reason() -> Exchange:
     return exchange(asking(CHEAP), pictures(drawn()))
