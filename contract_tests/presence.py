@@ -101,13 +101,13 @@ class Presence:
 
     def _is_of_no_model(self, case: Case) -> bool:
         """Whether an operation is one model's own, and there is no such model: asked with nothing in the body."""
-        operation = case.operation
-        if "model" not in operation.asks and not any(one.role == "model" for one in operation.parameters):
+        operation, media = case.operation, next(filter(is_json, case.operation.body), None)
+        named = [one for one in operation.parameters if one.role == "model" and one.location == "path"]
+        if media is None or operation.optional_because is None or not (named or "model" in operation.asks):
             return False
-        media = next(filter(is_json, operation.body), None)
-        if media is None:
-            return False
-        return self._probe(replace(case, body=b"{}", media=media)).response.status == _NOT_FOUND
+        paths = [{**case.path_parameters, one.name: model} for one in named for model in one.schema.get("enum", ())]
+        asked = (replace(case, body=b"{}", media=media, path_parameters=path) for path in paths or [{}])
+        return all(self._probe(one).response.status == _NOT_FOUND for one in asked)
 
     def _answers_as_nowhere(self, there: Exchange, whatever: bool) -> bool:
         """Whether an answer is that of a path nobody has; `whatever` that is, unless something was made."""

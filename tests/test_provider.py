@@ -523,13 +523,14 @@ def test_an_operation_of_one_model_is_absent_where_it_says_that_there_is_no_such
     flux = PLAIN.contract("replicate")
 
     def shop(asked: Asked) -> Told:
-        if "flux-dev" in asked.path or not asked.body:
+        if "flux-dev" in asked.path or "flux-2-flex" in asked.path or not asked.body:
             return Told({"detail": "- input is required", "status": 422, "title": "Input"}, 422)
         return Told({"detail": "No model.", "status": 404} if "flux-" in asked.path else b"404: Not Found", 404)
 
     with listening(shop) as server, asking(server.url) as provider:
         assert provider.presence.lacks(flux, flux.operation("createFluxPro"))
         assert not provider.presence.lacks(flux, flux.operation("createFluxDev"))
+        assert not provider.presence.lacks(flux, flux.operation("createPredictionOfModel")), "one of three is there"
 
 
 def test_a_family_is_absent_where_its_way_to_send_keys_opens_no_path() -> None:
