@@ -50,7 +50,7 @@ selftest: $(VENV)/dev.stamp  ## every drift, every mutant of every answer, every
 	$(BIN)/python -W ignore benchmarks/selftest.py
 
 peers: $(VENV)/dev.stamp  ## Schemathesis on the same drifting servers: what each finds, and what it bills
-	$(BIN)/python -W ignore benchmarks/peers.py --count 8
+	$(BIN)/python -W ignore benchmarks/peers.py
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix --quiet .

@@ -1,13 +1,15 @@
 """imageproof next to Schemathesis: the same drifting servers, each tool with its defaults.
 
-Every server is a mock that plays one drift. A tool finds a drift when it reports something it does not report about
-the faithful mock; what it reports about that one is a false alarm. Pictures are counted by the mock, as a provider
-bills them.
+Every server is a mock that plays one drift and knows one key. A tool finds a drift when it reports something it does
+not report about the faithful mock; what it reports about that one is a false alarm. Pictures are counted by the mock,
+as a provider bills them. A tool that is not done after five minutes is stopped, and what it said so far counts.
 
 Schemathesis is given the contract without its conditional rules: while they are there its fuzzing draws nothing for
-the two operations that matter (`--whole` gives them all the same).
+the two operations that matter (`--whole` gives them all the same). That it then calls requests valid that a conditional
+rule forbids is no fault of its own.
 
-    python benchmarks/peers.py                       # twenty drifts, evenly taken from the catalogue
+    python benchmarks/peers.py                       # the first drift of every class of the catalogue
+    python benchmarks/peers.py --count 20            # twenty, evenly taken
     python benchmarks/peers.py --drift chat-shaped-200 --drift empty-object-200
 """
 
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,13 +66,22 @@ def without_conditions(node: Any) -> Any:
     return [without_conditions(inner) for inner in node] if isinstance(node, list) else node
 
 
+def output_of(command: list[str], folder: Path) -> str:
+    """What a program prints; so far, where it takes too long."""
+    environment = {**os.environ, "OPENAI_API_KEY": KEY}
+    try:
+        run = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        return error.stdout.decode("utf-8", "replace") if isinstance(error.stdout, bytes) else error.stdout or ""
+    return run.stdout
+
+
 def schemathesis(url: str, document: Path, folder: Path) -> frozenset[tuple[str, str]]:
     """What Schemathesis finds with its default checks."""
     command = [str(BIN / "schemathesis"), "run", str(document), "--url", url, "--seed", "1"]
-    told = subprocess.run(
-        [*command, "-H", f"Authorization: Bearer {KEY}"],
-        cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False,
-    ).stdout  # fmt: skip
+    told = output_of([*command, "-H", f"Authorization: Bearer {KEY}"], folder)
     found, operation = set(), ""
     for line in told.splitlines():
         if match := _OPERATION.match(line):
@@ -82,10 +94,7 @@ def schemathesis(url: str, document: Path, folder: Path) -> frozenset[tuple[str,
 def imageproof(url: str, document: Path, folder: Path) -> frozenset[tuple[str, str]]:  # noqa: ARG001
     """What imageproof finds with twelve pictures."""
     command = [str(BIN / "imageproof"), "check", f"{url}/v1", "--max-images", "12", "--report-dir", str(folder)]
-    environment = {**os.environ, "OPENAI_API_KEY": KEY}
-    subprocess.run(
-        [*command, "--task-timeout", "10"], env=environment, capture_output=True, timeout=SECONDS, check=False
-    )
+    output_of([*command, "--task-timeout", "10"], folder)
     report = json.loads((folder / "report.json").read_bytes())
     return frozenset((found["label"], found["drift"] or found["clause"]) for found in report["findings"])
 
@@ -96,7 +105,7 @@ TOOLS = {"imageproof": imageproof, "Schemathesis": schemathesis}
 def tried(tool: str, drift: str | None, document: Path) -> Result:
     """Let one tool look at one server."""
     drifts = (drift_use(drift),) if drift else ()
-    settings = Settings(port=0, drifts=drifts, task_seconds=0.3, quota_images=ENDLESS)
+    settings = Settings(port=0, drifts=drifts, api_key=KEY, task_seconds=0.3, quota_images=ENDLESS)
     with MockServer(settings) as server, tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         found = TOOLS[tool](server.url, document, Path(folder))
@@ -106,14 +115,22 @@ def tried(tool: str, drift: str | None, document: Path) -> Result:
         return Result(found, state["pictures_against_quota"], state["holds"]["requests"], seconds)
 
 
+def alarms(result: Result) -> str:
+    """What was said, and of how many operations."""
+    times = Counter(what for _, what in result.found)
+    return ", ".join(f"{what} (of {times[what]} operations)" for what in sorted(times))
+
+
 def compare(drifts: Iterable[str], document: Path, console: Console) -> None:
     """Print what each tool finds, and at what price."""
     drifts = list(drifts)
-    each = Table("drift", *TOOLS, title="found")
+    each = Table("class", "drift", *TOOLS, title="found")
     whole = Table("", "found", "false alarms", "pictures a run", "requests a run", "seconds a run")
     base = {tool: tried(tool, None, document) for tool in TOOLS}
     results: dict[str, list[Result]] = {tool: [] for tool in TOOLS}
     kills = dict.fromkeys(TOOLS, 0)
+    for tool in TOOLS:
+        console.print(f"[bold]{tool}[/] of the faithful server:", alarms(base[tool]) or "nothing")
     for drift in track(drifts, "drifts", console=console, transient=True):
         row = []
         for tool in TOOLS:
@@ -122,7 +139,9 @@ def compare(drifts: Iterable[str], document: Path, console: Console) -> None:
             new = sorted({what for _, what in result.found - base[tool].found})
             kills[tool] += bool(new)
             row.append(", ".join(new)[:70] or "-")
-        each.add_row(drift, *row)
+        each.add_row(catalogue()[drift].kind, drift, *row)
+        if not console.is_terminal:  # a log file: one line per drift says that it lives
+            console.print(f"{drift}: {' | '.join(row)}", style="dim")
     console.print(each)
     for tool in TOOLS:
         every = [base[tool], *results[tool]]
@@ -137,11 +156,15 @@ def main() -> None:
     """Compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--drift", action="append", default=[], metavar="ID")
-    parser.add_argument("--count", type=int, default=20, metavar="N", help="as many of the catalogue, evenly taken")
+    parser.add_argument("--count", type=int, metavar="N", help="as many of the catalogue, evenly taken")
     parser.add_argument("--whole", action="store_true", help="give Schemathesis the conditional rules, too")
     told = parser.parse_args()
     known = list(catalogue())
-    drifts = told.drift or known[:: max(1, len(known) // told.count)]
+    of_each_class = {catalogue()[id_].kind: id_ for id_ in reversed(known)}
+    evenly = (
+        known[:: max(1, len(known) // told.count)] if told.count else sorted(of_each_class.values(), key=known.index)
+    )
+    drifts = told.drift or evenly
     document = yaml.safe_load((SPEC / "images.yaml").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "images.yaml"

@@ -50,6 +50,7 @@ class Finding:
     cases: Counter[str] = field(default_factory=Counter)
     beside: tuple[Exchange, ...] = ()
     symptom: str = ""
+    _last: Exchange | None = field(default=None, repr=False, compare=False)
 
     @property
     def level(self) -> Level:
@@ -71,11 +72,13 @@ class Finding:
         return f"{self.clause.id} ({self.symptom})" if self.symptom else self.clause.id
 
     def seen_in(self, exchange: Exchange) -> None:
-        """Note where it was seen."""
+        """Note where it was seen; an answer that shows it in several clauses is one."""
         operation = _asked_of(exchange)
         if operation.id not in self.operations:
             self.operations.append(operation.id)
-        self.cases[exchange.case.label] += 1
+        if exchange is not self._last:
+            self.cases[exchange.case.label] += 1
+            self._last = exchange
 
 
 @dataclass(slots=True)

@@ -69,15 +69,16 @@ class Presence:
         What a wrong address or a sign-in in front answers, and no API whatever is wrong with it: a page, another place
         to go to, "not found" in the same words, a gateway's word that nobody is behind it.
         """
-        case = Case(contract, _first(contract))
-        elsewhere = self._elsewhere(case)
-        # Asked last: whoever makes something of an empty request has it paid.
-        if not _says_nothing_is_there(elsewhere) or not all(
-            self._is_absent(contract, one) for one in contract.operations if one is not case.operation
-        ):
+        first = _first(contract)
+        others = [one for one in contract.operations if one is not first]
+        looks = [one for one in others if one.method.upper() == "GET"]
+        if not all(self._is_absent(contract, one) for one in looks):  # asked first, as they never cost anything
             return None
-        there = self._probe(case)
-        return there if _is_as_anywhere(there, elsewhere) else None
+        there = self._probe(Case(contract, first))
+        self._note_unasked(there)
+        if not _says_nothing_is_there(there) or not _is_as_anywhere(there, self._elsewhere(there.case)):
+            return None
+        return there if all(self._is_absent(contract, one) for one in others) else None
 
     def _is_absent(self, contract: Contract, operation: Operation, whatever: bool = False) -> bool:
         name = (contract.name, operation.id)
@@ -94,8 +95,7 @@ class Presence:
             if known and named:  # it may be the thing named that is not there: a path that is has other methods
                 other = self._probe(Case(contract, replace(operation, method="patch"), path_parameters=parameters))
                 known = other.response.status != 405 or self._elsewhere(there.case).response.status == 405
-            if _made_something(there) and (broken := labelled(there.case)) is not None:
-                self.unasked.append(replace(there, case=broken))
+            self._note_unasked(there)
             self._absent[name] = known = known or self._is_of_no_model(there.case)
         return known
 
@@ -108,6 +108,10 @@ class Presence:
         paths = [{**case.path_parameters, one.name: model} for one in named for model in one.schema.get("enum", ())]
         asked = (replace(case, body=b"{}", media=media, path_parameters=path) for path in paths or [{}])
         return all(self._probe(one).response.status == _NOT_FOUND for one in asked)
+
+    def _note_unasked(self, there: Exchange) -> None:
+        if _made_something(there) and (broken := labelled(there.case)) is not None:
+            self.unasked.append(replace(there, case=broken))
 
     def _answers_as_nowhere(self, there: Exchange, whatever: bool) -> bool:
         """Whether an answer is that of a path nobody has; `whatever` that is, unless something was made."""

@@ -4,6 +4,7 @@ import base64
 import copy
 import hashlib
 import json
+import re
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote
@@ -422,6 +423,18 @@ def test_a_report_that_looked_at_nothing_praises_nothing() -> None:
     assert "Could not look: no answer within 180 s" in parsed.text
     assert "as the contract says" not in parsed.text
     assert not [tag for tag, attributes in parsed.tags if "conforms" in (attributes.get("class") or "")]
+
+
+def test_why_nobody_could_be_asked_at_all_stands_above_all() -> None:
+    why = "no Images API at http://127.0.0.1:9: is the URL right?"
+    nothing = report(verdict="could not look", findings=[], not_tested={}, could_not_look={"every request": why})
+    assert f"Nothing can be said about this provider: {why}" in Page(page(nothing)).text
+
+
+def test_what_only_other_clauses_show_is_counted_by_them() -> None:
+    told = finding(count=0, also_broken={"usage.output": 3, "usage.input": 1})
+    [listed] = re.findall(r'<li>.*href="#finding-1".*</li>', page(report(findings=[told, finding()])))
+    assert ">4 times<" in listed
 
 
 def test_reasons_are_told_once() -> None:

@@ -416,6 +416,7 @@ def test_one_answer_to_whatever_is_asked_is_one_finding(kind: str) -> None:
     cases = [asking(GPT), asking({**GPT, "stream": True}), *map(asking_wrongly, broken), *keys]
     found = judged(*(exchange(case, body, status, headers) for case in cases)).all
     assert {one.cause for one in found} - {"wire.request-id"} == {cause}
+    assert max(one.cases.total() for one in found) == len(cases)  # each once, however many clauses it breaks
 
 
 @pytest.mark.parametrize("status", [400, 402])

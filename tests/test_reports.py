@@ -41,8 +41,8 @@ def violations(data: Any) -> list[str]:
 
 def drifting(asked: Asked) -> Told:
     """A picture of another size, with a field that does not fit."""
-    if asked.method == "GET":
-        return Told({"error": {"message": "no"}}, 404)
+    if not asked.body:
+        return Told({"error": {"message": "no"}}, 404 if asked.method == "GET" else 400)
     return Told({**links(f"http://{asked.headers['host']}/p.png").value, "created": "yesterday"})
 
 

@@ -25,6 +25,7 @@ STEPS = {
     "tasks": "tasks to their end",
     "followups": "what follows tasks",
 }
+_MOST_OF_A_REASON = 400  # letters
 _FRAME = 6  # columns around a title
 _LEVEL_STYLES = {"MUST": "bold red", "SHOULD": "yellow", "MAY": "dim"}
 _VERDICT_STYLES = {"conforms": "bold green", "drifts": "bold red", "could not look": "bold yellow"}
@@ -177,7 +178,7 @@ def silences(data: Mapping[str, Any], table: Table) -> Table:
     unanswered, faults = data.get("could_not_look", {}), data.get("faults", {})
     for name, reasons in (("not tested", untested), ("no answer", unanswered), ("our fault", faults)):
         for reason, places in _grouped(reasons).items():
-            table.add_row(name, Text(f"{places}: {_short(reason)}"))
+            table.add_row(name, Text(f"{places}: {_short(reason, _MOST_OF_A_REASON)}"))
     if absent:
         table.add_row("not offered", Text(", ".join(absent.values())))
     return table
