@@ -13,6 +13,7 @@ from typing import Any
 from contract_tests import followups
 from contract_tests.budget import Share, beyond_caps, price_of
 from contract_tests.cases import CREDENTIALS, Case, expected_images, most_images, needs_issued, with_value
+from contract_tests.clauses.refusals import says_the_same
 from contract_tests.clauses.registry import KINDS
 from contract_tests.mutations import unknown_task
 from contract_tests.plan import Plan
@@ -70,7 +71,11 @@ def plan(run: Run) -> dict[str, list[Case]]:
 
 
 def _refusals(run: Run) -> list[Case]:
-    """First what cannot cost anything, operation by operation; last what providers may read in ways of their own."""
+    """First what cannot cost anything, operation by operation; last what providers may read in ways of their own.
+
+    What they may read as it is meant comes late, too: it is not refused by most who look at all else, and pictures that
+    are made of it would be taken for a sign that no more of such requests can be afforded.
+    """
     offered = [(contract, operation) for contract, operation in operations_of(run.contracts)
                if run.offers(contract, operation)]  # fmt: skip
     order, seed = [operation.id for _, operation in offered], run.options.seed
@@ -110,7 +115,8 @@ def _how_special(case: Case) -> bool:
 def _certainty(case: Case) -> int:
     tolerated = case.defect is not None and bool(case.defect.tolerated)
     lenient = case.defect is not None and bool(case.defect.lenient)
-    return 3 if tolerated else 2 if lenient else int(most_images(case) > 0)
+    kindly = case.defect is not None and (case.defect.problem == "unknown-parameter" or says_the_same(case))
+    return 4 if tolerated else 3 if lenient else int(most_images(case) > 0) * (2 if kindly else 1)
 
 
 def _lookups(run: Run) -> list[Case]:

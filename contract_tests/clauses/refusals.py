@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract_tests.absences import model_names
-from contract_tests.cases import CREDENTIALS, WRONG_KEY, inputs, optional_parameters, with_value, without
+from contract_tests.cases import CREDENTIALS, WRONG_KEY, Case, inputs, optional_parameters, with_value, without
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.pictures import bytes_given, measured
@@ -57,7 +57,7 @@ def refused(exchange: Exchange) -> Verdict:
     if not exchange.succeeded or (defect.tolerated and not exchange.pictures_made):
         return CONFORMS
     # The clauses below speak of that.
-    if _says_the_same(exchange) or _is_generous(exchange) or defect.lenient:
+    if says_the_same(exchange.case) or _is_generous(exchange) or defect.lenient:
         return None
     return _let_through(exchange)
 
@@ -80,7 +80,7 @@ def lenient(exchange: Exchange) -> Verdict:
         return None if exchange.hand_made else fault  # refusal.survived speaks of that
     if not exchange.succeeded:
         return CONFORMS
-    return None if _says_the_same(exchange) else _let_through(exchange)
+    return None if says_the_same(exchange.case) else _let_through(exchange)
 
 
 def _let_through(exchange: Exchange) -> Broken:
@@ -100,7 +100,13 @@ def generous(exchange: Exchange) -> Verdict:
     Do: refuse it; or say in your own documents that you take it.
     """
     defect = exchange.case.defect
-    if defect is None or defect.tolerated or defect.lenient or _says_the_same(exchange) or not _is_generous(exchange):
+    if (
+        defect is None
+        or defect.tolerated
+        or defect.lenient
+        or says_the_same(exchange.case)
+        or not _is_generous(exchange)
+    ):
         return None
     if not exchange.succeeded:
         return CONFORMS
@@ -169,7 +175,7 @@ def coerced(exchange: Exchange) -> Verdict:
     Do: check types before values.
     """
     defect = exchange.case.defect
-    if defect is None or not _says_the_same(exchange):
+    if defect is None or not says_the_same(exchange.case):
         return None
     if not exchange.succeeded:
         return CONFORMS
@@ -178,10 +184,9 @@ def coerced(exchange: Exchange) -> Verdict:
     )
 
 
-def _says_the_same(exchange: Exchange) -> bool:
+def says_the_same(case: Case) -> bool:
     """Whether a JSON body keeps the contract once what is wrong in it is read kindly: left out, or as another type."""
-    case, defect = exchange.case, exchange.case.defect
-    value = case.request.value
+    defect, value = case.defect, case.request.value
     if defect is None or not is_json(case.request.media) or not isinstance(value, dict) or defect.param not in value:
         return False
     told, check = value[defect.param], request_check(case.contract, case.operation)
