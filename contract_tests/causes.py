@@ -128,6 +128,7 @@ _ACROSS: dict[str, tuple[str, ...]] = {
     "meta.background": ("images.alpha", "echo.background"),
     "task.apart": ("run.task-ids", "task.same", "images.size", "images.count"),
     "run.task-ids": ("task.apart",),
+    "run.steady": ("wire.steady",),
 }  # fmt: skip
 
 

@@ -29,7 +29,8 @@ class Exchange:
 
     `asked` is what the answer has to deliver: for a poll that is what the submit asked. `pictures` are filled in by the
     provider, `unfinished` too where they came in a stream, `covers` of videos, and `polls` where the answer was a task.
-    `at_first` is the status of an answer before this one that was asked again, 0 where there was none.
+    `at_first` is the status of an answer before this one that was asked again, 0 where there was none; `unsettled`: it
+    failed as it may for a moment, and could not be asked again.
     `seen_late`: its task was looked at once more, long after its end.
     """
 
@@ -49,6 +50,7 @@ class Exchange:
     first_byte: float = 0.0
     repeats_key: bool = False
     at_first: int = 0
+    unsettled: bool = False
     seen_late: bool = False
 
     @cached_property

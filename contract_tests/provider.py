@@ -16,7 +16,7 @@ from contract_tests.memo import Memo
 from contract_tests.presence import Presence
 from contract_tests.reachability import unreachable
 from contract_tests.viewing import Viewer
-from contract_tests.waits import MOMENT_SECONDS, is_not_now, may_pass, retry_after
+from contract_tests.waits import MOMENT_SECONDS, is_in_doubt, is_not_now, may_pass, retry_after
 from spec import events
 from spec.addresses import joined, root_of
 from spec.messages import Response, Undecodable, decode, is_json
@@ -62,7 +62,7 @@ class Provider:
         self.gone = ""
         self._last_answered = ""
         self._let_in = False
-        self._steady = 0
+        self._steady = self._repeated = 0  # mistakes that were made again: what costs nothing, what is paid for
         #: the lives of its tasks, and which operations it has at all
         self.tasks = Watch(self._send, self._patiently, task_timeout, bool(other_key))
         self.presence = Presence(self.probe)
@@ -83,12 +83,28 @@ class Provider:
         if case.defect is not None:
             self.ledger.ask_leak(most)
         exchange = self._paid(case, images)
+        if images and is_in_doubt(exchange) and self._repeated < _STEADY:
+            exchange = self._paid_once_more(exchange, images)
         if case.defect is not None:
             self.ledger.leaked += exchange.pictures_made
         self._check_entry(exchange)
         self._silence.clear()
         self._memo.keep(case.key, exchange)
         return exchange
+
+    def _paid_once_more(self, exchange: Exchange, images: int) -> Exchange:
+        """Ask again, once, for what was paid for in vain, if it can be paid again: a moment's trouble is no breach."""
+        case = exchange.case
+        exchange.unsettled = True
+        try:
+            self.ledger.ask(images, price_of(case, images))
+            time.sleep(max(MOMENT_SECONDS, min(retry_after(exchange) or 0.0, _LONGEST_WAIT)))
+            again = self._paid(case, images)
+        except (BudgetSpent, CouldNotLook):
+            return exchange
+        again.at_first = exchange.response.status
+        self._repeated += is_in_doubt(again)
+        return again
 
     def could_cost(self, case: Case) -> int:
         """Pictures a case may make. Whoever has made some for a broken request may do so again, whatever is wrong."""

@@ -191,7 +191,8 @@ class Run:
 
     def _note_unseen(self, exchange: Exchange) -> None:
         """Tell which pictures were fetched and not looked at, and why; and which answer did not count."""
-        if exchange.at_first and exchange.response.status < 500:
+        was_free = exchange.parent is not None or not expected_images(exchange.case)
+        if exchange.at_first and exchange.response.status < 500 and was_free:
             reason = f"one of two was answered {exchange.at_first}: a moment's trouble, as the other was not"
             self.findings.not_tested[f"{_place(exchange.case)}, the first time"] = reason
         for picture in exchange.pictures:

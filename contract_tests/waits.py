@@ -34,3 +34,12 @@ def is_not_now(exchange: Exchange) -> bool:
 def may_pass(exchange: Exchange) -> bool:
     """Whether an answer may be a moment's trouble, a gateway that restarts: what was asked for free is asked again."""
     return exchange.response.status >= 500 and exchange.response.status != _NOT_IMPLEMENTED
+
+
+def is_in_doubt(exchange: Exchange) -> bool:
+    """Whether an answer to what keeps the contract, 5xx or a stream that breaks off, may be a moment's trouble.
+
+    Honest providers have them, and ask for another try (`reference/openai-images.md` section 10).
+    """
+    is_valid = exchange.case.defect is None and not exchange.lacks_model and not exchange.lacks_feature
+    return is_valid and (may_pass(exchange) or exchange.failed_midway)

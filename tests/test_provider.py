@@ -9,14 +9,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty import prediction
+from faulty import drawn, pictures, prediction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -330,11 +330,13 @@ def test_broken_requests_that_become_tasks_are_paid_for_and_no_more_are_risked_t
         provider.send(Case(contract, next(one for one in contract.operations if one.method == "get")))  # is free
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(("status", "images"), [(500, 2), (502, 2), (504, 2), (524, 2), (503, 0), (501, 0), (400, 0)])
 def test_what_a_server_gave_up_on_may_have_been_made_all_the_same(status: int, images: int) -> None:
     with listening(lambda _: Told({}, status)) as server, asking(server.url) as provider:
         provider.send(create(n=2))
-        assert (provider.ledger.images, len(server.asked)) == (images, 1)
+        tries = 1 if status in (501, 400) else 2  # what may be a moment's trouble is asked again, and paid for again
+        assert (provider.ledger.images, len(server.asked)) == (images * tries, tries)
 
 
 def test_a_refusal_with_the_status_of_a_success_costs_nothing() -> None:
@@ -441,15 +443,18 @@ def test_who_has_no_money_left_is_still_asked_what_is_free() -> None:
 
 
 @contextmanager
-def refusing(*statuses: int) -> Iterator[tuple[Run, Listener]]:
+def refusing(*statuses: int, budget: int = 9) -> Iterator[tuple[Run, Listener]]:
     """A run at a provider that answers with these statuses, one after the other, the last of them for ever."""
     left = list(statuses)
 
     def answer(_: Asked) -> Told:
-        return Told(refused("No."), left.pop(0) if len(left) > 1 else left[0])
+        status = left.pop(0) if len(left) > 1 else left[0]
+        return Told(pictures(drawn()) if status == 200 else refused("No."), status)
 
-    with listening(answer) as server, closing(Run(Options(""), PLAIN, (), Provider(server.url, KEY, Ledger(9)))) as run:
-        yield run, server
+    with listening(answer) as server:
+        provider = Provider(server.url, KEY, Ledger(budget))
+        with closing(Run(Options(""), PLAIN, (), provider)) as run:
+            yield run, server
 
 
 REFUSALS = [case for case in refusals(IMAGES, CREATE, 0) if case.credential is not None]
@@ -465,6 +470,7 @@ def test_a_moment_s_trouble_is_asked_again_and_is_no_mistake_of_the_server_s() -
     assert any("answered 502" in reason for reason in run.findings.not_tested.values())
 
 
+@pytest.mark.usefixtures("impatient")
 def test_who_answers_mistakes_with_5xx_is_asked_twice_and_soon_believed_at_once() -> None:
     with refusing(500) as (run, server):
         found = [{finding.clause.id for finding in run.judge(case)[1]} for case in PLAIN_MISTAKES[:4]]
@@ -473,10 +479,54 @@ def test_who_answers_mistakes_with_5xx_is_asked_twice_and_soon_believed_at_once(
     assert not run.findings.not_tested
 
 
-def test_what_costs_money_is_never_asked_again_of_its_own() -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asks again at once what is asked again."""
+    monkeypatch.setattr("contract_tests.provider.MOMENT_SECONDS", 0.0)
+
+
+def failing_at(*tries: int, budget: int = 30) -> AbstractContextManager[tuple[Run, Listener]]:
+    """A provider of which these tries fail, and a run that may spend so much on it."""
+    return refusing(*(500 if number in tries else 200 for number in range(1, 40)), budget=budget)
+
+
+def paid(run: Run, how_many: int) -> dict[str, str]:
+    for number in range(how_many):
+        run.judge(create(prompt=f"Fox {number}"))
+    run.look_back()
+    return {finding.clause.id: finding.level for finding in run.findings.all if "steady" in finding.cause}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_is_paid_for_and_fails_for_a_moment_is_asked_and_counted_once_more_and_is_no_must() -> None:
+    with failing_at(3) as (run, server):
+        assert paid(run, 6) == {"wire.steady": "SHOULD"}
+        assert (len(server.asked), run.provider.ledger.images) == (7, 7)
+        assert "wire.accepted" not in {finding.clause.id for finding in run.findings.all}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_fails_every_third_time_breaks_a_must_once() -> None:
+    with failing_at(*range(3, 40, 3)) as (run, _):
+        assert paid(run, 9) == {"run.steady": "MUST"}
+    [finding] = [one for one in run.findings.all if one.clause.id == "run.steady"]
+    assert finding.broken.received == "500 for 4 of 9"
+    assert finding.others["wire.steady"] == 4
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_fails_again_does_not_accept_and_is_soon_believed_at_once() -> None:
     with refusing(500) as (run, server):
-        run.judge(create())
-    assert len(server.asked) == 1
+        assert paid(run, 4) == {}
+        assert {"wire.accepted"} <= {finding.clause.id for finding in run.findings.all if finding.level == "MUST"}
+    assert len(server.asked) == 4 + 2
+
+
+@pytest.mark.usefixtures("impatient")
+def test_where_no_more_may_be_spent_a_failure_is_doubtful_and_nothing_is_asked_again() -> None:
+    with failing_at(3, budget=3) as (run, server):
+        assert paid(run, 3) == {"wire.steady": "SHOULD"}
+        assert (len(server.asked), run.provider.ledger.images) == (3, 3)
 
 
 # --- what is optional -------------------------------------------------------------------------------
@@ -603,7 +653,7 @@ def test_a_stream_that_fails_is_a_failure_though_its_status_is_200() -> None:
     assert exchange.failed_midway
     assert exchange.error("error-message") == "Out of paint"
     assert not exchange.owes_pictures
-    assert provider.ledger.images == 1, "what was asked for may have been made, and billed"
+    assert provider.ledger.images == 2, "what was asked for may have been made, and billed, at both tries"
 
 
 # --- tasks ------------------------------------------------------------------------------------------

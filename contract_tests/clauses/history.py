@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from contract_tests.cases import makes_pictures
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from contract_tests.headers import whole_number
@@ -17,6 +18,8 @@ _CLOCK_SECONDS = 5.0
 #: within this time answers may well have been made in the same second
 _STANDING_SECONDS = 3.0
 _FEW = 3
+#: of ten requests to a provider of which one in fifty fails, three fail in one run of a thousand
+_OFTEN, _MANY = 3, 0.2
 
 History = Sequence[Exchange]
 
@@ -104,6 +107,26 @@ def _wish(exchange: Exchange, pointer: str) -> str:
     """What makes the picture at `pointer` what it is: the one it is a copy of, or all it was asked to be."""
     asked = wish(exchange)
     return copied(exchange, pointer) or repr([asked.get(role) for role in ("prompt", "input-image", "mask")])
+
+
+@clause("run.steady", "MUST", "requestBody", "history", shown_by=("pictures", "streams", "tasks", "followups"))
+def steady(history: History) -> Verdict:
+    """What is paid for fails now and then at most.
+
+    Why: whoever sells calls of which every third fails sells a third less.
+    How: of all requests that keep the contract and are paid for fewer than a fifth fail at the first try (5xx, or a
+        stream that breaks off) and succeed at the second, or only two do.
+    Do: find what fails, or try again yourself before you answer.
+    """
+    paid = [one for one in history if one.parent is None and one.case.defect is None
+            and makes_pictures(one.case.operation) and (one.succeeded or one.unsettled)]  # fmt: skip
+    failed = [one for one in paid if one.at_first or one.unsettled]
+    if not paid:
+        return None
+    if len(failed) < _OFTEN or len(failed) < _MANY * len(paid):
+        return CONFORMS
+    statuses = ", ".join(sorted({str(one.at_first or one.response.status) for one in failed}))
+    return Broken("answers at the first try", f"{statuses} for {len(failed)} of {len(paid)}", shown_by=tuple(failed))
 
 
 @clause("run.created", "SHOULD", "x-role: created", "history")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract_tests.absences import NOT_ABOUT_THE_REQUEST
-from contract_tests.cases import Case, optional_parameters
+from contract_tests.cases import Case, makes_pictures, optional_parameters
 from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 
@@ -16,7 +16,8 @@ def accepted(exchange: Exchange) -> Verdict:
     """A request that keeps the contract is accepted.
 
     Why: a request the contract allows must work, or code written to the contract fails in production.
-    How: a case without a defect is answered 2xx; 429 and a model this key lacks do not count.
+    How: a case without a defect is answered 2xx; 429 and a model this key lacks do not count, and what is paid for and
+        answered 5xx is asked once more.
     Do: accept what is documented, or document the limit with its own error.
     """
     status = exchange.response.status
@@ -26,12 +27,34 @@ def accepted(exchange: Exchange) -> Verdict:
         return None  # which sizes and options it takes stands in no contract
     if _is_refused_as_sent(exchange) or exchange.refuses_option:  # wire.media and wire.options speak of that
         return None
+    if exchange.unsettled:  # wire.steady speaks of that
+        return None
     said = exchange.error("error-message")
     if exchange.failed_midway:
         return Broken("what was asked for: the request keeps the contract", f"{status}, and then an error: {said}")
     if exchange.succeeded:
         return CONFORMS
     return Broken("a 2xx answer: the request keeps the contract", f"{status}{f': {said}' if said else ''}")
+
+
+@clause("wire.steady", "SHOULD", "requestBody")
+def steady(exchange: Exchange) -> Verdict:
+    """What is paid for works at the first try.
+
+    Why: clients try again by themselves, wait longer, and may pay for both.
+    How: no request that keeps the contract is answered 5xx, or by a stream that breaks off, and rightly a moment later;
+        how often is run.steady's.
+    Do: try again yourself what failed within you.
+    """
+    if exchange.case.defect is not None or exchange.parent is not None or not makes_pictures(exchange.case.operation):
+        return None
+    if exchange.unsettled:
+        return Broken("an answer at the first try", f"{exchange.response.status}, and no more may be spent on another")
+    if exchange.at_first and exchange.succeeded and not exchange.failed_midway:
+        return Broken(
+            "an answer at the first try", f"{exchange.at_first} at first, {exchange.response.status} at the second"
+        )
+    return CONFORMS if exchange.succeeded else None
 
 
 @clause("wire.options", "SHOULD", "requestBody")

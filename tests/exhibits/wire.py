@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 from faulty import (
     CHEAP,
@@ -325,3 +327,19 @@ def an_edit_in_json_that_breaks_the_server() -> Exchange:
 @faithful
 def an_edit_in_json() -> Exchange:
     return exchange(_edit_in_json(), pictures(drawn(1024, 1024)))
+
+
+@breaks("wire.steady", "502 at first, 200 at the second")
+def pictures_at_the_second_try() -> Exchange:
+    return replace(exchange(asking(CHEAP), pictures(drawn())), at_first=502)
+
+
+@silent("wire.accepted")
+@breaks("wire.steady", "500, and no more may be spent on another")
+def a_failure_that_cannot_be_asked_again() -> Exchange:
+    return replace(exchange(asking(CHEAP), error(None, None), 500), unsettled=True)
+
+
+@silent("wire.steady")
+def a_refusal_at_the_second_try() -> Exchange:
+    return replace(refused(asking_wrongly(TOO_MANY)), at_first=502)
