@@ -63,6 +63,8 @@ class Ledger:
     refused_but_delivered: int = 0
     leaked: int = 0
     """Pictures that requests have made which should have been refused."""
+    made_of_nothing: int = 0
+    """How many of these requests asked for nothing that could be drawn: who answers them so is asked no more."""
 
     def ask(self, images: int, price: Price = FREE) -> None:
         """Raises BudgetSpent when `images` more pictures, or what they cost, do not fit under the caps."""

@@ -80,7 +80,7 @@ class Provider:
             return known
         images, most = expected_images(case), self.could_cost(case)
         self.ledger.ask(most, price_of(case, most))
-        if case.defect is not None:
+        if case.defect is not None and (most_images(case) or self.ledger.made_of_nothing):
             self.ledger.ask_leak(most)
         exchange = self._paid(case, images)
         if images and is_in_doubt(exchange) and self._repeated < _STEADY:
@@ -222,6 +222,7 @@ class Provider:
         self._pay(case, max(made, 0 if exchange.says_no else images))
         if made and not images:
             self.ledger.refused_but_delivered += 1
+            self.ledger.made_of_nothing += not most_images(case)
 
     def _pay(self, case: Case, images: int) -> None:
         self.ledger.charge(images, price_of(case, images))

@@ -12,14 +12,21 @@ from typing import Any
 
 from contract_tests import followups
 from contract_tests.budget import Share, beyond_caps, price_of
-from contract_tests.cases import CREDENTIALS, Case, expected_images, most_images, needs_issued, with_value
-from contract_tests.clauses.refusals import says_the_same
+from contract_tests.cases import (
+    CREDENTIALS,
+    Case,
+    expected_images,
+    most_images,
+    needs_issued,
+    with_value,
+)
 from contract_tests.clauses.registry import KINDS
 from contract_tests.mutations import unknown_task
 from contract_tests.plan import Plan
 from contract_tests.planning import coverage, refusals, streamed
 from contract_tests.purposes import delivers, looks_up, needs_nothing, operations_of, streams, submits, tells_models
 from contract_tests.raw import raw
+from contract_tests.readings import is_often_let_pass
 from contract_tests.replay import kept
 from contract_tests.run import Run
 from contract_tests.variations import varied, with_a_stream, with_variations
@@ -113,10 +120,13 @@ def _how_special(case: Case) -> bool:
 
 
 def _certainty(case: Case) -> int:
-    tolerated = case.defect is not None and bool(case.defect.tolerated)
-    lenient = case.defect is not None and bool(case.defect.lenient)
-    kindly = case.defect is not None and (case.defect.problem == "unknown-parameter" or says_the_same(case))
-    return 4 if tolerated else 3 if lenient else int(most_images(case) > 0) * (2 if kindly else 1)
+    """What nobody may let pass comes first: who makes pictures of what may be let pass is soon asked for no more."""
+    defect = case.defect
+    if defect is None or defect.tolerated or defect.lenient:
+        return 5 if defect is not None and defect.tolerated else 4
+    if not most_images(case):
+        return 0
+    return 1 if defect.problem in CREDENTIALS else 3 if is_often_let_pass(case) else 2
 
 
 def _lookups(run: Run) -> list[Case]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty import drawn, pictures, prediction
+from faulty import CHEAP, asking_wrongly, drawn, pictures, prediction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -328,6 +328,25 @@ def test_broken_requests_that_become_tasks_are_paid_for_and_no_more_are_risked_t
         assert (provider.ledger.images, provider.ledger.leaked, len(server.asked)) == (1, 1, 1)
         assert len(unsent) > 9
         provider.send(Case(contract, next(one for one in contract.operations if one.method == "get")))  # is free
+
+
+def test_who_draws_what_is_wrong_is_still_asked_what_asks_for_nothing_to_be_drawn() -> None:
+    wrong = [asking_wrongly({**CHEAP, f"imageproof_{number}": 1}) for number in range(4)]
+    nothing = [case for case in raw(IMAGES, 0) if case.operation is CREATE and not most_images(case)]
+    told = Told(pictures(drawn()))
+    with listening(lambda asked: told if b'"prompt"' in asked.body else Told(refused("No."), 400)) as server:
+        with asking(server.url, 12) as provider:
+            for case in wrong[:3]:
+                provider.send(case)
+            with pytest.raises(BudgetSpent, match="3 pictures were made by requests that should have been refused"):
+                provider.send(wrong[3])
+            assert [provider.send(case).response.status for case in nothing[:3]] == [400] * 3
+        server.answer = lambda _: told
+        with asking(server.url, 12) as provider:
+            for case in nothing[:3]:
+                provider.send(case)
+            with pytest.raises(BudgetSpent):
+                provider.send(nothing[3])
 
 
 @pytest.mark.usefixtures("impatient")

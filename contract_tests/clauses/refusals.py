@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import Any
-
 from contract_tests.absences import model_names
-from contract_tests.cases import CREDENTIALS, WRONG_KEY, Case, inputs, optional_parameters, with_value, without
+from contract_tests.cases import CREDENTIALS, WRONG_KEY, inputs, optional_parameters
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.pictures import bytes_given, measured
-from spec.messages import is_json
-from spec.request_check import request_check
+from contract_tests.readings import is_of_another_model, says_the_same
 
-_NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
-_FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 _NOT_LET_IN, _NOT_NOW = (401, 403), (402, 429)
 #: what is said of a picture given: its format, or what its part is called
 _ABOUT_A_PICTURE = ("invalid-image", "unsupported-file")
@@ -100,13 +93,9 @@ def generous(exchange: Exchange) -> Verdict:
     Do: refuse it; or say in your own documents that you take it.
     """
     defect = exchange.case.defect
-    if (
-        defect is None
-        or defect.tolerated
-        or defect.lenient
-        or says_the_same(exchange.case)
-        or not _is_generous(exchange)
-    ):
+    if defect is None or defect.tolerated or defect.lenient:
+        return None
+    if says_the_same(exchange.case) or not _is_generous(exchange):
         return None
     if not exchange.succeeded:
         return CONFORMS
@@ -130,19 +119,7 @@ def _is_generous(exchange: Exchange) -> bool:
         return True
     if defect.problem in _ABOUT_A_PICTURE:
         return _is_a_picture(exchange)
-    return _is_as_asked(exchange) or _is_of_another_model(exchange, defect.param, models)
-
-
-def _is_of_another_model(exchange: Exchange, param: str, models: list[str]) -> bool:
-    """Whether another model of the contract takes this value, which the one that is named does not take anywhere."""
-    case, value = exchange.case, exchange.case.request.value
-    needed = (*case.operation.body[case.request.media].get("required", ()), *models, param)
-    least = {name: value[name] for name in needed if name in value}
-    check = request_check(case.contract, case.operation)
-    if param not in least or check.accepts(with_value(case, least).request):
-        return False
-    others = (with_value(case, {**least, name: one.name}) for name in models for one in case.contract.models)
-    return any(check.accepts(other.request) for other in others)
+    return _is_as_asked(exchange) or is_of_another_model(case)
 
 
 def _is_a_picture(exchange: Exchange) -> bool:
@@ -182,29 +159,6 @@ def coerced(exchange: Exchange) -> Verdict:
     return Broken(
         f"{defect.status} for {defect.label} ({defect.reason})", f"{exchange.response.status}: read as it was meant"
     )
-
-
-def says_the_same(case: Case) -> bool:
-    """Whether a JSON body keeps the contract once what is wrong in it is read kindly: left out, or as another type."""
-    defect, value = case.defect, case.request.value
-    if defect is None or not is_json(case.request.media) or not isinstance(value, dict) or defect.param not in value:
-        return False
-    told, check = value[defect.param], request_check(case.contract, case.operation)
-    if told is None:
-        return check.accepts(without(case, defect.param).request)
-    return any(check.accepts(with_value(case, {**value, defect.param: other}).request) for other in _read_kindly(told))
-
-
-def _read_kindly(told: Any) -> Iterator[Any]:
-    """What a value of one type says in another: "2" is 2, "true" is true, 2 is "2", 2.0 is 2."""
-    if isinstance(told, str) and _NUMBER.fullmatch(told):
-        yield int(told)
-    elif isinstance(told, str) and told.lower() in _FLAGS:
-        yield _FLAGS[told.lower()]
-    elif isinstance(told, float) and told.is_integer():
-        yield int(told)
-    elif type(told) is int:
-        yield str(told)
 
 
 @clause("refusal.unknown-parameter", "SHOULD", "x-problems.unknown-parameter")
