@@ -39,13 +39,18 @@ def is_of_another_model(case: Case) -> bool:
 
 
 def says_the_same(case: Case) -> bool:
-    """Whether a JSON body keeps the contract once what is wrong in it is read kindly: left out, or as another type."""
+    """Whether a body keeps the contract once what is wrong in it is read kindly: left out, or as another type.
+
+    Nothing is null, no text, an empty object: where each member has a value, and in forms, these stand for it.
+    """
     defect, value = case.defect, case.request.value
-    if defect is None or not is_json(case.request.media) or not isinstance(value, dict) or defect.param not in value:
+    if defect is None or not isinstance(value, dict) or defect.param not in value:
         return False
     told, check = value[defect.param], request_check(case.contract, case.operation)
-    if told is None:
+    if told is None or told in ("", {}):
         return check.accepts(without(case, defect.param).request)
+    if not is_json(case.request.media):
+        return False
     return any(check.accepts(with_value(case, {**value, defect.param: other}).request) for other in _read_kindly(told))
 
 

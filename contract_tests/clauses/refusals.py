@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract_tests.absences import model_names
-from contract_tests.cases import CREDENTIALS, WRONG_KEY, inputs, optional_parameters
+from contract_tests.cases import CREDENTIALS, WRONG_KEY, Case, inputs, optional_parameters
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.pictures import bytes_given, measured
@@ -11,7 +11,9 @@ from contract_tests.readings import is_of_another_model, says_the_same
 
 _NOT_LET_IN, _NOT_NOW = (401, 403), (402, 429)
 #: what is said of a picture given: its format, or what its part is called
-_ABOUT_A_PICTURE = ("invalid-image", "unsupported-file")
+_ABOUT_A_PICTURE = ("invalid-image", "unsupported-file", "invalid-mask")
+#: what any model reads, a provider's own as well
+_LEAST = ("model", "prompt", "count", "size", "input-image", "mask")
 _FAULT = 500
 
 
@@ -88,8 +90,8 @@ def generous(exchange: Exchange) -> Verdict:
 
     Why: what one provider does as asked the next one refuses.
     How: 2xx where no model is named, where another model of the contract may be asked for the same, where a parameter
-        is wrong that need not be known here, where a picture of another format is given, or where as many pictures, or
-        as large ones, came as were asked for.
+        is wrong that need not be known here or not by a provider's own model, where another picture is given than may
+        be, or more of them, or where as many pictures, or as large ones, came as were asked for.
     Do: refuse it; or say in your own documents that you take it.
     """
     defect = exchange.case.defect
@@ -117,8 +119,12 @@ def _is_generous(exchange: Exchange) -> bool:
         return not value.get(defect.param)  # one of the provider's own choice
     if defect.param in optional_parameters(case):  # perhaps it knows none of that name
         return True
+    if exchange.own_model and _role_of(case, defect.param) not in _LEAST:  # what it takes stands in no contract
+        return True
     if defect.problem in _ABOUT_A_PICTURE:
         return _is_a_picture(exchange)
+    if defect.problem == "too-many" and _role_of(case, defect.param) == "input-image":
+        return True
     return _is_as_asked(exchange) or is_of_another_model(case)
 
 
@@ -133,9 +139,8 @@ def _is_a_picture(exchange: Exchange) -> bool:
 def _is_as_asked(exchange: Exchange) -> bool:
     """Whether exactly what the request says came, though it may not say it: so many pictures, of this size."""
     case, defect, made = exchange.case, exchange.case.defect, exchange.pictures
-    known = case.operation.body[case.request.media].get("properties", {})
-    role = known.get(defect.param, {}).get("x-role") if defect else None
-    asked = case.asked.get(str(role))
+    role = _role_of(case, defect.param) if defect else ""
+    asked = case.asked.get(role)
     if not exchange.succeeded or not made:
         return False
     if role == "count":
@@ -143,12 +148,20 @@ def _is_as_asked(exchange: Exchange) -> bool:
     return role == "size" and isinstance(asked, tuple) and all((one.width, one.height) == asked for one in made)
 
 
+def _role_of(case: Case, param: str) -> str:
+    """The role of a parameter of the body, of what is in its list if it is one; empty where it has none."""
+    name = param.partition("[")[0].partition(".")[0]
+    schema = case.operation.body[case.request.media].get("properties", {}).get(name, {})
+    return str(schema.get("x-role") or schema.get("items", {}).get("x-role") or "")
+
+
 @clause("refusal.coerced", "SHOULD", "x-problems")
 def coerced(exchange: Exchange) -> Verdict:
-    """A value of another type is refused, even where it says the same: "2" for 2, null for nothing.
+    """A value of another type is refused, even where it says the same: "2" for 2, null or an empty text for nothing.
 
     Why: what one provider reads with a smile the next one refuses.
-    How: a request that keeps the contract once "2" is read as 2, or null is left out, is not answered 2xx.
+    How: a request that keeps the contract once "2" is read as 2, or null or what is empty is left out, is not answered
+        2xx.
     Do: check types before values.
     """
     defect = exchange.case.defect

@@ -22,12 +22,13 @@ from faulty import (
     swapped,
 )
 
-from contract_tests.cases import LONGER_KEY, WRONG_KEY, Case, with_value
+from contract_tests.cases import LONGER_KEY, WRONG_KEY, Case, json_case, with_value
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled
 from contract_tests.raw import raw
 from exhibits import TOO_MANY, breaks, faithful, refused, silent
 from spec.forms import File
+from spec.profiles import PLAIN
 
 
 @breaks("auth.enforced", "200")
@@ -265,6 +266,18 @@ def null_taken_for_nothing() -> Exchange:
     return exchange(asking_wrongly({**CHEAP, "response_format": "b64_json", "user": None}), pictures(drawn()))
 
 
+@silent("refusal.refused")
+@breaks("refusal.coerced", "200")
+def an_empty_text_taken_for_nothing() -> Exchange:
+    return exchange(asking_wrongly({**CHEAP, "quality": ""}), pictures(drawn()))
+
+
+@silent("refusal.coerced")
+@breaks("refusal.refused", "200")
+def no_prompt_at_all() -> Exchange:
+    return exchange(asking_wrongly({**CHEAP, "prompt": ""}), pictures(drawn()))
+
+
 @silent("refusal.coerced")
 @breaks("refusal.refused", "200")
 def null_for_what_must_be_said() -> Exchange:
@@ -292,6 +305,39 @@ def a_picture_of_another_format_given() -> Exchange:
     return exchange(giving(drawn(format_="gif"), "image.gif"), pictures(drawn(1024, 1024)))
 
 
+@silent("refusal.refused")
+@breaks("refusal.generous", "200")
+def more_pictures_given_than_may_be() -> Exchange:
+    return exchange(giving(drawn(), times=17), pictures(drawn(1024, 1024)))
+
+
+@silent("refusal.refused")
+@breaks("refusal.generous", "200")
+def a_mask_without_an_alpha_channel_taken() -> Exchange:
+    mask = File(drawn(1024, 1024), "mask.png", "image/png")
+    return exchange(giving(drawn(1024, 1024), mask=mask), pictures(drawn(1024, 1024)))
+
+
+@silent("refusal.refused")
+@breaks("refusal.generous", "200")
+def an_unknown_style_for_a_model_of_the_providers_own() -> Exchange:
+    return exchange(own_model(style="imageproof"), pictures(drawn()))
+
+
+@silent("refusal.generous")
+@breaks("refusal.refused", "200")
+def no_picture_asked_of_a_model_of_the_providers_own() -> Exchange:
+    return exchange(own_model(n=0), pictures(drawn()))
+
+
+def own_model(**told: object) -> Case:
+    [contract] = PLAIN.contracts(models=("flux-schnell",))
+    body = {"model": "flux-schnell", "prompt": "A red fox", **told}
+    case = labelled(json_case(contract, contract.operation("createImage"), body))
+    assert case is not None
+    return case
+
+
 @silent("refusal.generous")
 @breaks("refusal.refused", "200")
 def what_no_picture_is_given() -> Exchange:
@@ -303,9 +349,11 @@ def a_missing_model_refused() -> Exchange:
     return refused(asking_wrongly({"prompt": "A red fox"}))
 
 
-def giving(data: bytes, name: str) -> Case:
+def giving(data: bytes, name: str = "image.png", times: int = 1, **more: File) -> Case:
     case = editing(drawn(1024, 1024))
-    spoilt = labelled(with_value(case, {**case.request.value, "image": [File(data, name, "image/png")]}))
+    spoilt = labelled(
+        with_value(case, {**case.request.value, "image": [File(data, name, "image/png")] * times, **more})
+    )
     assert spoilt is not None
     return spoilt
 
