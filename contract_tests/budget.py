@@ -41,9 +41,9 @@ def beyond_caps(price: Price, most_images: int | None, most_dollars: float | Non
     return "what it costs is not known, so --budget alone is no cap on it: say how many may be made with --max-images"
 
 
-def at_most(dollars: float, unpriced: int) -> str:
-    """`at most about $0.42`, and what it does not count."""
-    return f"at most about ${dollars:.2f}" + (f", and {unpriced} of a price that is not known" if unpriced else "")
+def at_most(dollars: float, unpriced: int, by: str = "") -> str:
+    """`at most about $0.42`, by which prices, and what it does not count."""
+    return f"at most about ${dollars:.2f}{by}" + (f", and {unpriced} of a price that is not known" if unpriced else "")
 
 
 @dataclass(slots=True)
@@ -71,8 +71,10 @@ class Ledger:
         if images and (reason := beyond_caps(price, self.most_images, self.most_dollars)):
             raise BudgetSpent(reason)
         if self.most_images is not None and images and self.images + images > self.most_images:
+            left = max(self.most_images - self.images, 0)
             raise BudgetSpent(
-                f"{self.images} of at most {self.most_images} pictures are made; this case asks for {images} more"
+                f"more pictures than are left of at most {self.most_images} (--max-images); this case may make "
+                f"{images}, with {left} left"
             )
         if self.most_dollars is not None and images and self.dollars + price.dollars > self.most_dollars:
             raise BudgetSpent(

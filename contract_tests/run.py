@@ -15,6 +15,7 @@ from typing import Any
 from contract_tests.budget import BudgetSpent, Share
 from contract_tests.capabilities import Capabilities
 from contract_tests.cases import Case, expected_images
+from contract_tests.clauses.registry import PAID
 from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
@@ -27,7 +28,6 @@ from spec.contract import Contract, Operation
 from spec.documents import default_families
 from spec.profiles import Profile
 
-_PAID = ("pictures", "streams", "tasks", "followups")
 _LONGEST_REASON = 300
 _FEW_TASKS = 3  # of fewer none is given up: all of them are needed to see them end
 
@@ -219,13 +219,13 @@ class Run:
     @cached_property
     def _paid(self) -> frozenset[Any]:
         """The keys of the planned cases that ask for pictures."""
-        return frozenset(case.key for kind in _PAID for case in self.planned.get(kind, ()))
+        return frozenset(case.key for kind in PAID for case in self.planned.get(kind, ()))
 
     @cached_property
     def _first_of_each(self) -> Mapping[Any, Case]:
         """The first case of every way to a picture, by its key."""
         found: dict[tuple[str, str, str], Case] = {}
-        for kind in _PAID:
+        for kind in PAID:
             for case in self.planned.get(kind, ()):
                 found.setdefault((kind, case.contract.name, case.operation.id), case)
         return {case.key: case for case in found.values() if expected_images(case)}

@@ -55,7 +55,8 @@ def cases_of(kind: str, run: Run) -> list[Case]:
 
 def plan(run: Run) -> dict[str, list[Case]]:
     """Every case that is to be sent, by kind; the run learns what that costs, and what a small cap would buy."""
-    found = {kind: make(run) for kind, make in _FREE.items() if run.wanted.kind(kind)}
+    found = {kind: [case for case in make(run) if kind == "replay" or run.wanted.case(kind, case)]
+             for kind, make in _FREE.items() if run.wanted.kind(kind)}  # fmt: skip
     free = [case for cases in found.values() for case in cases]
     slots = _allotted(run, again := found.get("replay", []))
     questions = found.pop("followups", [])
@@ -293,7 +294,8 @@ def _allot(slots: list[_Slot], most_images: int | None, most_dollars: float | No
 
 def _slots(run: Run) -> list[_Slot]:
     """Every way to pictures of every operation: what comes first in its document is worth most."""
-    found = [*_ways(run)]
+    found = [replace(slot, planned=[case for case in slot.planned if run.wanted.case(slot.kind, case)])
+             for slot in _ways(run)]  # fmt: skip
     found += _following(run, found)
     ranks: defaultdict[tuple[str, str], Iterator[int]] = defaultdict(count)  # by family and kind
     for slot in found:

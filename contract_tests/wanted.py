@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contract_tests.clauses import catalogue
+from contract_tests.cases import Case
+from contract_tests.clauses import Clause, catalogue
 from contract_tests.clauses.registry import KINDS
 from contract_tests.options import UsageError
 from spec.errors import UnknownName
@@ -45,9 +46,19 @@ class Wanted:
         if kind in _BEFORE and self.kind(_BEFORE[kind]):
             return True
         # What failed before is sent again where it is about one of these clauses.
+        return kind in self.only or any(kind in (*one.shown_by, "replay") for one in self._named)
+
+    def case(self, kind: str, case: Case) -> bool:
+        """Whether a case of a kind can show any of what is looked at."""
+        if not self.only or kind in self.only or (kind in _BEFORE and self.kind(_BEFORE[kind])):
+            return True
+        return any(kind in one.shown_by and one.needs(case) for one in self._named)
+
+    @property
+    def _named(self) -> list[Clause]:
+        """The clauses that are looked at because they, or their tags, are named."""
         named = {name for name in self.only if name not in KINDS}
-        clauses = [one for one in catalogue().values() if named & {one.id, one.tag} and self.clause(one.id)]
-        return kind in self.only or any(kind in (*one.shown_by, "replay") for one in clauses)
+        return [one for one in catalogue().values() if named & {one.id, one.tag} and self.clause(one.id)]
 
 
 def _tag(id_: str) -> str:

@@ -27,6 +27,7 @@ def test_a_fault_breaks_its_clause_and_what_goes_with_it(name: str) -> None:
     found = broken(fault.build())
     assert set(found) == {fault.clause, *fault.also}
     assert fault.received in found[fault.clause].received
+    assert all(catalogue()[id_].needs(fault.build().case) for id_ in found), "it is sent where only this is wanted"
     assert found[fault.clause].expected
 
 

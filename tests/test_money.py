@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -20,7 +20,7 @@ from test_provider import CREATE, IMAGES, Asked, Told, create, listening
 from test_provider import asking as provider_at
 
 from contract_tests.budget import BudgetSpent, Ledger, Pace, price_of, rate
-from contract_tests.cases import Case, expected_images, json_case
+from contract_tests.cases import CREDENTIALS, Case, expected_images, json_case
 from contract_tests.clauses.registry import KINDS, catalogue
 from contract_tests.connection import CouldNotLook
 from contract_tests.opening import open_run
@@ -180,6 +180,26 @@ def test_a_run_that_bought_nothing_is_not_simply_green(mock: MockServer, tmp_pat
 def test_only_the_cases_that_are_needed_are_sent(only: tuple[str, ...], skip: tuple[str, ...], kinds: set[str]) -> None:
     with planned(max_images=12, only=only, skip=skip) as run:
         assert {kind for kind in KINDS if run.planned[kind]} == kinds
+
+
+@pytest.mark.parametrize(
+    ("only", "kind", "shows"),
+    [
+        (("auth",), "refusals", lambda case: case.defect.problem in CREDENTIALS),
+        (("refusal.unknown-parameter",), "refusals", lambda case: case.defect.problem == "unknown-parameter"),
+        (("edit.kept",), "pictures", lambda case: case.asked.get("mask")),
+        (("models",), "lookups", lambda case: "listed-model" in case.operation.response_roles),
+    ],
+)
+def test_of_a_kind_only_the_cases_are_sent_that_can_show_what_is_wanted(
+    only: tuple[str, ...], kind: str, shows: Callable[[Case], bool]
+) -> None:
+    with planned(max_images=12, only=only) as run:
+        cases = run.planned[kind]
+        assert cases
+        assert all(map(shows, cases))
+    with planned(max_images=12, only=(*only, kind)) as run:
+        assert not all(map(shows, run.planned[kind])), "who names a kind wants all of it"
 
 
 def test_only_the_clauses_that_are_wanted_are_judged() -> None:

@@ -6,12 +6,17 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from io import StringIO
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from rich.console import Console
 
+from contract_tests.report.markdown import summary
 from contract_tests.report.page import page
+from contract_tests.report.score import verdict
+from contract_tests.report.terminal import show
 
 VOID = {"br", "img", "input", "meta"}
 EVIL = (
@@ -319,6 +324,22 @@ def test_the_verdict_is_shown(verdict: str) -> None:
     assert parsed.inside("title")[0].startswith(f"{verdict}: https://api.example.com")
 
 
+@pytest.mark.parametrize("steps", [{"refusals": {"passed": 90}}, {"pictures": {"skipped": 4}}])
+def test_nobody_simply_conforms_of_whom_no_picture_was_judged(steps: dict[str, Any]) -> None:
+    data = {**clean(), "steps": steps, "images": 3, "usd_at_most": 0.42, "unpriced": 1}
+    parsed = Page(page(data))
+    assert parsed.inside("strong")[0] == "Conforms as far as looked"
+    assert "No picture was judged." in parsed.text
+    assert "imageproof: conforms as far as looked" in summary(data)
+    screen = StringIO()
+    show(data, Console(file=screen, width=100), None)
+    told = " ".join(screen.getvalue().split())
+    assert "CONFORMS AS FAR AS LOOKED https" in told
+    assert "at most about $0.42 by list prices, and 1 of a price that is not known, 8.1 s" in told
+    assert verdict({**data, "steps": {"streams": {"passed": 1}}}) == "conforms"
+    assert verdict({**data, "verdict": "drifts"}) == "drifts"
+
+
 def test_the_head_says_when_and_what_it_cost() -> None:
     text = Page(page(report(refused_but_delivered=2))).text
     assert "2026-11-21 08:49 UTC" in text
@@ -326,6 +347,7 @@ def test_the_head_says_when_and_what_it_cost() -> None:
     assert "9 of at most 40" in text
     assert "Profile contract Seed 42" in text
     assert "2 requests that should have been refused made pictures" in text
+    assert "12 of at most 12, and 1 that came unasked" in Page(page(report(images=13, max_images=12))).text
     assert "0, no cap" in Page(page(report(images=0, max_images=None))).text
 
 
@@ -438,9 +460,11 @@ def test_what_only_other_clauses_show_is_counted_by_them() -> None:
 
 
 def test_reasons_are_told_once() -> None:
-    spent = {f"case {n}": f"40 of at most 40 pictures are made; this case asks for {n} more" for n in range(1, 6)}
+    spent = {
+        f"case {n}": f"more pictures than are left of 40; this case may make {n}, with 0 left" for n in range(1, 6)
+    }
     text = Page(page(report(not_tested=spent))).text
-    assert text.count("40 of at most 40 pictures are made") == 1
+    assert text.count("more pictures than are left of 40") == 1
     assert "5 cases" in text
     assert all(case in text for case in spent)
 

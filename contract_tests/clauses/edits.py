@@ -6,7 +6,7 @@ None of them knows how much a model keeps. What is measured stands at each thres
 from __future__ import annotations
 
 from contract_tests.clauses.images import decoded, sized
-from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, asking, clause
 from contract_tests.exchange import Exchange
 from contract_tests.footage import FORMATS as VIDEOS
 from contract_tests.likeness import SAME, differences, distance, likeness
@@ -69,7 +69,7 @@ def _keeps_aspect(exchange: Exchange) -> bool:
     return all(abs(picture.width / picture.height / wanted - 1) < _RATIO_TOLERANCE for picture in sized(exchange))
 
 
-@clause("edit.kept", "SHOULD", "x-role: mask")
+@clause("edit.kept", "SHOULD", "x-role: mask", needs=asking("mask"))
 def kept(exchange: Exchange) -> Verdict:
     """What a mask keeps stays roughly as it was.
 
@@ -87,7 +87,7 @@ def kept(exchange: Exchange) -> Verdict:
     )
 
 
-@clause("edit.filled", "SHOULD", "x-role: mask")
+@clause("edit.filled", "SHOULD", "x-role: mask", needs=asking("mask"))
 def filled(exchange: Exchange) -> Verdict:
     """What a mask opens is drawn anew.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contract_tests.absences import model_names
 from contract_tests.cases import CREDENTIALS, WRONG_KEY, Case, inputs, optional_parameters
-from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause, wrong_in
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.pictures import bytes_given, measured
 from contract_tests.readings import is_of_another_model, says_the_same
@@ -57,7 +57,9 @@ def refused(exchange: Exchange) -> Verdict:
     return _let_through(exchange)
 
 
-@clause("refusal.lenient", "SHOULD", "x-problems.*.lenient")
+@clause(
+    "refusal.lenient", "SHOULD", "x-problems.*.lenient", needs=lambda case: bool(case.defect and case.defect.lenient)
+)
 def lenient(exchange: Exchange) -> Verdict:
     """What the contract rules out is refused, though not every provider of this API looks at it.
 
@@ -174,7 +176,7 @@ def coerced(exchange: Exchange) -> Verdict:
     )
 
 
-@clause("refusal.unknown-parameter", "SHOULD", "x-problems.unknown-parameter")
+@clause("refusal.unknown-parameter", "SHOULD", "x-problems.unknown-parameter", needs=wrong_in("unknown-parameter"))
 def unknown_parameter(exchange: Exchange) -> Verdict:
     """A parameter nobody knows is refused, so that a misspelt one is noticed.
 
@@ -190,7 +192,7 @@ def unknown_parameter(exchange: Exchange) -> Verdict:
     return Broken(f"{defect.status} for {defect.label}", f"{exchange.response.status}, as if it were not there")
 
 
-@clause("refusal.method", "SHOULD", "paths", always=True)
+@clause("refusal.method", "SHOULD", "paths", always=True, needs=wrong_in("wrong-method"))
 def method(exchange: Exchange) -> Verdict:
     """A method that a path does not have is not answered as if it had made something.
 
@@ -244,7 +246,13 @@ def survived(exchange: Exchange) -> Verdict:
     return Broken(f"{defect.status} for {defect.label}", str(exchange.response.status))
 
 
-@clause("meta.unknown-parameter", "MUST", "requestBody.*.schema.additionalProperties", shown_by=("refusals",))
+@clause(
+    "meta.unknown-parameter",
+    "MUST",
+    "requestBody.*.schema.additionalProperties",
+    shown_by=("refusals",),
+    needs=wrong_in("unknown-parameter"),
+)
 def parameter_without_effect(exchange: Exchange) -> Verdict:
     """A parameter nobody knows, where it is not refused, changes nothing: as many pictures come as without it.
 

@@ -14,12 +14,15 @@ from functools import cache, wraps
 from importlib import import_module
 from typing import Any, Literal
 
+from contract_tests.cases import CREDENTIALS, Case
+
 Level = Literal["MUST", "SHOULD", "MAY"]
 #: what a clause is asked about: one exchange, two of them, or all of a run
 Subject = Literal["exchange", "pair", "history"]
 #: kinds of cases, in the order they are sent
 KINDS = ("replay", "refusals", "lookups", "pictures", "streams", "tasks", "followups")
-_PAID = ("pictures", "streams", "tasks", "followups")
+#: those of them that ask for pictures, or for what is paid for like them
+PAID = ("pictures", "streams", "tasks", "followups")
 #: the kinds that show clauses of a tag, where a clause does not say it; of others any answer with pictures does
 _SHOWN_BY = {
     "auth": ("refusals",),
@@ -44,6 +47,38 @@ _MODULES = (
     *("streams", "tasks", "polls", "followups", "models"),
     *("relations", "history"),
 )
+
+
+#: whether the answer to a case can show something
+Need = Callable[[Case], bool]
+
+
+def any_case(_: Case) -> bool:
+    """What shows a clause that any answer may break."""
+    return True
+
+
+def wrong_in(*problems: str) -> Need:
+    """Requests that are wrong in one of these ways show it, and no others."""
+    return lambda case: case.defect is not None and case.defect.problem in problems
+
+
+def asking(*roles: str) -> Need:
+    """Requests that say all of these roles show it."""
+    return lambda case: all(case.asked.get(role) is not None for role in roles)
+
+
+def telling(role: str) -> Need:
+    """Requests to what tells a role, and is asked for nothing else, show it."""
+    return lambda case: role in case.operation.response_roles
+
+
+#: which cases clauses of a tag need, where a clause does not say it; of others any
+_NEEDED_BY = {
+    "auth": wrong_in(*CREDENTIALS),
+    "edit": asking("input-image"),
+    "models": telling("listed-model"),
+}
 
 
 class _Conforms(Enum):
@@ -81,7 +116,7 @@ class Clause:
     """One demand on a provider. `rests_on` names the place in the contract or its language.
 
     `why` it matters to callers, `how` it is judged and `remedy`, what a provider does about it, are one line each.
-    `shown_by` are the kinds of cases whose answers it is judged by.
+    `shown_by` are the kinds of cases whose answers it is judged by, `needs` says which cases of those.
     """
 
     id: str
@@ -94,6 +129,7 @@ class Clause:
     remedy: str = ""
     judges: Subject = "exchange"
     shown_by: tuple[str, ...] = ()
+    needs: Need = any_case
 
     @property
     def tag(self) -> str:
@@ -113,11 +149,12 @@ def clause(
     *,
     always: bool = False,
     shown_by: tuple[str, ...] = (),
+    needs: Need | None = None,
 ) -> Callable[[Judge], Judge]:
     """Register a clause. The function's docstring is what people read: its text, then `Why:`, `How:` and `Do:`.
 
     `always`: it holds for answers to tolerated defects, too, which a provider may read or refuse in a way of its own.
-    `shown_by`: the kinds of cases that show it, where they are not those of its tag.
+    `shown_by`: the kinds of cases that show it, where they are not those of its tag; `needs`: which cases of those.
     """
 
     def register(judge: Judge) -> Judge:
@@ -128,8 +165,8 @@ def clause(
         why, how, remedy = (notes.get(name, "") for name in ("Why", "How", "Do"))
         tag = id_.partition(".")[0]
         certain = judge if always or judges != "exchange" else _where_certain(judge, tag)
-        kinds = shown_by or _SHOWN_BY.get(tag, _PAID)
-        _CLAUSES[id_] = Clause(id_, level, rests_on, text, certain, why, how, remedy, judges, kinds)
+        kinds, which = shown_by or _SHOWN_BY.get(tag, PAID), needs or _NEEDED_BY.get(tag, any_case)
+        _CLAUSES[id_] = Clause(id_, level, rests_on, text, certain, why, how, remedy, judges, kinds, which)
         return judge
 
     return register

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from contract_tests.clauses.images import sized
-from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
+from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, asking, clause
 from contract_tests.exchange import Exchange
 from contract_tests.likeness import quantised
 from contract_tests.pairs import Pair, decoded, origin, wish
@@ -135,7 +135,7 @@ def prompt(pair: Pair) -> Verdict:
     return _drawn_anew(pair, "prompt", "prompts")
 
 
-@clause("meta.input-image", "MUST", "x-role: input-image", "pair")
+@clause("meta.input-image", "MUST", "x-role: input-image", "pair", needs=asking("input-image"))
 def input_image(pair: Pair) -> Verdict:
     """Another picture to start from gives another picture.
 
@@ -146,7 +146,7 @@ def input_image(pair: Pair) -> Verdict:
     return _drawn_anew(pair, "input-image", "pictures to start from")
 
 
-@clause("meta.mask", "MUST", "x-role: mask", "pair")
+@clause("meta.mask", "MUST", "x-role: mask", "pair", needs=asking("mask"))
 def mask(pair: Pair) -> Verdict:
     """Another mask, or none, gives another picture.
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from contract_tests.report.baseline import new_findings
 from contract_tests.report.evidence import visible
-from contract_tests.report.score import told
+from contract_tests.report.score import AS_FAR_AS_LOOKED, pictures_spent, told, verdict
 
 _MOST_FINDINGS = 25
 _LONGEST = 240
 _TICKS = re.compile("`+")
 _FILES = """`./replay.sh` sends the same bytes; the key is read from the environment. `request.http` and `answer.http`
 are what was said, `request.body` and `answer.*` the bodies, `uploads/` and `pictures/` the files in them."""
-MARKS = {"conforms": "✅", "drifts": "❌", "could not look": "⚠️"}
+MARKS = {"conforms": "✅", AS_FAR_AS_LOOKED: "⚠️", "drifts": "❌", "could not look": "⚠️"}
 
 
 def summary(data: Mapping[str, Any]) -> str:
@@ -63,11 +63,11 @@ def _why(finding: Mapping[str, Any]) -> str:
 
 
 def _head(data: Mapping[str, Any]) -> str:
-    verdict, provider = data["verdict"], code(data["provider"])
+    name, provider = verdict(data), code(data["provider"])
     held, covered = told(data["score"])
     interrupted = " Interrupted: this is what was seen." if data["interrupted"] else ""
     return (
-        f"## {MARKS.get(verdict, '')} imageproof: {verdict}\n\n{provider}, profile {code(data['profile'])}."
+        f"## {MARKS.get(name, '')} imageproof: {name}\n\n{provider}, profile {code(data['profile'])}."
         f"{interrupted}\n\n**Score:** {held}; {covered}."
     )
 
@@ -123,8 +123,7 @@ def _counted(reasons: Mapping[str, str]) -> dict[str, int]:
 
 
 def _foot(data: Mapping[str, Any]) -> str:
-    cap = "" if data["max_images"] is None else f" of at most {data['max_images']}"
-    spent = f"{data['requests']} requests, {data['images']}{cap} pictures, {data['seconds']} s"
+    spent = f"{data['requests']} requests, {pictures_spent(data)}, {data['seconds']} s"
     fails = "This fails the run" if data["failed"] else "This does not fail the run"
     return f"Spent: {spent}; seed {data['seed']}. {fails} (`--fail-on {data['fail_on']}`)."
 

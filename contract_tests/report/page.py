@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 
 from contract_tests.report.baseline import new_findings
 from contract_tests.report.evidence import visible
-from contract_tests.report.score import percent, result, told
+from contract_tests.report.score import AS_FAR_AS_LOOKED, percent, pictures_spent, result, told, verdict
 from contract_tests.three_ways.row import WHO
 
 _BACKTICKS = re.compile(r"`([^`]+)`")
@@ -61,10 +61,13 @@ def _environment() -> Environment:
         "moment": _moment,
         "new_findings": new_findings,
         "percent": percent,
+        "pictures_spent": pictures_spent,
         "result": result,
         "score": told,
         "times": _times,
+        "verdict": verdict,
     }
+    environment.globals["AS_FAR_AS_LOOKED"] = AS_FAR_AS_LOOKED
     environment.tests |= {"drifting": _drifting, "differing": _differing}
     return environment
 

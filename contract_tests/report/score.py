@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from itertools import takewhile
 from typing import Any
 
-from contract_tests.clauses.registry import LEVELS
+from contract_tests.clauses.registry import LEVELS, PAID
+
+#: the verdict where all that was looked at holds, and no picture was
+AS_FAR_AS_LOOKED = "conforms as far as looked"
 
 
 def result(clause: Mapping[str, Any]) -> str:
@@ -47,6 +50,21 @@ def kept(data: Mapping[str, Any]) -> list[str]:
     levels = data["score"]["levels"]
     whole = takewhile(lambda level: levels[level]["hold"] == levels[level]["looked_at"], LEVELS)
     return [level for level in whole if levels[level]["looked_at"]]
+
+
+def verdict(data: Mapping[str, Any]) -> str:
+    """The verdict as a person is told it: nobody conforms of whom no picture was judged, only as far as was looked."""
+    judged = any(outcomes.get(ended) for kind, outcomes in data["steps"].items() if kind in PAID
+                 for ended in ("passed", "failed"))  # fmt: skip
+    return data["verdict"] if judged or data["verdict"] != "conforms" else AS_FAR_AS_LOOKED
+
+
+def pictures_spent(data: Mapping[str, Any]) -> str:
+    """`9 of at most 40 pictures`; what came beyond the cap was not asked for, and is told apart."""
+    made, cap = data["images"], data["max_images"]
+    if cap is None or made <= cap:
+        return f"{made:,}{'' if cap is None else f' of at most {cap:,}'} pictures"
+    return f"{cap:,} of at most {cap:,} pictures, and {made - cap:,} that came unasked"
 
 
 def counted(data: Mapping[str, Any]) -> dict[str, int]:

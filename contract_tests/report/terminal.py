@@ -13,7 +13,7 @@ from rich.text import Text
 
 from contract_tests.budget import at_most
 from contract_tests.report.evidence import visible
-from contract_tests.report.score import counted, percent, told
+from contract_tests.report.score import AS_FAR_AS_LOOKED, counted, percent, pictures_spent, told, verdict
 
 #: kinds of cases, as a person is told of them
 STEPS = {
@@ -28,7 +28,12 @@ STEPS = {
 _MOST_OF_A_REASON = 400  # letters
 _FRAME = 6  # columns around a title
 _LEVEL_STYLES = {"MUST": "bold red", "SHOULD": "yellow", "MAY": "dim"}
-_VERDICT_STYLES = {"conforms": "bold green", "drifts": "bold red", "could not look": "bold yellow"}
+_VERDICT_STYLES = {
+    "conforms": "bold green",
+    AS_FAR_AS_LOOKED: "bold yellow",
+    "drifts": "bold red",
+    "could not look": "bold yellow",
+}
 
 
 def show(data: Mapping[str, Any], console: Console, folder: Path | None) -> None:
@@ -79,12 +84,11 @@ def _counts(findings: Mapping[str, int]) -> str:
 def _headline(data: Mapping[str, Any]) -> Text:
     told = _counts(counted(data))
     told = told or ("nothing found" if data["verdict"] == "conforms" else "")
-    unpaid = data["verdict"] == "conforms" and data["images"] == 0
-    name = "CONFORMS AS FAR AS LOOKED" if unpaid else data["verdict"].upper()
-    told += ", but no picture was asked for" if unpaid else ""
-    verdict, interrupted = data["verdict"], "  interrupted, this is what was seen" if data["interrupted"] else ""
+    name = verdict(data)
+    told += ", but no picture was judged" if name == AS_FAR_AS_LOOKED else ""
+    interrupted = "  interrupted, this is what was seen" if data["interrupted"] else ""
     return Text.assemble(
-        (f" {name} ", f"{'bold yellow' if unpaid else _VERDICT_STYLES[verdict]} reverse"),
+        (f" {name.upper()} ", f"{_VERDICT_STYLES[name]} reverse"),
         "  ",
         (visible(data["provider"]), "bold"),
         f"  {told}",
@@ -153,15 +157,9 @@ def _account(data: Mapping[str, Any]) -> Table:
     table.add_row("clauses", _outcomes({"passed": held, "failed": drifted, "skipped": untested}))
     for name, words in zip(("score", ""), told(data["score"]), strict=True):
         table.add_row(name, Text(words))
-    cap = "" if data["max_images"] is None else f" of at most {data['max_images']}"
-    table.add_row(
-        "spent",
-        Text(
-            f"{data['requests']} requests, {data['images']}{cap} pictures, "
-            f"{at_most(data['usd_at_most'], data.get('unpriced', 0))} by list prices, {data['seconds']} s; "
-            f"seed {data['seed']}"
-        ),
-    )
+    cost = at_most(data["usd_at_most"], data.get("unpriced", 0), " by list prices")
+    spent = f"{data['requests']} requests, {pictures_spent(data)}, {cost}, {data['seconds']} s; seed {data['seed']}"
+    table.add_row("spent", Text(spent))
     if data["baseline"] is not None:
         table.add_row("baseline", _changes(data))
     if data["refused_but_delivered"]:
