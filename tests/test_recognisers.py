@@ -401,6 +401,7 @@ def test_a_name_does_not_swallow_what_it_does_not_explain() -> None:
     assert causes(judged(answer)) == [("wire.schema", "chat-shaped-200"), ("wire.request-id", None)]
 
 
+SVG = {"model": "gpt-image-2.6-flare"}
 ONE_ANSWER: dict[str, tuple[Any, int, dict[str, str], str]] = {
     "an empty object": ({}, 200, HEADERS, "empty-object-200"),
     "a page": (b"<!doctype html><h1>Welcome</h1>", 200, {"content-type": "text/html"}, "wire.content-type"),
@@ -417,6 +418,19 @@ def test_one_answer_to_whatever_is_asked_is_one_finding(kind: str) -> None:
     found = judged(*(exchange(case, body, status, headers) for case in cases)).all
     assert {one.cause for one in found} - {"wire.request-id"} == {cause}
     assert max(one.cases.total() for one in found) == len(cases)  # each once, however many clauses it breaks
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "status", "name"),
+    [
+        ({"prompt": "山" * 400}, error(None, "", "prompt is too long"), 400, "prompt-limit-counted-in-bytes"),
+        ({**SVG, "output_format": "svg"}, pictures(drawn(1024, 640)), 200, "output-format-forced-png"),
+    ],
+)  # fmt: skip
+def test_a_drift_keeps_its_name_where_it_is_told_in_other_words(
+    asked: dict[str, Any], answer: Any, status: int, name: str
+) -> None:
+    assert name in {drift.id for drift in recognised(exchange(asking({**GPT, **asked}), answer, status))}
 
 
 @pytest.mark.parametrize("status", [400, 402])
