@@ -78,6 +78,7 @@ class Case:
     """One request. `credential` is the key it is sent with, KEY stands for the caller's; None sends none.
 
     `odd_headers` are sent besides or instead, lower case. `about` are the tasks it is about, if it follows up on some.
+    `doomed`: it keeps the contract, and nothing is to come of it (`x-fails`); it may be refused as well.
     """
 
     contract: Contract
@@ -90,6 +91,7 @@ class Case:
     defect: Defect | None = None
     odd_headers: Mapping[str, str] = field(default_factory=dict)
     about: About | None = None
+    doomed: bool = False
 
     def __repr__(self) -> str:
         return f"<Case {self.operation.id}: {self.label}: {self.path} {dict(self.query)} {self.body[:500]!r}>"
@@ -173,6 +175,7 @@ class Case:
         told = self.request.value if isinstance(self.request.value, dict) else {}
         words = [f"{name}={value}" for name, value in told.items() if name != "prompt" and _is_short(value)]
         words += [f"{name}={value}" for name, value in self.query.items()]
+        words += ["of which nothing comes"] if self.doomed else []
         return (", ".join(words) or "plain") + kind
 
 

@@ -20,7 +20,7 @@ def _always(_: Exchange) -> bool:
 
 
 def _brings_nothing(exchange: Exchange) -> bool:
-    return not exchange.image_meanings
+    return not any(meaning.raw for meaning in exchange.image_meanings)
 
 
 def _is_page(exchange: Exchange) -> bool:
@@ -67,8 +67,8 @@ _WITHIN = (
     Rule("refusal.lenient", ("wire.*", "error.*")),
     Rule("refusal.coerced", ("wire.*", "error.*", "meta.unknown-parameter")),
     Rule("refusal.unknown-parameter", ("wire.*", "error.*", "meta.unknown-parameter")),
-    Rule("task.private", ("task.same", "error.*")),
-    Rule("task.unknown", ("task.same", "error.*")),
+    Rule("task.private", ("task.same", "error.*", "refusal.*")),
+    Rule("task.unknown", ("task.same", "error.*", "refusal.*")),
     Rule("task.accepted", ("wire.*", "stream.*", "images.*", "task.*", "usage.*", "created.*"), _brings_nothing),
     Rule("task.accepted", ("wire.schema",)),
     Rule("stream.content-type", ("wire.*", "stream.*", "images.*", "task.*")),
@@ -80,7 +80,7 @@ _WITHIN = (
     Rule("wire.status", ("error.status",)),
     Rule("stream.framing", ("stream.*", "wire.schema", "images.*")),
     Rule("stream.completed", ("images.*", "wire.schema", "usage.*"), _brings_nothing),
-    Rule("task.result", ("images.*", "wire.schema"), _brings_nothing),
+    Rule("task.result", ("images.*", "wire.schema", "task.reason"), _brings_nothing),
     Rule("task.states", ("wire.schema", "task.*")),
     Rule("task.order", ("task.*",)),
     Rule("task.ends", ("task.*",)),
@@ -114,6 +114,8 @@ _ACROSS: dict[str, tuple[str, ...]] = {
     "auth.enforced": ("task.private",),
     "task.unknown": ("task.private",),
     "task.order": ("task.finished-time", "task.stable"),
+    "task.result": ("task.stable", "list.agrees"),
+    "task.times": ("list.times",),
     "images.grid": ("task.part",),
     "meta.prompt": ("meta.input-image", "meta.mask", "edit.*", "meta.seed", "meta.style", "images.distinct",
                     "run.links"),

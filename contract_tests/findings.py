@@ -346,10 +346,19 @@ def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
     for cause in found:
         if cause.family != effect.family or cause is effect:
             continue
+        if _is_of_the_same_word(cause, effect):
+            return cause
         # A drift with a name keeps it, except where nothing asked made a difference, all was mixed up or all is open.
         if explains_across(cause.clause, effect.clause) and (effect.drift is None or cause.clause.id in _DEEPEST):
             return cause
     return None
+
+
+def _is_of_the_same_word(cause: Finding, effect: Finding) -> bool:
+    """Whether what breaks a schema, of a list perhaps, is a word for a task's state that is unknown elsewhere."""
+    if cause.clause.id != "task.states" or effect.clause.id != "wire.schema" or effect.drift is not None:
+        return False
+    return effect.symptom.partition(" ")[0] == cause.broken.pointer.rpartition("/")[2]
 
 
 def _alike(one: Finding, other: Finding) -> bool:

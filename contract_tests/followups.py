@@ -79,6 +79,14 @@ def offers(contract: Contract, operation: Operation, seed: int, tasks: Iterable[
     return list({case.key: case for case in kept}.values())
 
 
+def doomed(contract: Contract, operation: Operation, seed: int) -> list[Case]:
+    """The request of which nothing comes (`x-fails`), where the contract knows one; it is seen how that is told."""
+    if operation.fails is None:
+        return []
+    told = _said(_least(contract, operation, seed), operation.fails.says)
+    return [replace(told, about=None, doomed=True)] if operation.fails.is_asked(told.asked) else []
+
+
 def _reached(contract: Contract, tasks: Iterable[Case]) -> list[Offer]:
     """One offer for each thing that may come of one, beginning with what these tasks offer."""
     kinds = list(dict.fromkeys(kind for case in tasks if isinstance(kind := case.asked.get("task-kind"), str)))
@@ -149,7 +157,8 @@ def _pressed(planned: Case, parent: Exchange) -> Iterator[Case]:
 
 
 def _has_succeeded(submit: Exchange) -> bool:
-    return bool(submit.polls) and submit.polls[-1].succeeded and submit.polls[-1].state == "succeeded"
+    ended = bool(submit.polls) and submit.polls[-1].succeeded and submit.polls[-1].state == "succeeded"
+    return ended and not submit.case.doomed
 
 
 def _kind(submit: Exchange) -> str:

@@ -172,4 +172,5 @@ def strangers(target: Case, other_key: bool) -> Iterator[Case]:
 
 def _in_vain(case: Case, reason: str) -> Case:
     problem = case.contract.problem("unknown-task")
-    return replace(case, defect=Defect("unknown-task", "", reason, problem.status, problem.fields.get("error-code")))
+    code = problem.fields.get("error-code")
+    return replace(case, defect=Defect("unknown-task", "", reason, problem.status, code, lenient=problem.lenient))

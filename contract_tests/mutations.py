@@ -373,5 +373,6 @@ def unknown_task(contract: Contract, operation: Operation) -> Case:
     path = {
         parameter.name: "imageproof-no-such-task" for parameter in operation.parameters if parameter.location == "path"
     }
-    defect = Defect("unknown-task", "", "there is no such task", problem.status, problem.fields.get("error-code"))
+    code = problem.fields.get("error-code")
+    defect = Defect("unknown-task", "", "there is no such task", problem.status, code, lenient=problem.lenient)
     return Case(contract, operation, path_parameters=path, defect=defect)

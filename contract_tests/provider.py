@@ -265,7 +265,9 @@ class Provider:
             repeats_key=self.redact.told(body, *map(str.encode, answer_headers.values())),
         )
         if exchange.succeeded and not exchange.case.operation.tells_tasks:  # those were looked at with their task
-            exchange.pictures = self._viewer.twice(self._viewer.look_at_all(exchange.image_meanings, value), value)
+            exchange.pictures = self._viewer.look_at_all(exchange.image_meanings, value)
+            if parent is None or not any(poll.pictures for poll in parent.polls):  # else this is another look itself
+                exchange.pictures = self._viewer.twice(list(exchange.pictures), value)
             exchange.unfinished = self._viewer.look_at_all(exchange.unfinished_meanings, value)
             exchange.covers = self._viewer.look_at_all(exchange.cover_meanings, value)
         return exchange

@@ -275,7 +275,8 @@ class Run:
     def _is_given_up(self, exchange: Exchange) -> bool:
         """Whether this task is the one of its family that is given up: the last, where three or more are planned."""
         contract = exchange.case.contract
-        tasks = [one for one in vars(self).get("planned", {}).get("tasks", ()) if one.contract is contract]
+        tasks = [one for one in vars(self).get("planned", {}).get("tasks", ())
+                 if one.contract is contract and not one.doomed]  # fmt: skip
         if len(tasks) < _FEW_TASKS or tasks[-1].key != exchange.case.key:
             return False
         target = contract.linked(exchange.case.operation, "cancel")

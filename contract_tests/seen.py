@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
@@ -67,7 +68,13 @@ class Seen:
 
 
 def look(role: str, pointer: str, raw: str, data: bytes, media: str = "") -> Seen:
-    """Decode and measure a picture's bytes."""
+    """Decode and measure a picture's bytes; what was just looked at is known."""
+    return replace(_looked_at(data, media), role=role, pointer=pointer, raw=raw)
+
+
+@lru_cache(maxsize=8)
+def _looked_at(data: bytes, media: str) -> Seen:
+    role = pointer = raw = ""
     if (drawing := _svg(data)) is not None:
         return _look_at_svg(Seen(role, pointer, raw, data, format="svg", media=media), *drawing)
     if name := footage.format_of(data):

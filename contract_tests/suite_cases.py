@@ -298,8 +298,12 @@ def _slots(run: Run) -> list[_Slot]:
              for slot in _ways(run)]  # fmt: skip
     found += _following(run, found)
     ranks: defaultdict[tuple[str, str], Iterator[int]] = defaultdict(count)  # by family and kind
+    weight = 0.0
     for slot in found:
-        slot.weight = _WEIGHTS[slot.kind] / 2 ** next(ranks[slot.operation.family, slot.kind])
+        own = not (slot.planned and slot.planned[0].doomed)
+        # What comes to nothing is half of what the rest of the same operation is worth.
+        weight = _WEIGHTS[slot.kind] / 2 ** next(ranks[slot.operation.family, slot.kind]) if own else weight / 2
+        slot.weight = weight
     return found
 
 
@@ -329,6 +333,7 @@ def _ways(run: Run) -> Iterator[_Slot]:
             yield _Slot("tasks", operation, [_as_task(case) for case in tasks], _MOST_TASKS)
         elif submits(operation):  # there is no other way to a picture
             yield _Slot("tasks", operation, planned)
+            yield _Slot("tasks", operation, followups.doomed(contract, operation, seed))
 
 
 def _following(run: Run, ways: Iterable[_Slot]) -> Iterator[_Slot]:

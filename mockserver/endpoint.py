@@ -161,10 +161,10 @@ class Endpoint:
             violation = await self._take_pictures(request, asked)
             if violation is not None:
                 return self._refuse(Refusal.of(violation, operation), request_id), violation
-        ending: Ending | None = None
+        ending = self._doomed(asked.roles, request_id)
         if wishes is not None or mock.admission is not None:
             refusal = self._refused_on_demand(wishes, asked.roles, token or "")
-            ending = None if refusal is None else self._failing(refusal, wishes, asked.roles, request_id)
+            ending = ending if refusal is None else self._failing(refusal, wishes, asked.roles, request_id)
             if refusal is not None and ending is None:
                 return self._refuse(refusal, request_id), None
         base_url = f"{http.scheme}://{http.host}"
@@ -316,6 +316,14 @@ class Endpoint:
             or not self._operation.becomes_task(self._mock.plan.asked(dict(roles)))
         ):
             return None
+        return self._ending(met, request_id)
+
+    def _doomed(self, roles: Mapping[str, Any], request_id: str) -> Ending | None:
+        """How a task will fail that the contract says nothing comes of (`x-fails`)."""
+        fails = self._operation.fails
+        return self._ending(Refusal(fails.problem), request_id) if fails is not None and fails.is_asked(roles) else None
+
+    def _ending(self, met: Refusal, request_id: str) -> Ending:
         return Ending("failed", str(self._scribe.failure(met, request_id).get("error-message") or met.problem))
 
     def _finish(self, resolved: Mapping[str, Any], base_url: str, at: float | None = None) -> Outcome:

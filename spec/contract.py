@@ -87,6 +87,18 @@ class Problem:
     lenient: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """What a request may say (role -> value in our units) of which nothing comes, and the problem its task fails of."""
+
+    says: Mapping[str, Any]
+    problem: str
+
+    def is_asked(self, roles: Mapping[str, Any]) -> bool:
+        """Whether a request that asks this is such a one."""
+        return all(roles.get(role) in (value, [value]) for role, value in self.says.items())
+
+
 @dataclass(frozen=True, eq=False)
 class Operation:
     """One method on one path: what may be asked and what must be answered."""
@@ -115,6 +127,8 @@ class Operation:
     """Other paths that mean the same (`x-also`)."""
     refuses: str = ""
     """The problem every request to it is refused with, where it only stands for what is not there (`x-refuses`)."""
+    fails: Failing | None = None
+    """What keeps the contract and comes to nothing (`x-fails`)."""
 
     @property
     def secured(self) -> bool:

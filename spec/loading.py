@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from spec import events, forms
-from spec.contract import Answer, Callback, Contract, FormatChecks, Link, Operation, Parameter, Problem
+from spec.contract import Answer, Callback, Contract, Failing, FormatChecks, Link, Operation, Parameter, Problem
 from spec.documents import check_openapi, follow, load_yaml, locate, read_text, resolve, shipped
 from spec.errors import DocumentError
 from spec.followups import FollowUps
@@ -180,6 +180,7 @@ def _operation(
         raw.get("x-makes", "pictures"),
         tuple(raw.get("x-also", ())),
         raw.get("x-refuses", ""),
+        Failing(raw["x-fails"]["says"], raw["x-fails"]["problem"]) if "x-fails" in raw else None,
     )
 
 

@@ -12,7 +12,7 @@ from spec.grammar import check_schema, check_well_formed
 from spec.language import EFFECTS, ID_PART, ID_ROLES, MAKES, PROBLEMS, REQUEST_ROLES, ROLES, SIGNINGS, escape
 from spec.tokens import check_usage
 
-_OF_OPERATIONS = ("x-optional", "x-asks", "x-also", "x-effect", "x-makes", "x-refuses")
+_OF_OPERATIONS = ("x-optional", "x-asks", "x-also", "x-effect", "x-makes", "x-refuses", "x-fails")
 LOCATIONS = ("path", "query", "header")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -86,6 +86,7 @@ def _check_paths(document: Mapping[str, Any], file: str) -> None:
                 raise DocumentError(
                     file, f"{where}/{method}/x-refuses", f"unknown problem {problem!r}", "one named in x-problems"
                 )
+            _check_failing(file, f"{where}/{method}", item.get(method, {}), document.get("x-problems", ()))
             for index, parameter in enumerate(item.get(method, {}).get("parameters", ())):
                 _check_extensions(file, f"{where}/{method}/parameters/{index}", parameter, {"x-optional"})
                 if "schema" not in parameter or parameter["in"] not in LOCATIONS:
@@ -95,6 +96,17 @@ def _check_paths(document: Mapping[str, Any], file: str) -> None:
                         "a parameter nobody would read",
                         f"a schema, and in: {', '.join(LOCATIONS)}",
                     )
+
+
+def _check_failing(file: str, pointer: str, operation: Mapping[str, Any], problems: Collection[str]) -> None:
+    """x-fails: what a request may say of which nothing comes, and of which problem its task fails."""
+    told = operation.get("x-fails")
+    if told is None:
+        return
+    is_whole = isinstance(told, Mapping) and told.keys() == {"says", "problem"} and told["problem"] in problems
+    if not is_whole or not isinstance(told["says"], Mapping) or not set(told["says"]) <= set(REQUEST_ROLES):
+        expected = "says (request role -> value), and problem: one named in x-problems"
+        raise DocumentError(file, f"{pointer}/x-fails", "x-fails is not understood", expected)
 
 
 def _check_operation(file: str, pointer: str, operation: Mapping[str, Any]) -> None:

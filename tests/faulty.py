@@ -366,10 +366,10 @@ def chatted(*endings: str, finish: str | None = "stop") -> Exchange:
     return exchange(json_case(CHAT, CHAT.operation("createChatCompletion"), asked), body, headers=STREAM_HEADERS)
 
 
-def imagined(grid: bytes = b"", **more: Any) -> Exchange:
+def imagined(grid: bytes = b"", doomed: bool = False, **more: Any) -> Exchange:
     """A submit, and a look at its task, which has ended with four pictures in one; members of it are replaced."""
     submit = exchange(
-        json_case(MIDJOURNEY, MIDJOURNEY.operation("submitImagine"), {"prompt": "A red fox"}),
+        json_case(MIDJOURNEY, MIDJOURNEY.operation("submitImagine"), {"prompt": "A red fox"}, doomed=doomed),
         {"code": 1, "description": "Submit success", "result": "1730621718151844"},
     )
     told = {"id": "1730621718151844", "action": "IMAGINE", "status": "SUCCESS", "progress": "100%", "imageUrl": LINK}

@@ -368,6 +368,10 @@ BROKEN: dict[str, tuple[list[Edit], str, str, str]] = {
     "ids-of-an-unknown-part": (
         [put("/x-ids", {"task-id": "{uuid}{letters:3}"})], "/x-ids/task-id", "is not understood", "{alnum:N}",
     ),
+    "fails-of-no-problem": (
+        [put(f"{TASK}/x-fails", {"says": {"prompt": "A fox"}, "problem": "not-here"})], f"{TASK}/x-fails",
+        "x-fails is not understood", "says (request role -> value), and problem",
+    ),
     "refuses-with-no-problem": (
         [put(f"{TASK}/x-refuses", "not-here")], f"{TASK}/x-refuses", "unknown problem 'not-here'", "x-problems",
     ),

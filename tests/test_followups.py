@@ -114,3 +114,15 @@ def test_a_task_that_offers_nothing_is_told_of_where_offers_can_be_taken_up() ->
     found = judge([telling, *grid.polls, *silent_one.polls])
     assert isinstance(found, Broken)
     assert found.shown_by == tuple(silent_one.polls)
+
+
+def test_a_task_that_comes_to_nothing_is_seen_to_fail_and_nothing_follows_it(proxy: MockServer) -> None:
+    with run_of(proxy, most=16) as run:
+        [doomed] = [case for case in cases_of("tasks", run) if case.doomed]
+        exchange, findings, _ = run.judge(doomed)
+        assert exchange is not None
+        assert [*findings, *run.follow(exchange)] == []
+        assert exchange.polls[-1].state == "failed"
+        assert run.findings.tallies["task.reason"].conforms >= 1
+        _, _, reason = follow_up(run, planned(run, "submitAction")[0])
+        assert reason == "no task of this run has come to where that could be asked"

@@ -15,7 +15,7 @@ from test_callbacks import Receiver, soon
 
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
-from spec.profiles import load_profile
+from spec.profiles import PLAIN, load_profile
 
 FAMILY = ("midjourney",)
 Task = dict[str, Any]
@@ -262,6 +262,14 @@ def test_a_banned_word_is_told_at_once_and_a_failure_by_the_task() -> None:
         task = fetch(server, failing["result"]).json
         assert (task["status"], task["imageUrl"], task["buttons"]) == ("FAILURE", "", None)
         assert task["failReason"].startswith("do_request_failed")
+
+
+def test_a_parameter_nobody_has_fails_its_task(server: MockServer) -> None:
+    operation = PLAIN.contract("midjourney").operation("submitImagine")
+    assert operation.fails is not None
+    submitted = post(server, "submit/imagine", dict(operation.fails.says)).json
+    task = [fetch(server, submitted["result"]).json for _ in range(3)][-1]
+    assert (task["status"], task["imageUrl"], task["failReason"][:19]) == ("FAILURE", "", "[Invalid parameter]")
 
 
 def test_a_task_belongs_to_its_key(server: MockServer, grid: Task) -> None:

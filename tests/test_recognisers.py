@@ -28,9 +28,12 @@ from faulty import (
     drawn,
     error,
     exchange,
+    followed,
     in_base64,
     links,
     pictures,
+    prediction,
+    predictions,
     refusal,
     task,
     whole,
@@ -499,6 +502,15 @@ def test_links_that_are_dead_everywhere_are_one_finding() -> None:
     elsewhere = replace(gone, problem="GET it answers 500")
     apart = judged(dead_link().polls[-1], exchange(asking(LINKED), links(LINK), targets={LINK: elsewhere}))
     assert {one.cause for one in apart.all} == {"task-result-link-dead", "images.reachable"}
+
+
+def test_a_word_nobody_knows_is_one_finding_in_a_look_and_in_a_list() -> None:
+    found, submit = Findings(), followed(status="done")
+    for judged in (*whole(submit), predictions(prediction(status="done"), about=submit)):
+        found.judge(judged)
+    assert [(one.clause.id, one.others["wire.schema"] > 1) for one in found.all] == [("task.states", True)]
+    found.judge(predictions(prediction(logs=7), about=submit))
+    assert [one.clause.id for one in found.all] == ["task.states", "wire.schema"], "another member is another cause"
 
 
 def test_judging_tells_what_an_exchange_added_to() -> None:

@@ -34,10 +34,10 @@ def _speaks_of_another(exchange: Exchange) -> bool:
 
 
 def _is_about_an_id(exchange: Exchange) -> bool:
-    """Whether it may be refused for the task it names, which is none: that may well be looked at first."""
+    """Whether it may be refused for the task or version it names, which is none: that may well be looked at first."""
     case = exchange.case
     unknown = case.contract.problem("unknown-task").status
-    names_a_task = bool(case.operation.request_roles & {"parent-task", "task-id"})
+    names_a_task = bool(case.operation.request_roles & {"parent-task", "task-id", "model-version"})
     other = case.defect is not None and case.defect.problem != "unknown-task"
     return names_a_task and other and exchange.response.status in (unknown, 404)
 

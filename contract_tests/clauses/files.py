@@ -194,11 +194,11 @@ def revised_prompt(exchange: Exchange) -> Verdict:
     """A revised prompt that is told says something.
 
     Why: an empty text is shown as the picture's caption.
-    How: where the member is there and not null, it has a letter or a sign in it.
+    How: where a prompt was given, and the member is there and not null, it has a letter or a sign in it.
     Do: leave the member out where the prompt was not revised.
     """
     told = [m for m in exchange.meanings if m.role == "revised-prompt" and m.raw is not None]
-    if not told or not exchange.owes_pictures:
+    if not told or not exchange.owes_pictures or not exchange.asked.get("prompt"):
         return None
     bad = next((meaning for meaning in told if not str(meaning.raw).strip()), None)
     return Broken("a prompt, or nothing", repr(bad.raw), bad.pointer) if bad else CONFORMS

@@ -108,7 +108,7 @@ def _takes_offers_up(operation: Operation) -> bool:
 
 def _owes_offers(look: Exchange) -> bool:
     """Whether the contract has offers for a task like this, and a place for them in a look at it."""
-    if "offered-action" not in look.case.operation.response_roles or not look.owes_pictures:
+    if "offered-action" not in look.case.operation.response_roles or not look.pictures_delivered:
         return False
     kind = look.takes_up.kind if look.takes_up else str(look.asked.get("task-kind", ""))
     return any(True for _ in look.case.contract.follow_ups.offered(kind, ANY_TASK))

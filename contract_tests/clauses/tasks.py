@@ -119,7 +119,7 @@ def succeeds(exchange: Exchange) -> Verdict:
     """
     if exchange.parent is None or exchange.state not in TERMINAL_STATES or exchange.case.defect is not None:
         return None
-    if exchange.parent.given_up is not None:
+    if exchange.parent.given_up is not None or exchange.parent.case.doomed:
         return None
     if exchange.state == "succeeded":
         return CONFORMS
@@ -162,7 +162,10 @@ def result(exchange: Exchange) -> Verdict:
         return None
     if not exchange.case.operation.response_roles & IMAGE_ROLES or exchange.makes == "text":
         return None
-    return CONFORMS if exchange.pictures_delivered else Broken("pictures in a task that has succeeded", "none")
+    if exchange.pictures_delivered:
+        return CONFORMS
+    reason = exchange.said("task-failure")
+    return Broken("pictures in a task that has succeeded", f"none: {reason!r:.80}" if reason else "none")
 
 
 @clause("task.progress", "SHOULD", "x-role: task-progress")
@@ -174,7 +177,7 @@ def progress(exchange: Exchange) -> Verdict:
     Do: derive progress from what is done.
     """
     told = [(poll.said("task-progress"), poll.state) for poll in exchange.polls]
-    told = [(value, state) for value, state in told if value is not None]
+    told = [(value, state) for value, state in told if value not in (None, "")]  # some say nothing of what has failed
     if not told:
         return None
     bad = next((value for value, _ in told if type(value) is not int or not 0 <= value <= 100), None)

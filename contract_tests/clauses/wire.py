@@ -23,6 +23,8 @@ def accepted(exchange: Exchange) -> Verdict:
     status = exchange.response.status
     if exchange.case.defect is not None or status == 429 or exchange.lacks_model or exchange.lacks_feature:
         return None
+    if exchange.case.doomed and 400 <= status < 500:
+        return None
     if exchange.own_model and 400 <= status < 500 and exchange.named - _LEAST:
         return None  # which sizes and options it takes stands in no contract
     if _is_refused_as_sent(exchange) or exchange.refuses_option:  # wire.media and wire.options speak of that

@@ -21,6 +21,7 @@ from faulty import (
     drawn,
     error,
     exchange,
+    imagined,
     links,
     pictures,
     task,
@@ -274,3 +275,33 @@ def a_task_that_was_given_up() -> Exchange:
 def a_task_that_had_ended_before_it_was_given_up() -> Exchange:
     done = _prediction("succeeded", output=[LINK], completed_at="2027-01-15T08:00:09.000Z")
     return _given_up(done, done, done)
+
+
+def _come_to_nothing(status: str, progress: str, reason: str) -> Exchange:
+    return imagined(doomed=True, status=status, progress=progress, imageUrl="", failReason=reason)
+
+
+@breaks("task.result", "none: '[Invalid parameter]", also=("images.count", "images.reachable", "task.reason"))
+def a_task_that_came_to_nothing_and_says_that_it_has_succeeded() -> Exchange:
+    return _come_to_nothing("SUCCESS", "100%", "[Invalid parameter] --imageproof")
+
+
+@breaks("task.reason", "none")
+def a_task_that_came_to_nothing_and_does_not_say_why() -> Exchange:
+    return _come_to_nothing("FAILURE", "", "")
+
+
+@faithful
+def a_task_that_came_to_nothing() -> Exchange:
+    return _come_to_nothing("FAILURE", "", "[Invalid parameter] --imageproof")
+
+
+@faithful
+def a_request_of_which_nothing_would_have_come_made_all_the_same() -> Exchange:
+    return imagined(doomed=True)
+
+
+@faithful
+def a_request_of_which_nothing_would_have_come_refused_at_once() -> Exchange:
+    case = imagined(doomed=True).case
+    return exchange(case, {"description": "[Invalid parameter]", "type": "upstream_error", "code": 4}, 400)
