@@ -102,15 +102,16 @@ _WITHIN = (
     Rule("error.param", ("error.param-name",)),
     Rule("usage.output", ("usage.input", "usage.sums", "usage.plausible")),
     Rule("task.times", ("task.*",)),
-    Rule("images.count", ("images.distinct",)),
+    Rule("images.count", ("images.distinct", "images.unlike")),
     Rule("videos.duration", ("echo.duration",)),
     Rule("images.decodes", ("images.*", "echo.*")),
+    Rule("edit.filled", ("edit.kept",)),  # what is drawn elsewhere
 )
 
 #: relation -> the clauses about one answer that are broken because of it
 _ACROSS: dict[str, tuple[str, ...]] = {
-    "meta.constant": ("meta.*", "edit.*", "images.size", "images.format", "images.alpha", "images.distinct", "echo.*",
-                      "task.apart", "run.links", "stream.partial-pictures"),
+    "meta.constant": ("meta.*", "edit.*", "images.size", "images.format", "images.alpha", "images.distinct",
+                      "images.unlike", "echo.*", "task.apart", "run.links", "stream.partial-pictures"),
     "auth.enforced": ("task.private",),
     "task.unknown": ("task.private",),
     "task.order": ("task.finished-time", "task.stable"),
@@ -118,11 +119,11 @@ _ACROSS: dict[str, tuple[str, ...]] = {
     "task.times": ("list.times",),
     "images.grid": ("task.part",),
     "meta.prompt": ("meta.input-image", "meta.mask", "edit.*", "meta.seed", "meta.style", "images.distinct",
-                    "run.links"),
-    "meta.input-image": ("meta.mask", "images.distinct", "edit.*"),
+                    "images.unlike", "run.links"),
+    "meta.input-image": ("meta.mask", "images.distinct", "images.unlike", "edit.*"),
     "meta.mask": ("edit.kept", "edit.filled"),
     "meta.size": ("images.size", "echo.size"),
-    "meta.count": ("images.count", "images.distinct"),
+    "meta.count": ("images.count", "images.distinct", "images.unlike"),
     "meta.output-format": ("images.format", "echo.format", "images.extension",
                            "images.media-type", "images.alpha", "meta.compression"),
     "meta.compression": ("images.compression",),

@@ -32,9 +32,10 @@ _REMEMBERED_BYTES = 512 * 1024 * 1024
 class Finding:
     """One way in which a provider drifts; `others` are clauses the same drift broke, `count` how often it was seen.
 
-    `exchange` is the shortest one that shows it: the evidence; `beside` are others that belong to it, such as the first
-    of two that are compared. `operations` are all in which it was seen, `cases` what was asked then; `operation` and
-    `label` are of the evidence.
+    `exchange` is the evidence: of those that show it the one that is easiest to see again, a direct answer rather than
+    a look at a task, then the shortest; `beside` are others that belong to it, such as the first of two that are
+    compared. `operations` are all in which it was seen, `cases` what was asked then; `operation` and `label` are of the
+    request that the evidence goes back to.
     """
 
     clause: Clause
@@ -231,7 +232,7 @@ class Findings:
         cause = clause if drift else cause_of(clause, together, exchange)
         if drift is None and cause is not clause:  # what is at the bottom of it may have a name
             drift = _drift_behind(cause, shown)
-        operation = exchange.case.operation
+        operation = _asked_of(exchange)
         symptom = "" if drift else _symptom(cause, exchange)
         name = (operation.family, drift.id if drift else cause.id, symptom)
         convicting = catalogue()[drift.clause] if drift else cause
@@ -244,7 +245,7 @@ class Findings:
         finding.seen_in(exchange)
         if clause.id == convicting.id:
             finding.count += 1
-            if finding.count == 1 or _weight(exchange) < _weight(finding.exchange):
+            if finding.count == 1 or _weight(exchange, *beside) < _weight(finding.exchange, *finding.beside):
                 finding.broken, finding.exchange, finding.beside = broken, exchange, beside
                 finding.operation, finding.label = operation.id, operation.label
         else:
@@ -378,7 +379,10 @@ def _with(finding: Finding, effect: Finding) -> Finding:
     return replace(finding, count=count, others=others, operations=operations, cases=finding.cases + effect.cases)
 
 
-def _weight(exchange: Exchange) -> tuple[int, int]:
-    """How much a person has to look at: members of the request, then bytes."""
-    value = exchange.case.request.value
-    return len(value) if isinstance(value, dict) else 0, len(exchange.case.body) + len(exchange.response.body)
+def _weight(*exchanges: Exchange) -> tuple[int, int, int]:
+    """How hard exchanges are to see again: looks at tasks, which are gone tomorrow, then members of the requests, then
+    bytes."""
+    values = [origin(one).case.request.value for one in exchanges]
+    members = sum(len(value) if isinstance(value, dict) else 0 for value in values)
+    length = sum(len(origin(one).case.body) + len(one.response.body) for one in exchanges)
+    return sum(one.parent is not None for one in exchanges), members, length

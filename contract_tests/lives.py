@@ -159,8 +159,9 @@ def linked(exchange: Exchange, effect: str = "") -> Case | None:
 def strangers(target: Case, other_key: bool) -> Iterator[Case]:
     """Looks at somebody's task that must show nothing: with no good key, with another's, under an id beside its own."""
     if target.operation.secured:
-        if (wrong := labelled(replace(target, credential=WRONG_KEY))) is not None:
-            yield wrong
+        for credential in (None, WRONG_KEY):
+            if (wrong := labelled(replace(target, credential=credential))) is not None:
+                yield wrong
         if other_key:
             yield _in_vain(replace(target, credential=OTHER_KEY), "the task is another key's")
     for name, id_ in target.path_parameters.items():

@@ -58,7 +58,7 @@ class Studio:
 
     def _answer(self, asked: Asked) -> Told:
         key = asked.headers.get("authorization", "")
-        if "wrong" in key and not self.shows_everybody:
+        if (not key or "wrong" in key) and not self.shows_everybody:
             return _error(401, "invalid_api_key")
         if asked.method == "POST":
             id_ = f"task{len(self.tasks)}aa"

@@ -43,6 +43,7 @@ from contract_tests.cases import WRONG_KEY, Case
 from contract_tests.clauses import catalogue as clauses
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings, Tally
+from contract_tests.raw import raw
 from contract_tests.recognisers import recognised, recognisers
 from mockserver.drift import moves
 from spec.drifts import catalogue, drift
@@ -441,6 +442,24 @@ def test_who_is_refused_for_something_else_was_not_let_in(status: int) -> None:
     for key in (None, WRONG_KEY):
         answer = exchange(asking_wrongly(GPT, credential=key), error("quota", None), status)
         assert not {"authorization-optional", "authorization-template-default"} & {d.id for d in recognised(answer)}
+
+
+def test_good_json_said_to_be_compressed_is_no_body_that_does_not_parse() -> None:
+    [case] = [case for case in raw(PLAIN.contract("images"), 0) if "Content-Encoding" in str(case.defect)]
+    [finding] = judged(exchange(case, error(None, None), 500)).all
+    assert (finding.clause.id, finding.drift) == ("refusal.survived", None)
+
+
+def test_what_is_shown_is_what_can_be_sent_again_tomorrow() -> None:
+    small, value = {"data": pictures(drawn(400, 400))}, {**CHEAP, "user": "somebody", "quality": "standard"}
+    looked_at = task(RUNNING, done(**small))
+    at_once = exchange(asking(value), pictures(drawn(400, 400)))
+    findings = judged(*looked_at.polls, looked_at)
+    [finding] = [one for one in findings.all if one.cause == "images.size"]
+    assert finding.exchange.parent is looked_at
+    assert (finding.operation, finding.label) == ("createImage", "POST /v1/images/generations")
+    findings.judge(at_once)
+    assert finding.exchange is at_once
 
 
 def test_a_request_id_of_ones_own_name_is_one_finding_where_there_is_none_at_all_too() -> None:

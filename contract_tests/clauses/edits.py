@@ -99,7 +99,10 @@ def filled(exchange: Exchange) -> Verdict:
     if not found:
         return None
     bad = next((one for one in found if one[1] < SAME), None)
-    return Broken("something new where the mask is open", "what was there before", bad[2]) if bad else CONFORMS
+    if bad is None:
+        return CONFORMS
+    elsewhere = ", and what it keeps drawn anew: as if it were inverted" if bad[0] > _TOUCHED else ""
+    return Broken("something new where the mask is open", f"what was there before{elsewhere}", bad[2])
 
 
 @clause("edit.based", "SHOULD", "x-role: input-image", "pair")

@@ -8,7 +8,7 @@ from contract_tests.cases import CREDENTIALS
 from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 
-_NOT_LET_IN = (401, 403)
+_NOT_LET_IN, _NOT_NOW = (401, 403), (402, 429)
 _STACK = re.compile(
     r"Traceback \(most recent call last\)|\bat [\w.$]+\([\w.]+:\d+\)|goroutine \d+ \["
     r"|/(?:home|usr|app|root)/[\w./-]+\.(?:py|go|js)"
@@ -55,7 +55,7 @@ def status(exchange: Exchange) -> Verdict:
         return None
     if exchange.lacks_model or exchange.lacks_feature:
         return None
-    if defect.problem in CREDENTIALS and exchange.response.status not in _NOT_LET_IN:  # nobody looked at the key
+    if defect.problem in CREDENTIALS and exchange.response.status in _NOT_NOW:  # so much for anybody
         return None
     if defect.lenient or _is_about_an_id(exchange):
         return None

@@ -205,28 +205,53 @@ def not_blank(exchange: Exchange) -> Verdict:
     return Broken("more than one colour", "every pixel alike", bad.pointer) if bad else CONFORMS
 
 
-@clause("images.distinct", "SHOULD", "x-role: count")
-def distinct(exchange: Exchange) -> Verdict:
-    """Several pictures of one request are different pictures.
+def _several(exchange: Exchange) -> list[tuple[Seen, Seen]]:
+    """Every two pictures of an answer that stand in different places and are no copies of one that was given."""
+    found = []
+    for picture, twin in combinations(decoded(exchange), 2):
+        given = copied(exchange, picture.pointer)
+        if place_of(twin.pointer) != place_of(picture.pointer) and (
+            not given or given != copied(exchange, twin.pointer)
+        ):
+            found.append((picture, twin))
+    return found
 
-    Why: several pictures are asked for to choose among them.
-    How: no two places of one answer hold the same bytes, nor what nobody could tell apart: the same picture encoded
-        anew, or with a little noise over it.
+
+@clause("images.distinct", "MUST", "x-role: count")
+def distinct(exchange: Exchange) -> Verdict:
+    """Several pictures of one request are several pictures, not one several times.
+
+    Why: several pictures are asked for, and paid for, to choose among them.
+    How: no two places of one answer hold the same bytes; of what is of one colour images.not-blank speaks, of what a
+        seed that was given makes alike images.unlike.
     Do: draw each picture with a seed of its own.
     """
-    pictures = decoded(exchange)
-    if len({place_of(picture.pointer) for picture in pictures}) < 2:
+    several = _several(exchange)
+    if not several or "seed" in exchange.named:
         return None
-    for picture, twin in combinations(pictures, 2):
-        given = copied(exchange, picture.pointer)
-        if place_of(twin.pointer) == place_of(picture.pointer) or (given and given == copied(exchange, twin.pointer)):
-            continue
-        if picture.digest == twin.digest:
+    for picture, twin in several:
+        if picture.digest == twin.digest and not twin.flat:
             return Broken("different pictures", f"the same bytes at {picture.pointer} and {twin.pointer}", twin.pointer)
+    return CONFORMS
+
+
+@clause("images.unlike", "SHOULD", "x-role: count")
+def unlike(exchange: Exchange) -> Verdict:
+    """Several pictures of one request can be told apart.
+
+    Why: several pictures are asked for to choose among them.
+    How: no two pictures of one answer are, made small, the same: drawn alike, encoded anew, or with a little noise over
+        it; of the same bytes images.distinct speaks, of what is of one colour images.not-blank.
+    Do: draw each picture with a seed of its own.
+    """
+    several = _several(exchange)
+    if not several or isinstance(distinct(exchange), Broken):
+        return None
+    for picture, twin in several:
         apart = distance(picture.data, twin.data)
-        if apart is not None and apart < SAME:
+        if apart is not None and apart < SAME and not (picture.flat and twin.flat):
             told = f"{apart:.1f} of 255 between {picture.pointer} and {twin.pointer}"
-            return Broken("different pictures", told, twin.pointer)
+            return Broken("pictures that can be told apart", told, twin.pointer)
     return CONFORMS
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from contract_tests.cases import KEY, LONGER_KEY, OTHER_KEY, WRONG_KEY
 from contract_tests.clauses import Broken
-from contract_tests.clauses.edits import kept
+from contract_tests.clauses.edits import filled, kept
 from contract_tests.exchange import Exchange, place_of
 from contract_tests.seen import Seen
 from spec.events import parse
@@ -27,9 +27,10 @@ def facts(exchange: Exchange) -> dict[str, Any]:
     roles with their values, `given` the members of its body, `defect` what is wrong with it, `takes` the roles the
     operation knows. `body` is the answer's value, `breaks` the places that break its schema, `text` how it starts,
     `result` the object that holds the pictures; `delivered` counts them, `owes` says whether there must be some,
-    `counted` whether as many came as were asked for. `pictures` are as decoded, `kept` whether what a mask keeps stays,
-    `echoes` whether the answer tells of them what they are; `events` say their kind, `unfinished` whether a stream
-    breaks off inside one. `polls` are what the polls of a task were answered and said.
+    `counted` whether as many came as were asked for. `pictures` are as decoded, `kept` and `filled` whether what a mask
+    keeps stays and what it opens is drawn, `echoes` whether the answer tells of them what they are; `events` say their
+    kind, `unfinished` whether a stream breaks off inside one. `polls` are what the polls of a task were answered and
+    said.
     """
     defect, told = exchange.case.defect, exchange.case.request.value
     owed = exchange.asked.get("count", 1)
@@ -42,7 +43,13 @@ def facts(exchange: Exchange) -> dict[str, Any]:
         "media-sent": exchange.case.request.media,
         "defect": None
         if defect is None
-        else {"problem": defect.problem, "param": defect.param, "role": _role(exchange), "key": _key(exchange)},
+        else {
+            "problem": defect.problem,
+            "param": defect.param,
+            "role": _role(exchange),
+            "key": _key(exchange),
+            "encoded": "content-encoding" in exchange.case.odd_headers,
+        },
         "answered": _answered(exchange),
         "status": exchange.response.status,
         "media": exchange.response.media,
@@ -58,6 +65,7 @@ def facts(exchange: Exchange) -> dict[str, Any]:
         "owes": exchange.owes_pictures,
         "counted": _counted(exchange.pictures_delivered, owed),
         "kept": not isinstance(kept(exchange), Broken),
+        "filled": not isinstance(filled(exchange), Broken),
         "pictures": [_picture(picture, exchange.asked.get("size")) for picture in exchange.pictures],
         "echoes": _echoes(exchange),
         "events": [{**_short(event.value), "kind": event.kind} for event in exchange.events],

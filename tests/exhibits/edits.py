@@ -67,6 +67,12 @@ def nothing_new_in_the_hole() -> Exchange:
     return _edited(_scaled(_given()), _mask())
 
 
+@breaks("edit.filled", "as if it were inverted", also=("edit.kept",))
+def new_paint_only_where_a_mask_keeps() -> Exchange:
+    hole = Image.open(io.BytesIO(_mask())).getchannel("A").resize((1024, 1024))
+    return _edited(Image.composite(_other(), _scaled(_given()), hole), _mask())
+
+
 @breaks("usage.reference", "0")
 def an_edit_that_has_not_seen_the_picture() -> Exchange:
     return exchange(editing(_given()), pictures(_saved(_painted()), usage=USAGE))

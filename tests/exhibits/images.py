@@ -124,9 +124,14 @@ def the_same_picture_twice() -> Exchange:
     return exchange(asking({**CHEAP, "n": 2}), pictures(drawn(), drawn()))
 
 
-@breaks("images.distinct", "of 255 between /data/0/b64_json and /data/1/b64_json")
+@breaks("images.unlike", "of 255 between /data/0/b64_json and /data/1/b64_json")
 def the_same_picture_with_noise() -> Exchange:
     return exchange(asking({**CHEAP, "n": 2}), pictures(drawn(), noisy(drawn())))
+
+
+@breaks("images.not-blank", "every pixel alike")
+def two_placeholders() -> Exchange:
+    return exchange(asking({**CHEAP, "n": 2}), pictures(blank(), blank()))
 
 
 JPEG = {**GPT, "output_format": "jpeg"}
@@ -181,7 +186,7 @@ def plain_pictures() -> Exchange:
     return exchange(asking({**CHEAP, "n": 2}), pictures(drawn(), drawn(index=1)))
 
 
-@silent("images.distinct")
+@silent("images.distinct", "images.unlike")
 @faithful
 def a_plain_link() -> Exchange:
     return exchange(asking(LINKED), links(LINK))

@@ -46,6 +46,12 @@ def what_is_not_paid_for_without_a_key() -> Exchange:
     return refused(asking_wrongly(CHEAP, credential=None), error("insufficient_balance", None), 402)
 
 
+@silent("auth.enforced")
+@breaks("error.status", "400")
+def a_missing_key_told_as_any_mistake() -> Exchange:
+    return refused(asking_wrongly(CHEAP, credential=None), status=400)
+
+
 @breaks("error.status", "403")
 def a_missing_key_forbidden() -> Exchange:
     return refused(asking_wrongly(CHEAP, credential=None), status=403)
