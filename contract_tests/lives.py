@@ -10,11 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from contract_tests.cases import OTHER_KEY, WRONG_KEY, Case, Defect
 from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled
+from contract_tests.states import is_strange, seems_over
 from contract_tests.waits import MOMENT_SECONDS, is_not_now, may_pass, retry_after
 from spec.language import TERMINAL_STATES
 from spec.messages import part_at
@@ -27,6 +29,11 @@ _NOT_NOW_SECONDS = 1.0
 _IMPATIENT_SECONDS = 5.0
 #: how long pictures that may be late are waited for
 _LATE_SECONDS = 30.0
+#: how long one is waited for that says the same all the time, in a word nobody knows
+_STRANGE_SECONDS = 8.0
+
+#: what tells that a task moves on
+_MOVING = ("task-status", "task-progress")
 
 Ask = Callable[[Case, Exchange], Exchange]
 
@@ -36,6 +43,7 @@ class Life:
     """One task that is watched; `due` is when it may be looked at again, both times by the monotonic clock.
 
     `ended`: it was seen to end. `trouble` is the 5xx of a look that is asked again, `unseen` why there is no look.
+    `strange` is what it says in words nobody knows, and `since` when.
     """
 
     submit: Exchange
@@ -47,6 +55,18 @@ class Life:
     trouble: int = 0
     unseen: str = ""
     over: bool = False
+    strange: Any = None
+    since: float = 0.0
+
+    def puzzles(self, poll: Exchange) -> bool:
+        """Whether it has said for long what nobody understands, with nothing in it that moves."""
+        if not is_strange(poll):
+            self.strange = None
+            return False
+        told = (poll.response.status, [(one.role, one.raw) for one in poll.meanings if one.role in _MOVING])
+        if told != self.strange:
+            self.strange, self.since = told, time.monotonic()
+        return time.monotonic() - self.since >= _STRANGE_SECONDS
 
     def put_off(self, seconds: float) -> None:
         """Look again after so many seconds, or more: the longer a task takes, the less often it is looked at."""
@@ -125,6 +145,10 @@ class Watch:
             life.ended, life.due = True, time.monotonic() + (pause or 0.0)
         elif poll.state == "needs-input" and life.submit.takes_up is not None:
             life.over = True  # nobody but the caller can move it on
+        elif seems_over(poll):
+            life.over = True
+        elif life.puzzles(poll):
+            life.over = self.stuck = True  # the words are told; what they mean nobody learns by waiting
         elif is_late:
             life.over = True
             if (

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from faulty import CHEAP, LINKED, RUNNING, asking, broken, done, drawn, exchange
 from PIL import Image
 from test_provider import Asked, Listener, Told, listening
 
+from contract_tests import lives
 from contract_tests.budget import Ledger
 from contract_tests.cases import Case, json_case
 from contract_tests.connection import CouldNotLook
@@ -226,6 +227,40 @@ def test_polls_that_are_never_answered_say_nothing_about_the_task() -> None:
     with pytest.raises(CouldNotLook, match=r"answered 429.* within 0\.1 s"):
         _watch(submit, *[429] * 9, seconds=0.1)
     assert not broken(submit)
+
+
+@pytest.mark.parametrize(
+    ("answers", "looks"),
+    [
+        ([{"status": "in_progress"}, {"status": "success"}], 2),
+        ([{"status": "Failure", "data": None}], 1),
+        ([{"status": "GENERATED"}], 1),
+        ([{"status": "UNKNOWN", "data": None}, {}, {}], 3),
+    ],
+    ids=["in small letters", "failed", "of its own, with the pictures", "known to say nothing"],
+)
+def test_a_word_nobody_knows_is_waited_for_no_longer_than_it_says_anything(
+    answers: list[dict[str, Any]], looks: int
+) -> None:
+    submit = _watch(task(), *(task(done(more=tuple(one.items()))).polls[0].response.value for one in answers))
+    assert len(submit.polls) == looks
+    assert ("task.states" in broken(submit.polls[-1])) == (looks < 3)
+    assert not submit.gave_up
+
+
+def test_a_task_that_says_what_nobody_understands_is_left_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lives, "_STRANGE_SECONDS", 0.15)
+    began, submit = time.monotonic(), task()
+
+    def ask(case: Case, parent: Exchange) -> Exchange:
+        elapsed = min(int((time.monotonic() - began) * 10), 4)
+        return exchange(case, task(replace(RUNNING, status="DRAWING", progress=f"{elapsed}%")).polls[0].response.value,
+                        parent=parent)  # fmt: skip
+
+    watch = Watch(ask, ask, 9.0)
+    watch.follow(submit)
+    assert (submit.polls[-1].said("task-progress"), submit.gave_up, watch.stuck) == (4, "", True)
+    assert time.monotonic() - began < 3
 
 
 def test_the_last_of_several_tasks_is_given_up_and_ends_so() -> None:

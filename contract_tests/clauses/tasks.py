@@ -8,8 +8,9 @@ from typing import Any
 from contract_tests.cases import KEY
 from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
+from contract_tests.states import status_words
 from spec.contract import Operation
-from spec.language import IMAGE_ROLES, TERMINAL_STATES, walk, words_of
+from spec.language import IMAGE_ROLES, TERMINAL_STATES, walk
 
 _AT_ONCE_SECONDS = 15.0
 #: when what became of a task, in the order it comes
@@ -50,13 +51,6 @@ def states(exchange: Exchange) -> Verdict:
     if status.raw in known:
         return CONFORMS
     return Broken(f"one of {', '.join(map(str, known))}", repr(status.raw), status.pointer)
-
-
-def status_words(operation: Operation) -> list[Any]:
-    """Every word the contract has for a task's status; some, such as UNKNOWN, stand for no state."""
-    parts = [part for schema in operation.success.content.values() for _, part in walk(schema)]
-    found = [part for part in parts if part.get("x-role") == "task-status"]
-    return list(dict.fromkeys(word for part in found for word in (*words_of(part, "x-states"), *part.get("enum", ()))))
 
 
 @clause("task.order", "MUST", "x-states")

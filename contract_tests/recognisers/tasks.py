@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from contract_tests.clauses.registry import PLAUSIBLE_SECONDS
-from contract_tests.clauses.tasks import status_words
+from contract_tests.states import status_words
 from contract_tests.exchange import Exchange
 from contract_tests.recognisers.registry import recognises
 from spec.language import STATES, TERMINAL_STATES
