@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-from rich.console import Console
-from rich.markup import escape
+from spec.stopping import at_once
 
-from contract_tests.command import check
-from contract_tests.documents.command import lint
-from contract_tests.report.commands import compare, learn, report
-from mockserver.command import serve
-from mockserver.proxy.command import proxy
-from spec.errors import SpecError
-from spec.outputs import Output
-from spec.terminal import USAGE, Door, fail, terminal
+with at_once():  # what is loaded here takes a while
+    import logging
+    import tempfile
+    from collections.abc import Iterator
+    from contextlib import contextmanager
+    from dataclasses import replace
+    from pathlib import Path
+
+    import click
+    from rich.console import Console
+    from rich.markup import escape
+
+    from contract_tests.command import check
+    from contract_tests.documents.command import lint
+    from contract_tests.report.commands import compare, learn, report
+    from mockserver.command import serve
+    from mockserver.proxy.command import proxy
+    from spec.errors import SpecError
+    from spec.outputs import Output
+    from spec.terminal import USAGE, Door, fail, terminal
 
 if TYPE_CHECKING:
     from spec.profiles import Profile

@@ -18,9 +18,9 @@ from contract_tests.budget import Ledger
 from contract_tests.clauses.registry import LEVELS
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Findings
-from contract_tests.opening import DUMMY_KEY, open_run
+from contract_tests.opening import open_run
 from contract_tests.options import Options
-from contract_tests.provider import Provider
+from contract_tests.provider import DUMMY_KEY, Provider
 from contract_tests.run import Run
 from mockserver.drift import Plan
 from mockserver.replies import Reply

@@ -38,8 +38,8 @@ from rich.progress import track
 
 from contract_tests.check import check
 from contract_tests.clauses.registry import LEVELS
-from contract_tests.opening import DUMMY_KEY
 from contract_tests.options import KEY_VARIABLE, Options
+from contract_tests.provider import DUMMY_KEY
 from mockserver.runner import MockServer
 from mockserver.settings import Settings
 from spec.documents import default_families

@@ -1,9 +1,8 @@
-"""Money: what a run may cost and how fast it may go, asked before anything is sent, counted after."""
+"""Money: what a run may cost, asked before anything is sent, counted after."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from contract_tests.cases import Case, expected_images
 from spec.prices import Price, prices
@@ -115,36 +114,3 @@ class Share:
     def spent_for(self, images: int) -> str:
         """Why `images` more pictures are not asked for; empty while they fit."""
         return "the pictures planned for this are made already" if self.images + images > self.most_images else ""
-
-
-@dataclass(slots=True)
-class Pace:
-    """How fast requests may follow each other: `per_second`, None for as fast as answers come."""
-
-    per_second: float | None = None
-    _next: float = field(default=0.0)
-
-    def wait(self) -> None:
-        """Sleep until the next request may be sent."""
-        if self.per_second is None:
-            return
-        now = time.monotonic()
-        self._next = max(self._next, now) + 1 / self.per_second
-        time.sleep(max(self._next - 1 / self.per_second - now, 0.0))
-
-    def slow_to(self, per_second: float) -> None:
-        """Go no faster than this from now on."""
-        self.per_second = per_second if self.per_second is None else min(self.per_second, per_second)
-
-
-def rate(text: str) -> float:
-    """Requests per second from `2`, `2/s` or `60/min`. Raises ValueError with what was expected."""
-    number, _, unit = text.strip().partition("/")
-    seconds = {"": 1, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}.get(unit.strip().lower())
-    try:
-        value = float(number)
-    except ValueError:
-        value = 0.0
-    if seconds is None or not 0 < value < 1e6:
-        raise ValueError(f"{text!r} is no rate; expected requests per second as 2, or 60/min")
-    return value / seconds

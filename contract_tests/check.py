@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Self
@@ -27,9 +25,12 @@ from contract_tests.options import Options
 from contract_tests.report.evidence import visible
 from contract_tests.report.terminal import STEPS, account, show, silences
 from contract_tests.run import Fault, Run
+from spec import stopping
+from spec.outputs import held
 
 CONFORMS, DRIFTS, USAGE, COULD_NOT_LOOK, INTERRUPTED = 0, 1, 2, 3, 130
 _USUAL = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+_AT_ONCE = "interrupted again: what was seen is not all written"
 #: variables by which a caller's own pytest set-up would change what is tested
 _FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 
@@ -98,26 +99,18 @@ def check(options: Options, console: Console) -> int:
     """Test a provider: 0 no finding fails the run, 1 one does, 3 could not look, 130 interrupted (what was seen is
     reported).
 
-    Raises UsageError, SpecError.
+    Raises UsageError, SpecError; InUse where another check writes its report there.
     """
+    folder = options.report_dir or Path("reports")
+    told = "interrupted before anything was judged: no report is written"
     try:
-        with _stopped_as_by_hand():
-            return _check(open_run(options), options.report_dir or Path("reports"), console)
+        with stopping.in_order(_AT_ONCE), nullcontext() if options.dry_run else held(folder):
+            run = open_run(options)
+            told = "interrupted: the report is not whole"
+            return _check(run, folder, console)
     except KeyboardInterrupt:
+        console.print(told)
         return INTERRUPTED
-
-
-@contextmanager
-def _stopped_as_by_hand() -> Iterator[None]:
-    """SIGTERM, with which CI stops a job, does what Ctrl-C does: what was seen is reported."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _check(run: Run, folder: Path, console: Console) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from spec import stopping
 from spec.errors import SpecError
 from spec.outputs import Output
 from spec.terminal import INTERRUPTED, USAGE, Number, Told, fail, terminal
@@ -46,7 +47,7 @@ _SECONDS = Number(0, min_open=True)
 @click.option("--budget", type=Number(0), metavar="USD", help="Most dollars the run may cost, by list prices.")
 @click.option("--max-requests", type=click.IntRange(1), metavar="N", help="Most requests the run may send.")
 @click.option(
-    "--rate", type=Told("contract_tests.budget:rate"), metavar="N", help="Most requests per second, or as 60/min."
+    "--rate", type=Told("contract_tests.pace:rate"), metavar="N", help="Most requests per second, or as 60/min."
 )
 @click.option(
     "--only",
@@ -118,12 +119,10 @@ def check(
     --baseline say), 2 when called wrongly, 3 when the provider could not be asked. Ctrl-C ends the run early: what was
     seen so far is reported, and it exits 130.
     """
-    try:
+    with stopping.at_once("interrupted; nothing was sent"):
         from contract_tests.check import check as run_check
         from contract_tests.options import Options, UsageError
         from spec.documents import confirmed_families
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
     options = Options(
         url,
         api_key_env,
@@ -147,6 +146,9 @@ def check(
         dry_run=dry_run,
     )
     try:
-        sys.exit(run_check(options, terminal()))
+        code = run_check(options, terminal())
     except (UsageError, SpecError) as error:
         fail(error, USAGE)
+    if code == INTERRUPTED:
+        stopping.over()
+    sys.exit(code)

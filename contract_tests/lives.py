@@ -143,10 +143,8 @@ class Watch:
             life.over = True
         elif poll.state in TERMINAL_STATES and not poll.awaits_pictures:  # what has ended stays as it is
             life.ended, life.due = True, time.monotonic() + (pause or 0.0)
-        elif poll.state == "needs-input" and life.submit.takes_up is not None:
-            life.over = True  # nobody but the caller can move it on
-        elif seems_over(poll):
-            life.over = True
+        elif seems_over(poll) or (poll.state == "needs-input" and life.submit.takes_up is not None):
+            life.over = True  # or nobody but the caller can move it on
         elif life.puzzles(poll):
             life.over = self.stuck = True  # the words are told; what they mean nobody learns by waiting
         elif is_late:

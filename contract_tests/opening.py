@@ -10,7 +10,7 @@ from contract_tests.budget import Ledger
 from contract_tests.findings import Findings
 from contract_tests.options import Options, UsageError
 from contract_tests.own_models import of_its_own
-from contract_tests.provider import Provider
+from contract_tests.provider import DUMMY_KEY, Provider
 from contract_tests.reachability import unreachable
 from contract_tests.report.saved import NoReport, load
 from contract_tests.run import Run
@@ -19,8 +19,6 @@ from spec.addresses import is_loopback, root_of
 from spec.contract import Contract
 from spec.profiles import PLAIN, load_profile
 
-#: loopback needs no key; something must be sent all the same
-DUMMY_KEY = "sk-imageproof-any"
 LOOPBACK_IMAGES = 40
 _MOMENT = 0.001  # seconds
 

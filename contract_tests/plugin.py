@@ -155,9 +155,9 @@ def imageproof_run(pytestconfig: pytest.Config) -> Run:
 
 def _run(config: pytest.Config) -> Run:
     if _RUN not in config.stash:
-        from contract_tests.budget import rate
         from contract_tests.opening import open_run
         from contract_tests.options import Options, UsageError
+        from contract_tests.pace import rate
         from spec.errors import SpecError
 
         option = config.getoption

@@ -7,22 +7,33 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from contract_tests.budget import BudgetSpent, Ledger, Pace, price_of
+from contract_tests.budget import BudgetSpent, Ledger, price_of
 from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, makes_pictures, most_images
 from contract_tests.connection import Connection, CouldNotLook, Outgoing, full
 from contract_tests.exchange import Exchange
 from contract_tests.lives import Watch
 from contract_tests.memo import Memo
+from contract_tests.pace import Pace, Paces
 from contract_tests.presence import Presence
 from contract_tests.reachability import unreachable
 from contract_tests.viewing import Viewer
-from contract_tests.waits import MOMENT_SECONDS, is_in_doubt, is_not_now, may_pass, retry_after
+from contract_tests.waits import (
+    MOMENT_SECONDS,
+    is_in_doubt,
+    is_not_now,
+    is_turned_away,
+    may_pass,
+    next_try,
+    retry_after,
+)
 from spec import events
 from spec.addresses import joined, root_of
 from spec.messages import Response, Undecodable, decode, is_json
 from spec.recordings.redactor import Redactor
 from spec.recordings.writing import Recording
 
+#: sent where there is no key: loopback may need none
+DUMMY_KEY = "sk-imageproof-any"
 _MEMO_BYTES = 512 * 1024 * 1024
 _LONGEST_WAIT = 90.0
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # seconds between tries, where nobody says when
@@ -46,7 +57,7 @@ class Provider:
         other_key: str = "",
         per_second: float | None = None,
     ) -> None:
-        self.pace = Pace(per_second)
+        self.pace = Paces(Pace(per_second))
         self._key_variable = key_variable
         self.root = root_of(url)
         self.ledger = ledger
@@ -179,12 +190,11 @@ class Provider:
 
     def _in_turn(self, case: Case, parent: Exchange | None) -> Exchange:
         """Send a case; where the answer is "not now", again when it says, or after waits that double."""
-        for pause in (*_PAUSES, None):
+        for number, pause in enumerate((*_PAUSES, None)):
             exchange = self._send(case, parent)
             if not is_not_now(exchange) or pause is None or exchange.out_of_quota:
                 break
-            told = retry_after(exchange)
-            wait = self._jittered(pause) if told is None else told
+            wait = next_try(exchange, number, self._jittered(pause))
             if wait > _LONGEST_WAIT:
                 break
             time.sleep(wait)
@@ -205,7 +215,7 @@ class Provider:
         said = exchange.error("error-message") or exchange.response.body[:200].decode("utf-8", "replace")
         reason = ""
         if status == 401 and (case.defect is None or not self._let_in):
-            reason = f"the key in {self._key_variable} is refused (401): {said}"
+            reason = f"{self._refused_key()} (401): {said}"
         elif status == 429:
             reason = f"not let in (429): {said}"
         if reason and not exchange.out_of_quota:  # what is only not paid for does not stop what costs nothing
@@ -215,6 +225,12 @@ class Provider:
         if reason:
             raise CouldNotLook(reason)
         self._let_in = True
+
+    def _refused_key(self) -> str:
+        name = self._key_variable
+        if self._key != DUMMY_KEY:
+            return f"the key in {name} is refused"
+        return f"a key is needed, and {name} is not set: export {name}=..., or name another variable (--api-key-env)"
 
     def _charge(self, exchange: Exchange, images: int) -> None:
         """Pay what an answer brings or begins; what was asked for is taken as made unless the answer says no."""
@@ -237,7 +253,8 @@ class Provider:
             name: self.redact.text(value.replace(KEY, f"${self._key_variable}")) for name, value in case.headers.items()
         }
         self.ledger.ask_request()
-        self.pace.wait()
+        makes = bool(expected_images(case))
+        self.pace.wait(makes=makes)
         began, clock = time.time(), time.perf_counter()
         status, answer_headers, body, began_after = self._connection.ask(
             Outgoing(case.operation.method.upper(), url, headers, case.query, case.body, alone=_unreadable(case))
@@ -264,6 +281,7 @@ class Provider:
             first_byte=began_after,
             repeats_key=self.redact.told(body, *map(str.encode, answer_headers.values())),
         )
+        self.pace.heed(makes=makes, turned_away=is_turned_away(exchange))
         if exchange.succeeded and not exchange.case.operation.tells_tasks:  # those were looked at with their task
             exchange.pictures = self._viewer.look_at_all(exchange.image_meanings, value)
             if parent is None or not any(poll.pictures for poll in parent.polls):  # else this is another look itself

@@ -29,6 +29,7 @@ from spec.documents import default_families
 from spec.profiles import Profile
 
 _LONGEST_REASON = 300
+_LOOKED_FOR = 6  # one of so many requests at most goes to find out which families there are
 _FEW_TASKS = 3  # of fewer none is given up: all of them are needed to see them end
 
 
@@ -291,11 +292,15 @@ class Run:
 
     def without_absent_families(self) -> None:
         """Leave out the families this provider does not have, each told once."""
-        there = []
+        there: list[Contract] = []
         for contract in self.contracts:
             names = {model.name for model in contract.models}
             if names and self.options.models and names.isdisjoint(self.options.models):
                 self.findings.not_tested[contract.name] = "it has none of the models asked for (--model)"
+                continue
+            if contract.name not in default_families() and self._is_asked_last(there):
+                most = f"of at most {self.provider.ledger.most_requests} requests (--max-requests)"
+                self.findings.not_tested[contract.name] = f"not looked for: {most} the rest is kept for what is there"
                 continue
             try:
                 lacks = contract.name not in default_families() and self.provider.presence.lacks_family(
@@ -312,6 +317,12 @@ class Run:
             else:
                 there.append(contract)
         self.contracts = tuple(self._without_nowhere(there))
+
+    def _is_asked_last(self, there: Sequence[Contract]) -> bool:
+        """Whether to look for one family more would take from those that are there more than a part of the requests."""
+        ledger, left = self.provider.ledger, default_families()
+        known = bool(there) or any(contract.name in left for contract in self.contracts)
+        return known and ledger.most_requests is not None and ledger.requests >= ledger.most_requests // _LOOKED_FOR
 
     def _without_nowhere(self, contracts: Sequence[Contract]) -> Iterator[Contract]:
         """The families of which anything is there: a wrong address is no provider, and nothing is said of one."""

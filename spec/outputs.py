@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,10 @@ from spec.errors import SpecError
 
 class Exists(SpecError):
     """A file that is not written over is there already."""
+
+
+class InUse(SpecError):
+    """Somebody else is writing in a folder."""
 
 
 def make_sure(path: Path, *, folder: bool = False) -> None:
@@ -37,6 +43,43 @@ def not_over(path: Path, option: str) -> None:
     """Raises Exists where a file is there already; `option` is what the caller may say instead."""
     if path.exists():
         raise Exists(f"{path} exists, and is not written over: {option}")
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Have a folder for oneself while something is written there. Raises InUse where another process has it.
+
+    The system lets go of it when the process ends, however that is; nothing is left behind. Where it cannot hold a
+    folder (Windows, some network drives) nobody is kept out.
+    """
+    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _locked(folder):
+            yield
+    finally:
+        for parent in made:  # where nothing was written after all
+            with suppress(OSError):
+                parent.rmdir()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InUse(f"{folder}: another run is writing there: wait for it, or name another folder") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class Output(click.Path):

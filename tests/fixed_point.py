@@ -19,9 +19,8 @@ from faulty import IMAGES
 
 from contract_tests.budget import Ledger
 from contract_tests.cases import Case
-from contract_tests.opening import DUMMY_KEY
 from contract_tests.options import Options
-from contract_tests.provider import Provider
+from contract_tests.provider import DUMMY_KEY, Provider
 from contract_tests.report.learned import learned_profile
 from contract_tests.report.record import record
 from contract_tests.run import Run

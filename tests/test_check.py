@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from imageproof import main
 from mockserver.runner import MockServer
 from mockserver.settings import Latency, Settings
 from spec.drifts import drift_uses
-from spec.outputs import make_sure
+from spec.outputs import held, make_sure
 
 DOCUMENTS = Path(__file__).parent.parent / "fixtures" / "documents"
 CHEAP = ("--model", "dall-e-2", "--family", "images")  # what is planned for fourteen models takes seconds
@@ -218,21 +219,26 @@ def test_the_same_seed_sends_the_same_requests(tmp_path: Path) -> None:
 # --- Ctrl-C -----------------------------------------------------------------------------------------
 
 
+def started(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+    """The program under way."""
+    return subprocess.Popen(
+        command(*arguments),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        # Whoever started these tests in the background has SIGINT ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "stopped by CI"])
 def test_who_is_stopped_reports_what_was_seen_so_far(number: signal.Signals, tmp_path: Path) -> None:
     with MockServer(Settings(port=0, latency=Latency(0.1, 0.1))) as server:
-        process = subprocess.Popen(
-            command("check", server.url, "--max-images", "3", *CHEAP),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            # Whoever started these tests in the background has SIGINT ignored, which children inherit.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
-        )
+        process = started("check", server.url, "--max-images", "3", *CHEAP, folder=tmp_path)
         until = time.monotonic() + 40
         while len(server.journal) < 30 and time.monotonic() < until and process.poll() is None:
             time.sleep(0.02)
@@ -247,6 +253,27 @@ def test_who_is_stopped_reports_what_was_seen_so_far(number: signal.Signals, tmp
     assert 30 <= report["requests"] < 110
     assert any(clause["conforms"] for clause in report["clauses"])
     assert (tmp_path / "reports" / "report.html").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
+def test_who_is_stopped_before_anything_was_judged_is_told_so_in_a_line(tmp_path: Path) -> None:
+    def slow(_: Asked) -> Told:
+        time.sleep(0.5)
+        return Told({}, 404)
+
+    with listening(slow) as server:
+        process = started("check", server.url, folder=tmp_path)
+        while not server.asked and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    told = stdout + stderr
+    assert (process.returncode, "interrupted" in told, "Traceback" in told) == (130, True, False)
+    assert len(told.splitlines()) == 1
+    assert not (tmp_path / "reports" / "report.json").exists()
 
 
 def test_the_help_says_what_the_exit_codes_mean() -> None:
@@ -370,6 +397,20 @@ def test_where_nothing_can_be_written_nothing_is_done(command: tuple[str, ...], 
     assert "below.yaml" in result.stderr
     assert command[-1] in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows holds no folders")
+def test_two_runs_do_not_write_in_one_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "reports"
+    with held(folder):
+        result = CliRunner().invoke(main, ["check", "http://127.0.0.1:9", "--report-dir", str(folder)])
+        assert (result.exit_code, list(folder.iterdir())) == (2, [])
+        assert f"{folder}: another run is writing there" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+    with held(folder), suppress(KeyError), held(tmp_path):
+        (folder / "report.json").touch()
+        raise KeyError
+    assert list(folder.iterdir()) == [folder / "report.json"]
 
 
 def test_what_can_be_written_is_found_out_without_a_trace(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from contract_tests.budget import Ledger
 from contract_tests.cases import Case
 from contract_tests.clauses import catalogue as clauses
 from contract_tests.findings import Findings
-from contract_tests.opening import DUMMY_KEY, open_run
+from contract_tests.opening import open_run
 from contract_tests.options import Options
-from contract_tests.provider import Provider
+from contract_tests.provider import DUMMY_KEY, Provider
 from contract_tests.run import Run
 from contract_tests.suite_cases import cases_of
 from contract_tests.valid_cases import pixels

@@ -25,9 +25,9 @@ from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Findings
 from contract_tests.lives import Watch
-from contract_tests.opening import DUMMY_KEY, open_run
+from contract_tests.opening import open_run
 from contract_tests.options import Options
-from contract_tests.provider import Provider
+from contract_tests.provider import DUMMY_KEY, Provider
 from contract_tests.run import Run
 from mockserver.runner import MockServer
 from mockserver.settings import Settings

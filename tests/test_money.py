@@ -19,7 +19,7 @@ from test_check import imageproof, report_of
 from test_provider import CREATE, IMAGES, Asked, Told, create, listening
 from test_provider import asking as provider_at
 
-from contract_tests.budget import BudgetSpent, Ledger, Pace, price_of, rate
+from contract_tests.budget import BudgetSpent, Ledger, price_of
 from contract_tests.cases import CREDENTIALS, Case, expected_images, json_case
 from contract_tests.clauses.registry import KINDS, catalogue
 from contract_tests.connection import CouldNotLook
@@ -256,20 +256,12 @@ def test_where_no_clause_applies_nothing_is_said_to_hold(mock: MockServer) -> No
     assert unjudged(refused, "run.links") == ""  # asked about all of them, at last
 
 
-def test_a_rate_is_read_as_people_write_it() -> None:
-    assert [rate("2"), rate("2/s"), rate("60/min"), rate(" 0.5 ")] == [2, 2, 1, 0.5]
-    for text in ("", "0", "-1", "fast", "2/fortnight", "nan", "inf"):
-        with pytest.raises(ValueError, match="60/min"):
-            rate(text)
-
-
 def test_requests_keep_the_pace(mock: MockServer) -> None:
     with provider_at(mock.base_url, per_second=20.0) as provider:
         began = time.monotonic()
         for number in range(5):
             provider.send(create(prompt=f"{number}"))
         assert time.monotonic() - began >= 4 / 20
-    assert Pace(None).per_second is None
 
 
 LIMITED = {"error": {"message": "Slow down.", "type": "requests", "param": None, "code": "rate_limit_exceeded"}}

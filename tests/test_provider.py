@@ -27,7 +27,7 @@ from contract_tests.connection import CouldNotLook
 from contract_tests.opening import open_run
 from contract_tests.options import Options
 from contract_tests.planning import refusals
-from contract_tests.provider import Provider
+from contract_tests.provider import DUMMY_KEY, Provider
 from contract_tests.raw import raw
 from contract_tests.report.record import write
 from contract_tests.run import Run
@@ -421,6 +421,16 @@ def test_a_refused_key_is_no_finding() -> None:
         with pytest.raises(CouldNotLook, match=r"OPENAI_API_KEY is refused \(401\): No such key\."):
             provider.send(create())
         assert provider.ledger.images == 0
+
+
+def test_a_key_that_is_not_set_is_named_when_one_is_needed() -> None:
+    said = r"NOPE is not set: export NOPE=.*\(401\): Who\?"
+    with (
+        listening(lambda _: Told(refused("Who?"), 401)) as server,
+        asking(server.url, key=DUMMY_KEY, key_variable="NOPE") as provider,
+        pytest.raises(CouldNotLook, match=said),
+    ):
+        provider.send(create())
 
 
 def test_not_now_is_asked_again_when_the_provider_says() -> None:

@@ -10,8 +10,9 @@ from conftest import PROFILES
 from test_provider import Asked, Told, listening
 
 from contract_tests.cases import KEY, Case, Defect
-from contract_tests.opening import DUMMY_KEY, open_run
+from contract_tests.opening import open_run
 from contract_tests.options import Options
+from contract_tests.provider import DUMMY_KEY
 from contract_tests.raw import raw
 from contract_tests.run import Run
 from mockserver.runner import MockServer

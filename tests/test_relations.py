@@ -16,13 +16,12 @@ from contract_tests.cases import Case, case_of, json_case
 from contract_tests.clauses import CONFORMS, Broken, catalogue
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Findings
-from contract_tests.opening import DUMMY_KEY
 from contract_tests.options import Options
 from contract_tests.pairs import Pair
 from contract_tests.pictures import PLAINEST, as_value
 from contract_tests.pictures import Picture as Shape
 from contract_tests.pictures import drawn as pictured
-from contract_tests.provider import Provider
+from contract_tests.provider import DUMMY_KEY, Provider
 from contract_tests.run import Run
 from contract_tests.variations import varied
 from spec.forms import File

@@ -224,8 +224,8 @@ def test_shrinking_buys_few_pictures_and_none_beyond_the_cap(mock: MockServer, t
 
 def test_shrinking_that_is_interrupted_keeps_what_was_seen(drifting: Run) -> None:
     drifting.judge(asking_wrongly({**LONG, "n": 0}))
-    drifting.provider.pace.slow_to(1.0)
-    drifting.provider.pace.wait()
+    drifting.provider.pace.every.slow_to(1.0)
+    drifting.provider.pace.wait(makes=False)
     alarm = Timer(0.2, interrupt_main)
     alarm.start()
     shrink(drifting)

@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 from contract_tests.clauses.registry import PLAUSIBLE_SECONDS
-from contract_tests.states import status_words
 from contract_tests.exchange import Exchange
 from contract_tests.recognisers.registry import recognises
+from contract_tests.states import status_words
 from spec.language import STATES, TERMINAL_STATES
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from contract_tests import pace
 from contract_tests.report.baseline import new_findings
 from contract_tests.report.evidence import visible
 from contract_tests.report.score import AS_FAR_AS_LOOKED, pictures_spent, told, verdict
@@ -125,7 +126,8 @@ def _counted(reasons: Mapping[str, str]) -> dict[str, int]:
 def _foot(data: Mapping[str, Any]) -> str:
     spent = f"{data['requests']} requests, {pictures_spent(data)}, {data['seconds']} s"
     fails = "This fails the run" if data["failed"] else "This does not fail the run"
-    return f"Spent: {spent}; seed {data['seed']}. {fails} (`--fail-on {data['fail_on']}`)."
+    slowed = f" {said[0].upper()}{said[1:]}." if (said := pace.told(data.get("pace", pace.UNKNOWN))) else ""
+    return f"Spent: {spent}; seed {data['seed']}.{slowed} {fails} (`--fail-on {data['fail_on']}`)."
 
 
 def _times(finding: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from contract_tests import pace
 from contract_tests.report.baseline import new_findings
 from contract_tests.report.evidence import visible
 from contract_tests.report.score import AS_FAR_AS_LOOKED, percent, pictures_spent, result, told, verdict
@@ -60,6 +61,7 @@ def _environment() -> Environment:
         "integrity": _integrity,
         "moment": _moment,
         "new_findings": new_findings,
+        "pace": pace.told,
         "percent": percent,
         "pictures_spent": pictures_spent,
         "result": result,

@@ -48,6 +48,7 @@ def record(run: Run) -> dict[str, Any]:
         "unpriced": run.provider.ledger.unpriced,
         "max_usd": run.provider.ledger.most_dollars,
         "max_requests": run.provider.ledger.most_requests,
+        "pace": run.provider.pace.data(),
         "plan": run.plan.data(),
         "offer": run.offer.data() if run.offer else None,
         "looked_at_everything": looked_at_everything(run),

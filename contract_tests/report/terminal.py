@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from contract_tests import pace
 from contract_tests.budget import at_most
 from contract_tests.report.evidence import visible
 from contract_tests.report.score import AS_FAR_AS_LOOKED, counted, percent, pictures_spent, told, verdict
@@ -160,6 +161,8 @@ def _account(data: Mapping[str, Any]) -> Table:
     cost = at_most(data["usd_at_most"], data.get("unpriced", 0), " by list prices")
     spent = f"{data['requests']} requests, {pictures_spent(data)}, {cost}, {data['seconds']} s; seed {data['seed']}"
     table.add_row("spent", Text(spent))
+    if slowed := pace.told(data.get("pace", pace.UNKNOWN)):
+        table.add_row("pace", Text(slowed))
     if data["baseline"] is not None:
         table.add_row("baseline", _changes(data))
     if data["refused_but_delivered"]:
