@@ -73,8 +73,11 @@ class Prepared:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark."""
+    """Declare the mark; start one worker, where nobody else's tests are run: a second one would only plan, too."""
     config.addinivalue_line("markers", f"{MARK}(kind): parametrized with the contract's cases of a kind")
+    workers = getattr(config.option, "tx", None)  # of pytest-xdist
+    if workers and not hasattr(config, "workerinput") and all(_is_shipped(argument) for argument in config.args):
+        config.option.tx = workers[:1]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -137,9 +140,12 @@ def pytest_testnodedown(node: Any, error: Any) -> None:  # noqa: ARG001
 
 def _shipped(config: pytest.Config) -> bool:
     """Whether the tests that are shipped are to be run, and not somebody's own."""
-    here = Path(__file__).resolve().parent
-    return any(here in (path := Path(argument.split("::")[0]).resolve()).parents or path == here
-               for argument in config.args)  # fmt: skip
+    return any(_is_shipped(argument) for argument in config.args)
+
+
+def _is_shipped(argument: str) -> bool:
+    here, path = Path(__file__).resolve().parent, Path(argument.split("::", maxsplit=1)[0]).resolve()
+    return here in path.parents or path == here
 
 
 def _replays_nothing(item: pytest.Item) -> bool:

@@ -82,7 +82,7 @@ def test_a_suite_that_does_not_use_the_plugins_does_not_pay_for_them(tmp_path: P
 
 def test_several_workers_give_one_report_within_one_budget(tmp_path: Path) -> None:
     budget = ("--imageproof-max-images", "1", *ONE_MODEL)
-    command = [sys.executable, "-m", "pytest", "contract_tests", "-n", "2"]
+    command = [sys.executable, "-m", "pytest", "contract_tests", "-n", "2", "-v"]
     clean = {name: text for name, text in os.environ.items() if not name.startswith(("PYTEST_", "COV_", "OPENAI_"))}
     result = subprocess.run(
         [*command, "-p", "no:cacheprovider", *budget, "--imageproof-report-dir", str(tmp_path)],
@@ -103,5 +103,6 @@ def test_several_workers_give_one_report_within_one_budget(tmp_path: Path) -> No
         "run.har",
     }
     json.loads((tmp_path / "run.har").read_bytes())
+    assert "1 worker [" in result.stdout, "another one would plan and ask for nothing"
     assert result.stdout.count("imageproof: http://127.0.0.1:") == 1
     assert f"0 findings, {report['requests']} requests, 1 pictures" in result.stdout
