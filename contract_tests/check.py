@@ -71,7 +71,7 @@ class _Display:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """The number of cases is known."""
         self._progress.update(self._task, total=len(session.items))
-        if not self._run.provider.trouble:
+        if not self._run.provider.silence.trouble:
             _tell_plan(self._run, self._console)
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -145,7 +145,7 @@ def _dry(run: Run, console: Console) -> int:
     """Print what would be sent, by operation, and what it costs; send nothing that costs."""
     with _quiet_hypothesis():
         cases = {} if run.unreachable else run.planned
-    if trouble := run.unreachable or run.provider.trouble:
+    if trouble := run.unreachable or run.provider.silence.trouble:
         console.print(f"could not look: {escape(visible(trouble))}", soft_wrap=True)
         return COULD_NOT_LOOK
     table = account()

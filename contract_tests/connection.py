@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from spec.messages import header_text
@@ -28,11 +29,12 @@ _CONNECT_SECONDS = 15.0
 class CouldNotLook(Exception):
     """The provider could not be asked: no connection, no answer in time, no entry. Says nothing about its contract.
 
-    `arrived`: whether the request may have arrived, and be billed, all the same.
+    `arrived`: whether the request may have arrived, and be billed, all the same; `asked` is what was, if that is told.
     """
 
-    def __init__(self, reason: str, arrived: bool = False) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, arrived: bool = False, asked: str = "") -> None:
+        super().__init__(f"{asked}: {reason}" if asked else reason)
+        self.reason = reason
         self.arrived = arrived
 
 
@@ -47,6 +49,17 @@ class Outgoing:
     body: bytes = field(default=b"", repr=False)
     allow_redirects: bool = False
     alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What came back: status, headers, body, the seconds until it began; `broken` is why it did not come to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    began_after: float = 0.0
+    broken: str = ""
 
 
 class Connection:
@@ -87,26 +100,27 @@ class Connection:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def ask(self, sent: Outgoing) -> tuple[int, dict[str, str], bytes, float]:
-        """Status, headers, body and the seconds until it began. Raises CouldNotLook."""
+    def ask(self, sent: Outgoing) -> Incoming:
+        """Send a request; of an answer that breaks off what came. Raises CouldNotLook where not even a head came."""
         return self._run(self._recorded(sent))
 
-    async def _recorded(self, sent: Outgoing) -> tuple[int, dict[str, str], bytes, float]:
+    async def _recorded(self, sent: Outgoing) -> Incoming:
         began, clock = time.time(), time.perf_counter()
         answer, trouble = None, "cut off"
         try:
             answer = await self._ask(sent)
-            trouble = ""
+            trouble = answer.broken
         except CouldNotLook as error:
             trouble = str(error)
             raise
         finally:
             if self._recording is not None:
                 request = (sent.method, full(sent.url, sent.query), sent.headers, sent.body)
-                self._recording.add(began, time.perf_counter() - clock, request, answer and answer[:3], trouble)
+                came = (answer.status, answer.headers, answer.body) if answer else None
+                self._recording.add(began, time.perf_counter() - clock, request, came, trouble)
         return answer
 
-    async def _ask(self, sent: Outgoing) -> tuple[int, dict[str, str], bytes, float]:
+    async def _ask(self, sent: Outgoing) -> Incoming:
         asked = f"{sent.method} {self.redact.text(sent.url)}"
         clock = time.perf_counter()
         try:
@@ -119,25 +133,40 @@ class Connection:
                 skip_auto_headers=("Content-Type", "Accept", "User-Agent"),
                 allow_redirects=sent.allow_redirects,
             ) as answer:
-                pieces = [await answer.content.read(_LARGEST_ANSWER)]
-                began_after = time.perf_counter() - clock
-                left = _LARGEST_ANSWER - len(pieces[0])
-                while left > 0 and (more := await answer.content.read(left)):
-                    pieces.append(more)
-                    left -= len(more)
-                if sent.alone:  # a server may hang up on what it could not read, unsaid: nobody else shall notice
-                    answer.close()
                 told = {header_text(name).lower(): header_text(text) for name, text in answer.headers.items()}
-                return answer.status, told, b"".join(pieces), began_after
+                body, began_after, broken = await self._body(answer, clock)
+                if sent.alone or broken:  # a server may hang up on what it could not read: nobody else shall notice
+                    answer.close()
+                return Incoming(answer.status, told, body, began_after, broken)
         except aiohttp.ConnectionTimeoutError:
-            raise CouldNotLook(f"{asked}: no connection within {self._connect:g} s") from None
+            raise CouldNotLook(f"no connection within {self._connect:g} s", asked=asked) from None
         except TimeoutError:
-            reason = f"{asked}: no answer within {self._timeout:g} s"
-            raise CouldNotLook(reason, arrived=True) from None
+            raise CouldNotLook(f"no answer within {self._timeout:g} s", arrived=True, asked=asked) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = self.redact.text(header_text(_reason(error)))
             arrived = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL | ValueError)
-            raise CouldNotLook(f"{asked}: {reason}", arrived) from None
+            raise CouldNotLook(reason, arrived, asked) from None
+
+    async def _body(self, answer: aiohttp.ClientResponse, clock: float) -> tuple[bytes, float, str]:
+        """A body, the seconds from `clock` until it began, and why it did not come to its end."""
+        pieces: list[bytes] = []
+        began_after, left, broken = 0.0, _LARGEST_ANSWER, ""
+        try:
+            while left > 0 and (more := await answer.content.read(left)):
+                began_after = began_after or time.perf_counter() - clock
+                pieces.append(more)
+                left -= len(more)
+        except TimeoutError:
+            broken = f"no end within {self._timeout:g} s"
+        except (aiohttp.ClientError, OSError) as error:
+            undecodable = isinstance(error.__cause__, ContentEncodingError)
+            broken = (
+                "its Content-Encoding cannot be undone" if undecodable else "the connection was closed before the end"
+            )
+        body = b"".join(pieces)
+        length = answer.headers.get("content-length", "")
+        owed = f" of {length}" if length.isdecimal() and "content-encoding" not in answer.headers else ""
+        return body, began_after, broken and f"{broken}: {len(body)}{owed} bytes of the body were read"
 
 
 def full(url: str, query: Mapping[str, str]) -> str:
@@ -150,6 +179,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
         number = error.os_error.errno or 0
         return os.strerror(number) if number > 0 else error.os_error.strerror or str(error)
+    if isinstance(error, aiohttp.ServerDisconnectedError) and error.message == "Server disconnected":
+        return "the connection was closed without an answer"
     if isinstance(error, aiohttp.ClientResponseError):
         return f"the answer is no HTTP: {(error.message.splitlines() or [''])[0].rstrip(':')}"
     return str(error) or type(error).__name__

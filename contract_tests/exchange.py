@@ -29,8 +29,9 @@ class Exchange:
 
     `asked` is what the answer has to deliver: for a poll that is what the submit asked. `pictures` are filled in by the
     provider, `unfinished` too where they came in a stream, `covers` of videos, and `polls` where the answer was a task.
-    `at_first` is the status of an answer before this one that was asked again, 0 where there was none; `unsettled`: it
-    failed as it may for a moment, and could not be asked again.
+    `at_first` is what was wrong with an answer before this one, for which it was asked again; `unsettled`: it failed as
+    it may for a moment, and could not be asked again. `broken` is why the answer did not come to its end; of one that
+    never came the status is 0.
     `seen_late`: its task was looked at once more, long after its end.
     """
 
@@ -49,9 +50,10 @@ class Exchange:
     gave_up: str = ""
     first_byte: float = 0.0
     repeats_key: bool = False
-    at_first: int = 0
+    at_first: str = ""
     unsettled: bool = False
     seen_late: bool = False
+    broken: str = ""
 
     @cached_property
     def asked(self) -> Mapping[str, Any]:
@@ -60,9 +62,13 @@ class Exchange:
 
     @cached_property
     def succeeded(self) -> bool:
-        """Whether the status says so, and no documented refusal that comes with such a status says otherwise."""
-        return 200 <= self.response.status < 300 and not any(
-            _fits(self.case, schema, self.response.value) for schema in self.case.operation.refusing_successes
+        """Whether the status says so, the answer is whole, and it is no documented refusal that has such a status."""
+        return (
+            200 <= self.response.status < 300
+            and not self.broken
+            and not any(
+                _fits(self.case, schema, self.response.value) for schema in self.case.operation.refusing_successes
+            )
         )
 
     @property
@@ -234,7 +240,7 @@ class Exchange:
         """Whether nothing was made by its answer: refused, or nobody there. A gateway that gave up does not say so."""
         status = self.response.status
         refused = 400 <= status < 500 or status in (501, 503) or self.lacks_model
-        return refused or (200 <= status < 300 and not self.succeeded)
+        return refused or (200 <= status < 300 and not self.succeeded and not self.broken)
 
     @property
     def state(self) -> str | None:

@@ -17,7 +17,7 @@ from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
 from contract_tests.mutations import labelled
 from contract_tests.states import is_strange, seems_over
-from contract_tests.waits import MOMENT_SECONDS, is_not_now, may_pass, retry_after
+from contract_tests.waits import MOMENT_SECONDS, is_not_now, retry_after, trouble_of
 from spec.language import TERMINAL_STATES
 from spec.messages import part_at
 
@@ -42,7 +42,7 @@ Ask = Callable[[Case, Exchange], Exchange]
 class Life:
     """One task that is watched; `due` is when it may be looked at again, both times by the monotonic clock.
 
-    `ended`: it was seen to end. `trouble` is the 5xx of a look that is asked again, `unseen` why there is no look.
+    `ended`: it was seen to end. `trouble` is what was wrong with a look that is asked again; `unseen`: why none was.
     `strange` is what it says in words nobody knows, and `since` when.
     """
 
@@ -52,7 +52,7 @@ class Life:
     due: float = 0.0
     wait: float = _FIRST_SECONDS
     ended: bool = False
-    trouble: int = 0
+    trouble: str = ""
     unseen: str = ""
     over: bool = False
     strange: Any = None
@@ -109,7 +109,7 @@ class Watch:
         if target is None or not ended:
             return None
         poll = self.ask(target, submit)
-        if is_not_now(poll) or may_pass(poll):
+        if is_not_now(poll) or trouble_of(poll):
             return None
         submit.polls.append(poll)
         return poll
@@ -133,11 +133,11 @@ class Watch:
             life.unseen = f"polls are answered {poll.response.status}, and there was no end within {patience:g} s"
             life.put_off(_NOT_NOW_SECONDS if pause is None else pause)
             return
-        if may_pass(poll) and not life.trouble:
-            life.trouble = poll.response.status
+        if (trouble := trouble_of(poll)) and not life.trouble:
+            life.trouble = trouble
             life.put_off(max(pause or 0.0, MOMENT_SECONDS))
             return
-        poll.at_first, life.trouble, life.unseen = life.trouble, 0, ""
+        poll.at_first, life.trouble, life.unseen = life.trouble, "", ""
         polls.append(poll)
         if life.ended or not poll.succeeded:
             life.over = True

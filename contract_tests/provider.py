@@ -9,22 +9,22 @@ from typing import Any, Self
 
 from contract_tests.budget import BudgetSpent, Ledger, price_of
 from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, makes_pictures, most_images
-from contract_tests.connection import Connection, CouldNotLook, Outgoing, full
+from contract_tests.connection import Connection, CouldNotLook, Incoming, Outgoing, full
 from contract_tests.exchange import Exchange
 from contract_tests.lives import Watch
 from contract_tests.memo import Memo
 from contract_tests.pace import Pace, Paces
 from contract_tests.presence import Presence
-from contract_tests.reachability import unreachable
+from contract_tests.silence import Silence, told
 from contract_tests.viewing import Viewer
 from contract_tests.waits import (
     MOMENT_SECONDS,
-    is_in_doubt,
+    doubt_of,
     is_not_now,
     is_turned_away,
-    may_pass,
     next_try,
     retry_after,
+    trouble_of,
 )
 from spec import events
 from spec.addresses import joined, root_of
@@ -37,8 +37,6 @@ DUMMY_KEY = "sk-imageproof-any"
 _MEMO_BYTES = 512 * 1024 * 1024
 _LONGEST_WAIT = 90.0
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # seconds between tries, where nobody says when
-_SILENT = 3  # requests in a row that could not look: from then on nobody is asked any more
-_RESTART_SECONDS = 2.0  # so long somebody who is gone is looked for again
 _STEADY = 2  # mistakes of its own that a provider has repeated: from then on it is believed at once
 
 
@@ -68,10 +66,7 @@ class Provider:
         self._viewer = Viewer(self._connection)
         self._memo = Memo(_MEMO_BYTES)
         self._random = random.Random(0)
-        self._silence: list[str] = []  # why the last requests in a row could not look
-        #: why nobody listens any more, and since when; empty while somebody does
-        self.gone = ""
-        self._last_answered = ""
+        self.silence = Silence(self.root)
         self._let_in = False
         self._steady = self._repeated = 0  # mistakes that were made again: what costs nothing, what is paid for
         #: the lives of its tasks, and which operations it has at all
@@ -94,12 +89,12 @@ class Provider:
         if case.defect is not None and (most_images(case) or self.ledger.made_of_nothing):
             self.ledger.ask_leak(most)
         exchange = self._paid(case, images)
-        if images and is_in_doubt(exchange) and self._repeated < _STEADY:
+        if images and doubt_of(exchange) and self._repeated < _STEADY:
             exchange = self._paid_once_more(exchange, images)
         if case.defect is not None:
             self.ledger.leaked += exchange.pictures_made
         self._check_entry(exchange)
-        self._silence.clear()
+        self.silence.heard(exchange)
         self._memo.keep(case.key, exchange)
         return exchange
 
@@ -113,8 +108,8 @@ class Provider:
             again = self._paid(case, images)
         except (BudgetSpent, CouldNotLook):
             return exchange
-        again.at_first = exchange.response.status
-        self._repeated += is_in_doubt(again)
+        again.at_first = doubt_of(exchange)
+        self._repeated += bool(doubt_of(again))
         return again
 
     def could_cost(self, case: Case) -> int:
@@ -140,52 +135,69 @@ class Provider:
         """Look once more at the first picture that an answer links to, as long after it as this is."""
         exchange.pictures = self._viewer.twice(list(exchange.pictures), exchange.response.value)
 
-    @property
-    def trouble(self) -> str:
-        """Why the last request got no answer; empty when it did."""
-        return self._silence[-1] if self._silence else ""
-
-    def _refuse_in_vain(self) -> None:
-        """Raises CouldNotLook when nobody has answered for a while: 200 time-outs in a row help nobody."""
-        if self.gone:
-            raise CouldNotLook(self.gone)
-        if len(self._silence) >= _SILENT:
-            raise CouldNotLook(f"not asked: {_SILENT} requests in a row were in vain, the last: {self._silence[-1]}")
-
     def _paid(self, case: Case, images: int) -> Exchange:
-        """Send a case that asks for so many pictures; whatever comes of it, what may be billed is counted."""
-        self._refuse_in_vain()
+        """Send a case that asks for so many pictures; whatever comes of it, what may be billed is counted.
+
+        What costs nothing and gets no answer is asked once more: it counts where both do.
+        """
+        self.silence.check()
+        exchange = self._once(case, images)
+        if not exchange.broken or exchange.at_first or images or self.silence.is_sure(case):
+            return exchange
+        time.sleep(MOMENT_SECONDS)
+        again = self._once(case, images)
+        again.at_first = trouble_of(exchange)
+        return again
+
+    def _once(self, case: Case, images: int) -> Exchange:
+        began, clock = time.time(), time.perf_counter()
         try:
             exchange = self._patiently(case)
         except BudgetSpent:
             raise
         except CouldNotLook as error:
-            if case.defect is None or not case.defect.tolerated:  # there it may be how the request is refused
-                self._silence.append(str(error))
             # A connection that is cut does not stop the provider from making, and billing, what was asked for.
             self._pay(case, images if error.arrived else 0)
-            if self._last_answered and (away := _stays_away(self.root)):
-                self._silence.append(away)
-                self.gone = f"{away} It answered before, last {self._last_answered}; then nothing came to {_told(case)}"
-                raise CouldNotLook(self.gone, error.arrived) from error
+            is_refusal = case.defect is not None and bool(case.defect.tolerated)  # to hang up is one way to refuse
+            if self.silence.last_answered and (gone := self.silence.stays_away(case)):
+                raise CouldNotLook(gone, error.arrived) from error
+            if not is_refusal and error.arrived and self._answers_others():
+                nothing = Incoming(0, {}, b"", broken=error.reason)
+                return self._exchange(case, nothing, began, time.perf_counter() - clock)
+            if not is_refusal:
+                self.silence.add(str(error))
             raise
         except BaseException:  # Ctrl-C, a fault of ours: what was sent may be billed, whether or not somebody reads it
             self._pay(case, images)
             raise
         self._charge(exchange, images)
-        self._last_answered = f"{_told(case)} ({exchange.response.status})"
+        self.silence.last_answered = f"{told(case)} ({exchange.response.status})"
+        if exchange.broken and case.defect is not None and case.defect.tolerated:
+            raise CouldNotLook(f"{told(case)}: {exchange.broken}", arrived=True)
         return exchange
+
+    def _answers_others(self) -> bool:
+        """Whether a host that has not answered one request answers at all: of others nothing is said."""
+        if not self.silence.last_answered:
+            return False
+        self.ledger.ask_request()
+        try:
+            self._connection.ask(Outgoing("GET", joined(self.root, "/imageproof-nowhere")))
+        except CouldNotLook:
+            return False
+        return True
 
     def _patiently(self, case: Case, parent: Exchange | None = None) -> Exchange:
         """Send a case; what costs nothing and is answered 5xx once more: it may be a moment's trouble."""
         exchange = self._in_turn(case, parent)
         is_free = not self.could_cost(case) and (case.defect is not None or case.operation.method.upper() == "GET")
-        if not may_pass(exchange) or not is_free or self._steady >= _STEADY:
+        trouble = trouble_of(exchange)
+        if not trouble or not is_free or self._steady >= _STEADY:
             return exchange
         time.sleep(MOMENT_SECONDS)
         again = self._in_turn(case, parent)
-        again.at_first = exchange.response.status
-        self._steady += may_pass(again)
+        again.at_first = trouble
+        self._steady += bool(trouble_of(again))
         return again
 
     def _in_turn(self, case: Case, parent: Exchange | None) -> Exchange:
@@ -219,7 +231,7 @@ class Provider:
         elif status == 429:
             reason = f"not let in (429): {said}"
         if reason and not exchange.out_of_quota:  # what is only not paid for does not stop what costs nothing
-            self._silence.append(reason)
+            self.silence.add(reason)
         if case.defect is None and (status == 402 or (status == 403 and not _is_lacking(exchange))):
             reason = f"not let in ({status}): {said}"
         if reason:
@@ -249,17 +261,26 @@ class Provider:
             name: value.replace(KEY, self._key).replace(OTHER_KEY, self._other_key)
             for name, value in case.headers.items()
         }
-        shown = {
-            name: self.redact.text(value.replace(KEY, f"${self._key_variable}")) for name, value in case.headers.items()
-        }
         self.ledger.ask_request()
         makes = bool(expected_images(case))
         self.pace.wait(makes=makes)
         began, clock = time.time(), time.perf_counter()
-        status, answer_headers, body, began_after = self._connection.ask(
+        answer = self._connection.ask(
             Outgoing(case.operation.method.upper(), url, headers, case.query, case.body, alone=_unreadable(case))
         )
-        response = Response(status, self.redact.headers(answer_headers), self.redact.judged_data(body))
+        exchange = self._exchange(case, answer, began, time.perf_counter() - clock, parent)
+        self.pace.heed(makes=makes, turned_away=is_turned_away(exchange))
+        return exchange
+
+    def _exchange(
+        self, case: Case, answer: Incoming, began: float, seconds: float, parent: Exchange | None = None
+    ) -> Exchange:
+        """What was sent and what came back, decoded, its pictures looked at, without secrets."""
+        body = answer.body
+        shown = {
+            name: self.redact.text(value.replace(KEY, f"${self._key_variable}")) for name, value in case.headers.items()
+        }
+        response = Response(answer.status, self.redact.headers(answer.headers), self.redact.judged_data(body))
         value: Any = None
         if is_json(response.media) or body.lstrip()[:1] in (b"{", b"["):
             try:
@@ -271,17 +292,17 @@ class Provider:
         response.value = self.redact.judged_value(value)
         exchange = Exchange(
             case,
-            self.redact.text(full(url, case.query)),
+            self.redact.text(full(joined(self.root, case.path), case.query)),
             shown,
             response,
             began,
-            time.perf_counter() - clock,
+            seconds,
             self.ledger.requests,
             parent,
-            first_byte=began_after,
-            repeats_key=self.redact.told(body, *map(str.encode, answer_headers.values())),
+            first_byte=answer.began_after,
+            repeats_key=self.redact.told(body, *map(str.encode, answer.headers.values())),
+            broken=answer.broken,
         )
-        self.pace.heed(makes=makes, turned_away=is_turned_away(exchange))
         if exchange.succeeded and not exchange.case.operation.tells_tasks:  # those were looked at with their task
             exchange.pictures = self._viewer.look_at_all(exchange.image_meanings, value)
             if parent is None or not any(poll.pictures for poll in parent.polls):  # else this is another look itself
@@ -295,20 +316,6 @@ class Provider:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _stays_away(root: str) -> str:
-    """Why nobody listens, nor seconds later, when a server may have started anew; empty where somebody does."""
-    away = unreachable(root, _RESTART_SECONDS)
-    until = time.monotonic() + _RESTART_SECONDS
-    while away and time.monotonic() < until:
-        time.sleep(_RESTART_SECONDS / 4)
-        away = unreachable(root, _RESTART_SECONDS)
-    return away
-
-
-def _told(case: Case) -> str:
-    return f"{case.operation.label}: {case.label}"
 
 
 def _unreadable(case: Case) -> bool:

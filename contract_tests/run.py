@@ -23,6 +23,7 @@ from contract_tests.lives import linked
 from contract_tests.options import Options
 from contract_tests.plan import Plan
 from contract_tests.provider import Provider
+from contract_tests.waits import trouble_of
 from contract_tests.wanted import Wanted
 from spec.contract import Contract, Operation
 from spec.documents import default_families
@@ -101,14 +102,14 @@ class Run:
         capabilities = self.capabilities_of(case.contract)
         while True:
             rest, reason = capabilities.around(case)
-            if rest is None or (reason := capabilities.why_not(rest) or self._share_spent(case) or self._kept(case)):
+            if rest is None or (reason := capabilities.why_not(rest) or self._why_left(case)):
                 return None, found, self._not_tested(case, reason)
             try:
                 exchange = self.provider.send(rest)
             except BudgetSpent as error:
                 return None, found, self._not_tested(case, str(error))
             except CouldNotLook as error:
-                tolerated = case.defect is not None and case.defect.tolerated and not self.provider.gone
+                tolerated = case.defect is not None and case.defect.tolerated and not self.provider.silence.gone
                 if tolerated:  # to hang up is one way to refuse
                     return None, found, self._not_tested(case, str(error))
                 self.findings.could_not_look[_place(case)] = str(error)
@@ -193,12 +194,15 @@ class Run:
     def _note_unseen(self, exchange: Exchange) -> None:
         """Tell which pictures were fetched and not looked at, and why; and which answer did not count."""
         was_free = exchange.parent is not None or not expected_images(exchange.case)
-        if exchange.at_first and exchange.response.status < 500 and was_free:
-            reason = f"one of two was answered {exchange.at_first}: a moment's trouble, as the other was not"
+        if exchange.at_first and not trouble_of(exchange) and was_free:
+            reason = f"one of two was {exchange.at_first}: a moment's trouble, as the other was not"
             self.findings.not_tested[f"{_place(exchange.case)}, the first time"] = reason
         for picture in exchange.pictures:
             if picture.unseen:
                 self.findings.not_tested["what videos show"] = picture.unseen
+
+    def _why_left(self, case: Case) -> str:
+        return self.provider.silence.leaves(case) or self._share_spent(case) or self._kept(case)
 
     def _share_spent(self, case: Case) -> str:
         share = self.shares.get(case.key)

@@ -47,6 +47,7 @@ def _alone(finding: Finding) -> bool:
     """Whether one request and its answer show the finding."""
     exchange, case = finding.exchange, finding.exchange.case
     whole = not (exchange.parent or exchange.polls or finding.beside) and finding.clause.judges == "exchange"
+    whole = whole and not exchange.broken  # it may take a time-out each time
     return (
         whole
         and case.about is None

@@ -59,12 +59,13 @@ class Viewer:
             return unreachable(role, pointer, raw, f"{self.connection.redact.text(raw)[:80]!r} is no absolute http URL")
         try:
             # No key: the link may lead to another host, and a link that needs one is of no use to a caller.
-            status, headers, data, _ = self.connection.ask(Outgoing("GET", raw, allow_redirects=True))
+            answer = self.connection.ask(Outgoing("GET", raw, allow_redirects=True))
         except CouldNotLook as error:
             return unreachable(role, pointer, raw, str(error))
-        if status != 200:
-            return unreachable(role, pointer, raw, f"GET {self.connection.redact.text(raw)[:120]} answers {status}")
-        return look(role, pointer, raw, data, media_type(headers.get("content-type", "")))
+        if answer.status != 200 or answer.broken:
+            told = f"GET {self.connection.redact.text(raw)[:120]}"
+            return unreachable(role, pointer, raw, f"{told} {answer.broken or f'answers {answer.status}'}")
+        return look(role, pointer, raw, answer.body, media_type(answer.headers.get("content-type", "")))
 
     def _redacted(self, seen: Seen) -> Seen:
         text = self.connection.redact.text

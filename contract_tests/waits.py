@@ -78,15 +78,19 @@ def is_not_now(exchange: Exchange) -> bool:
     return status == _TOO_MANY or (status == _SERVICE_UNAVAILABLE and is_valid and retry_after(exchange) is not None)
 
 
-def may_pass(exchange: Exchange) -> bool:
-    """Whether an answer may be a moment's trouble, a gateway that restarts: what was asked for free is asked again."""
-    return exchange.response.status >= 500 and exchange.response.status != _NOT_IMPLEMENTED
+def trouble_of(exchange: Exchange) -> str:
+    """What may be a moment's trouble, a gateway that restarts: what was asked for free is asked again. Empty: none."""
+    if exchange.broken:
+        return f"cut: {exchange.broken}"
+    status = exchange.response.status
+    return f"answered {status}" if status >= 500 and status != _NOT_IMPLEMENTED else ""
 
 
-def is_in_doubt(exchange: Exchange) -> bool:
-    """Whether an answer to what keeps the contract, 5xx or a stream that breaks off, may be a moment's trouble.
+def doubt_of(exchange: Exchange) -> str:
+    """What in an answer to a request that keeps the contract may be a moment's trouble, a failed stream too; or empty.
 
     Honest providers have them, and ask for another try (`reference/openai-images.md` section 10).
     """
-    is_valid = exchange.case.defect is None and not exchange.lacks_model and not exchange.lacks_feature
-    return is_valid and (may_pass(exchange) or exchange.failed_midway)
+    if exchange.case.defect is not None or exchange.lacks_model or exchange.lacks_feature:
+        return ""
+    return trouble_of(exchange) or ("an error in the stream" if exchange.failed_midway else "")

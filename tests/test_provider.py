@@ -494,7 +494,7 @@ def test_a_moment_s_trouble_is_asked_again_and_is_no_mistake_of_the_server_s() -
     with refusing(502, 400) as (run, server):
         exchange, _, _ = run.judge(REFUSALS[0])
     assert exchange is not None
-    assert (exchange.response.status, exchange.at_first, len(server.asked)) == (400, 502, 2)
+    assert (exchange.response.status, exchange.at_first, len(server.asked)) == (400, "answered 502", 2)
     assert "refusal.no-5xx" not in {finding.clause.id for finding in run.findings.all}
     assert any("answered 502" in reason for reason in run.findings.not_tested.values())
 
@@ -539,7 +539,7 @@ def test_who_fails_every_third_time_breaks_a_must_once() -> None:
     with failing_at(*range(3, 40, 3)) as (run, _):
         assert paid(run, 9) == {"run.steady": "MUST"}
     [finding] = [one for one in run.findings.all if one.clause.id == "run.steady"]
-    assert finding.broken.received == "500 for 4 of 9"
+    assert finding.broken.received == "answered 500 for 4 of 9"
     assert finding.others["wire.steady"] == 4
 
 
@@ -829,7 +829,7 @@ def test_links_that_are_none_are_findings_and_recorded_as_they_came(tmp_path: Pa
 
 
 def test_who_stops_listening_is_not_asked_on_and_what_came_last_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("contract_tests.provider._RESTART_SECONDS", 0.1)
+    monkeypatch.setattr("contract_tests.silence._RESTART_SECONDS", 0.1)
     hand_made = [one for one in raw(IMAGES, 0) if one.operation is CREATE and one.defect and one.defect.tolerated][:3]
     assert len(hand_made) == 3
     with listening(lambda _: Told({}, 400, {"connection": "close"})) as server:

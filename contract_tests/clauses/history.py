@@ -10,6 +10,7 @@ from contract_tests.clauses.registry import CONFORMS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
 from contract_tests.headers import whole_number
 from contract_tests.pairs import copied, decoded, is_result, origin, wish
+from contract_tests.waits import doubt_of
 from spec.language import LINK_ROLES
 from spec.units import size_text
 
@@ -125,8 +126,8 @@ def steady(history: History) -> Verdict:
         return None
     if len(failed) < _OFTEN or len(failed) < _MANY * len(paid):
         return CONFORMS
-    statuses = ", ".join(sorted({str(one.at_first or one.response.status) for one in failed}))
-    return Broken("answers at the first try", f"{statuses} for {len(failed)} of {len(paid)}", shown_by=tuple(failed))
+    troubles = ", ".join(sorted({one.at_first or doubt_of(one) for one in failed}))
+    return Broken("answers at the first try", f"{troubles} for {len(failed)} of {len(paid)}", shown_by=tuple(failed))
 
 
 @clause("run.created", "SHOULD", "x-role: created", "history")

@@ -148,12 +148,14 @@ def clause(
     judges: Subject = "exchange",
     *,
     always: bool = False,
+    of_broken: bool = False,
     shown_by: tuple[str, ...] = (),
     needs: Need | None = None,
 ) -> Callable[[Judge], Judge]:
     """Register a clause. The function's docstring is what people read: its text, then `Why:`, `How:` and `Do:`.
 
     `always`: it holds for answers to tolerated defects, too, which a provider may read or refuse in a way of its own.
+    `of_broken`: it judges answers that broke off or never came, of which no other clause says anything.
     `shown_by`: the kinds of cases that show it, where they are not those of its tag; `needs`: which cases of those.
     """
 
@@ -165,6 +167,7 @@ def clause(
         why, how, remedy = (notes.get(name, "") for name in ("Why", "How", "Do"))
         tag = id_.partition(".")[0]
         certain = judge if always or judges != "exchange" else _where_certain(judge, tag)
+        certain = certain if of_broken or judges != "exchange" else _where_whole(certain)
         kinds, which = shown_by or _SHOWN_BY.get(tag, PAID), needs or _NEEDED_BY.get(tag, any_case)
         _CLAUSES[id_] = Clause(id_, level, rests_on, text, certain, why, how, remedy, judges, kinds, which)
         return judge
@@ -187,6 +190,16 @@ def _where_certain(judge: Judge, tag: str) -> Judge:
             return None
         fell_over = exchange.hand_made and exchange.response.status >= 500  # refusal.survived says all there is to say
         return None if fell_over or (defect is not None and defect.tolerated) else judge(exchange)
+
+    return judged
+
+
+def _where_whole(judge: Judge) -> Judge:
+    """The same judge, silent where an answer did not come to its end."""
+
+    @wraps(judge)
+    def judged(exchange: Any) -> Verdict:
+        return None if exchange.broken else judge(exchange)
 
     return judged
 

@@ -19,6 +19,33 @@ _BLANKS = b" \t\r\n"
 _FEW_BLANKS = 4
 
 
+@clause("wire.answers", "MUST", "responses", of_broken=True)
+def answers(exchange: Exchange) -> Verdict:
+    """Every request is answered.
+
+    Why: a caller waits until a time-out, asks again, and pays for both.
+    How: a request that gets not a byte, from a host that answers others, is sent once more; both count.
+    Do: answer what fails with a 5xx; let no gateway in front hang up, and no worker die of a request.
+    """
+    if exchange.hand_made or exchange.unsettled:  # wire.steady speaks of what could not be asked once more
+        return None
+    return CONFORMS if exchange.response.status else Broken("an answer", exchange.broken)
+
+
+@clause("wire.whole", "MUST", "RFC 9112, section 8", of_broken=True)
+def whole(exchange: Exchange) -> Verdict:
+    """An answer comes to its end.
+
+    Why: half of a picture, or of a stream, cannot be used, and was paid for.
+    How: a body that breaks off, that stands still until the time-out or that cannot be unpacked is asked for once
+        more; both count.
+    Do: send as many bytes as Content-Length says, and the last chunk; give proxies in front longer time-outs.
+    """
+    if exchange.hand_made or exchange.unsettled or not exchange.response.status:  # of the last speaks wire.answers
+        return None
+    return Broken("the whole answer", exchange.broken) if exchange.broken else CONFORMS
+
+
 @clause("wire.redirect", "MUST", "responses")
 def redirect(exchange: Exchange) -> Verdict:
     """The API's route answers itself and sends nobody elsewhere.

@@ -6,6 +6,7 @@ from contract_tests.absences import NOT_ABOUT_THE_REQUEST
 from contract_tests.cases import Case, makes_pictures, optional_parameters
 from contract_tests.clauses.registry import CONFORMS, PLAUSIBLE_SECONDS, Broken, Verdict, clause
 from contract_tests.exchange import Exchange
+from contract_tests.waits import doubt_of
 
 #: what any model must take, a provider's own as well
 _LEAST = frozenset({"model", "prompt", "input-image"})
@@ -39,7 +40,7 @@ def accepted(exchange: Exchange) -> Verdict:
     return Broken("a 2xx answer: the request keeps the contract", f"{status}{f': {said}' if said else ''}")
 
 
-@clause("wire.steady", "SHOULD", "requestBody")
+@clause("wire.steady", "SHOULD", "requestBody", of_broken=True)
 def steady(exchange: Exchange) -> Verdict:
     """What is paid for works at the first try.
 
@@ -51,7 +52,7 @@ def steady(exchange: Exchange) -> Verdict:
     if exchange.case.defect is not None or exchange.parent is not None or not makes_pictures(exchange.case.operation):
         return None
     if exchange.unsettled:
-        return Broken("an answer at the first try", f"{exchange.response.status}, and no more may be spent on another")
+        return Broken("an answer at the first try", f"{doubt_of(exchange)}, and no more may be spent on another")
     if exchange.at_first and exchange.succeeded and not exchange.failed_midway:
         return Broken(
             "an answer at the first try", f"{exchange.at_first} at first, {exchange.response.status} at the second"

@@ -88,7 +88,8 @@ def write_exchange(folder: Path, exchange: Exchange, redact: Redactor, key_varia
     (folder / "request.http").write_bytes(asked + body)
     if body:
         (folder / "request.body").write_bytes(body)
-    (folder / "answer.http").write_bytes(_head(f"HTTP/1.1 {answer.status}", answer.headers.items()))
+    begin = f"HTTP/1.1 {answer.status}" if answer.status else "no answer came"
+    (folder / "answer.http").write_bytes(_head(begin, answer.headers.items()))
     suffix = _SUFFIXES.get(answer.media, "json" if answer.media.endswith("+json") else "body")
     (folder / f"answer.{suffix}").write_bytes(redact.data(answer.body))
     _write_all(folder, ((name, redact.data(data)) for name, data in _uploads(exchange)))

@@ -55,7 +55,8 @@ def finding_page(finding: Mapping[str, Any], data: Mapping[str, Any]) -> str:
 
 
 def _answered(evidence: Mapping[str, Any]) -> str:
-    return f"exchange {evidence['number']}, answered {evidence['response']['status']} in {evidence['seconds']} s"
+    answered = evidence["response"]["status"] or "nothing"
+    return f"exchange {evidence['number']}, answered {answered} in {evidence['seconds']} s"
 
 
 def _why(finding: Mapping[str, Any]) -> str:

@@ -110,7 +110,9 @@ def _finding(number: int, finding: Mapping[str, Any], provider: str, width: int)
         table.add_row(
             "asked", Text(_short(_on_one_line(f"{request['method']} {target} {request['body']}")), style="dim")
         )
-        table.add_row("answer", Text(_short(_on_one_line(f"{response['status']} {response['body']}")), style="dim"))
+        table.add_row(
+            "answer", Text(_short(_on_one_line(f"{response['status'] or 'none'} {response['body']}")), style="dim")
+        )
     also = f"; also breaks {', '.join(finding['also_broken'])}" if finding["also_broken"] else ""
     table.add_row("seen", Text(f"{_times(finding)} on {finding['label']}{also}"))
     if finding["drift_seen"]:

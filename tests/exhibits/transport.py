@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 import orjson
 from faulty import (
@@ -23,6 +24,23 @@ from exhibits import TOO_MANY, breaks, faithful, refused, silent
 
 _JSON = "application/json"
 PAGE = b"\n<!DOCTYPE html>\n<html><title>Just a moment...</title></html>"
+
+
+@breaks("wire.answers", "no answer within 180 s")
+def no_answer() -> Exchange:
+    return exchange(asking(CHEAP), b"", 0, {}, broken="no answer within 180 s")
+
+
+@breaks("wire.whole", "73 of 146 bytes")
+def an_answer_cut_in_half() -> Exchange:
+    return exchange(asking(CHEAP), b'{"created": 17', broken="the connection closed before the end: 73 of 146 bytes")
+
+
+@silent("wire.answers", "wire.whole")
+def hanging_up_on_bytes_nobody_sends() -> Exchange:
+    case = asking_wrongly({**CHEAP, "n": 0})
+    assert case.defect is not None
+    return exchange(replace(case, defect=replace(case.defect, tolerated="parsers differ")), b"", 0, {}, broken="cut")
 
 
 @silent("wire.fresh", "wire.no-paths")

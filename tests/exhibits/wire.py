@@ -331,7 +331,7 @@ def an_edit_in_json() -> Exchange:
 
 @breaks("wire.steady", "502 at first, 200 at the second")
 def pictures_at_the_second_try() -> Exchange:
-    return replace(exchange(asking(CHEAP), pictures(drawn())), at_first=502)
+    return replace(exchange(asking(CHEAP), pictures(drawn())), at_first="answered 502")
 
 
 @silent("wire.accepted")
@@ -342,4 +342,4 @@ def a_failure_that_cannot_be_asked_again() -> Exchange:
 
 @silent("wire.steady")
 def a_refusal_at_the_second_try() -> Exchange:
-    return replace(refused(asking_wrongly(TOO_MANY)), at_first=502)
+    return replace(refused(asking_wrongly(TOO_MANY)), at_first="answered 502")
