@@ -140,7 +140,8 @@ def envelope(exchange: Exchange) -> Verdict:
     found = [v for v in exchange.violations if v.location in ("body", "media-type") and not v.is_null]
     if not found:
         return CONFORMS
-    return Broken("the documented error envelope", f"{found[0]} (starts with {response.body[:60]!r})", found[0].pointer)
+    wrong = "; ".join(dict.fromkeys(map(str, found[:3])))
+    return Broken("the documented error envelope", f"{wrong} (starts with {response.body[:60]!r})", found[0].pointer)
 
 
 @clause("error.in-success", "MUST", "responses", shown_by=("lookups", "pictures", "streams", "tasks", "followups"))

@@ -123,6 +123,11 @@ def an_error_without_its_parameter() -> Exchange:
     return refused(asking_wrongly(TOO_MANY), {"error": {"message": "too many", "type": None, "code": None}})
 
 
+@breaks("error.envelope", "'param' is missing; body error.code: 'code' is missing")
+def an_error_without_its_parameter_and_code() -> Exchange:
+    return refused(asking_wrongly(TOO_MANY), {"error": {"message": "too many", "type": "invalid_request_error"}})
+
+
 @breaks("error.envelope", also=("wire.accepted",))
 def a_flat_outage() -> Exchange:
     return exchange(asking(CHEAP), {"code": 500, "message": "upstream"}, 500)
