@@ -116,9 +116,8 @@ class Findings:
     wants: Callable[[str], bool] = lambda _: True
     _by_cause: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     _judged: dict[int, _Judged] = field(default_factory=dict)
-    _results: dict[int, int] = field(
-        default_factory=dict
-    )  # exchanges with pictures -> bytes, to be paired with later ones
+    #: exchanges with pictures -> bytes, to be paired with later ones
+    _results: dict[int, int] = field(default_factory=dict)
 
     def judge(self, exchange: Exchange, *, anew: bool = False) -> list[Finding]:
         """Ask every clause about an exchange, and about the pairs it makes; the findings it adds to or makes.

@@ -149,9 +149,8 @@ class Watch:
             life.over = self.stuck = True  # the words are told; what they mean nobody learns by waiting
         elif is_late:
             life.over = True
-            if (
-                not poll.awaits_pictures and patience == self.timeout
-            ):  # else it was hardly waited for: nothing is said about it
+            # Whose pictures are late, or who was hardly waited for: nothing is said about it.
+            if not poll.awaits_pictures and patience == self.timeout:
                 life.submit.gave_up = f"no end after {patience:g} s and {len(polls)} polls"
                 self.stuck = True
         else:

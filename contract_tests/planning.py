@@ -392,9 +392,7 @@ def _greedy(chosen: list[Case], candidates: list[Case]) -> list[Case]:
     while heap:
         _, _, place, before = heappop(heap)
         left = before - shown
-        if (
-            left != before
-        ):  # what it shows has lost worth since: others may be better now, none is worth more than it was
+        if left != before:  # it has lost worth since: others may be better now, none is worth more than it was
             if left:
                 heappush(heap, entry(place, candidates[place], left))
         elif left:

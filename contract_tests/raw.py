@@ -26,11 +26,8 @@ from spec.language import INPUT_ROLES
 from spec.messages import is_json
 
 _DEEP = 5000  # levels: more than parsers that recurse can take, ten kilobytes
-_QUERY_KEYS = (
-    "key",
-    "api_key",
-    "access_token",
-)  # where some look for one; there only a wrong one is sent: it is logged
+#: where some look for a key; there only a wrong one is sent: it is logged
+_QUERY_KEYS = ("key", "api_key", "access_token")
 _LONG_HEADER = 9000  # bytes; many servers take 8192
 _ON_EVERY_OPERATION = ("missing-credentials", "wrong-method")
 _ELSEWHERE = "frameworks and gateways answer before the API does"

@@ -23,9 +23,8 @@ from spec.security import schemes_of
 from spec.soundness import METHODS, check_words
 from spec.units import FORMAT_CHECKS, inward, size_rule_format
 
-_PROBLEM_KEYS = frozenset(
-    {"status", "response", "tolerated", "lenient", "instead-of", "x-when", "prefix", "suffix"}
-)  # what is no field of the error itself
+#: what is no field of the error itself
+_PROBLEM_KEYS = frozenset({"status", "response", "tolerated", "lenient", "instead-of", "x-when", "prefix", "suffix"})
 
 
 def load_contracts(
