@@ -138,7 +138,7 @@ def _look_at_video(role: str, pointer: str, raw: str, data: bytes, media: str, n
 
 
 def _end(format_: str, data: bytes) -> str:
-    """What is missing at the end of a file, though it can be decoded; empty where nothing is."""
+    """What is missing at the end of a file, or behind it, though it can be decoded; empty where nothing is."""
     if format_ == "png" and b"IEND" not in data[-4096:] and b"IEND\xaeB`\x82" not in data:
         return "no IEND chunk"
     if format_ == "jpeg" and b"\xff\xd9" not in data[data.rfind(b"\xff\xda") :]:
@@ -147,7 +147,19 @@ def _end(format_: str, data: bytes) -> str:
         return "no trailer"
     if format_ == "webp" and int.from_bytes(data[4:8], "little") + 8 > len(data):
         return f"{len(data)} bytes where its header says {int.from_bytes(data[4:8], 'little') + 8}"
-    return ""
+    behind = data[_length(format_, data) :].strip(b"\0")
+    return f"{len(behind)} bytes behind it: {behind[:40]!r}" if behind else ""
+
+
+def _length(format_: str, data: bytes) -> int:
+    """How many bytes of a file that goes to its end are the picture."""
+    if format_ == "png":
+        return data.rfind(b"IEND\xaeB`\x82") + 8 if b"IEND\xaeB`\x82" in data else len(data)
+    if format_ == "jpeg":
+        return data.rfind(b"\xff\xd9") + 2
+    if format_ == "webp":
+        return int.from_bytes(data[4:8], "little") + 8
+    return len(data)
 
 
 def _is_noise(image: Image.Image) -> bool:

@@ -23,11 +23,12 @@ def _of_pixels(exchange: Exchange) -> list[Seen]:
 
 @clause("images.ends", "SHOULD", "x-role: image-*")
 def ends(exchange: Exchange) -> Verdict:
-    """A picture's file goes to its end.
+    """A picture's file goes to its end, and no further.
 
     Why: lenient viewers show it, the next program refuses it.
-    How: the last part of the format is there: IEND, end of image, trailer, as many bytes as the header says.
-    Do: send the whole file; look at limits in front.
+    How: the last part of the format is there: IEND, end of image, trailer, as many bytes as the header says; and behind
+        it is nothing, or noughts.
+    Do: send the whole file and nothing else; look at limits, and at what adds to pages, in front.
     """
     pictures = _of_pixels(exchange)
     if not pictures:

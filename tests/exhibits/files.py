@@ -79,6 +79,17 @@ def a_gif_without_its_end() -> Exchange:
     return exchange(asking(MOVING), pictures(_moving(4)[:-1]))
 
 
+@breaks("images.ends", "bytes behind it: b'<!-- cached -->'")
+def a_page_s_comment_behind_a_png() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn() + b"<!-- cached -->"))
+
+
+@faithful
+def a_jpeg_filled_up_with_noughts() -> Exchange:
+    asked = {"model": "gpt-image-1.5", "prompt": "A red fox", "size": "1024x1024", "output_format": "jpeg"}
+    return exchange(asking(asked), pictures(drawn(1024, 1024, "jpeg") + b"\0" * 512))
+
+
 @breaks("images.still", "3 frames of png")
 def a_moving_png() -> Exchange:
     return exchange(asking(GPT), pictures(_moving(3, "PNG")))

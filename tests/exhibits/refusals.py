@@ -283,6 +283,15 @@ def an_empty_text_taken_for_nothing() -> Exchange:
     return exchange(asking_wrongly({**CHEAP, "quality": ""}), pictures(drawn()))
 
 
+@silent("refusal.refused")
+@breaks("refusal.coerced", "200")
+def a_text_of_the_name_of_a_file_not_seen() -> Exchange:
+    case = editing(drawn(1024, 1024))
+    told = labelled(with_value(case, {**case.request.value, "mask": "none"}))
+    assert told is not None
+    return exchange(told, pictures(drawn(1024, 1024)))
+
+
 @silent("refusal.coerced")
 @breaks("refusal.refused", "200")
 def no_prompt_at_all() -> Exchange:

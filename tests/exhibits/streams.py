@@ -208,6 +208,11 @@ def a_stream_held_back_by_a_proxy() -> Exchange:
     return replace(stream(partial(0), finished()), seconds=30.0, first_byte=29.9)
 
 
+@breaks("stream.incremental", "all of them after 4.5 s")
+def a_short_stream_that_takes_its_time_to_arrive_at_once() -> Exchange:
+    return replace(stream(partial(0), finished()), seconds=5.0, first_byte=4.5)
+
+
 @breaks("stream.converges", "of 255 away")
 def unfinished_pictures_that_become_blurred() -> Exchange:
     black = event("partial_image", blank(1024, 640), partial_image_index=1)
