@@ -75,6 +75,20 @@ def test_without_a_cap_nothing_is_left_out() -> None:
     assert {case.asked.get("model") for case in edits} == {model.name for model in IMAGES.models} - {"dall-e-3"}
 
 
+def test_forty_pictures_ask_for_five_at_once_and_a_task_for_two_and_fewer_say_that_they_do_not() -> None:
+    with planned(40) as run:
+        found = paid(run)
+        told = run.findings.not_tested
+    assert [expected_images(case) for case in found["tasks", "createImage"]] == [1, 2]
+    assert max(map(expected_images, found["pictures", "createImage"])) == 5
+    assert "createImage: more than 5 pictures at once" not in told
+    edits = [(len(case.asked["input-image"]), case.asked["count"]) for case in found["pictures", "editImage"]]
+    assert edits.index((2, 1)) < edits.index((1, 2)), "several pictures given cost less than several made"
+    with planned(12) as run:
+        paid(run)
+        assert "createImage: more than 2 pictures at once" in run.findings.not_tested
+
+
 def test_a_stream_is_one_picture_with_and_without_unfinished_ones() -> None:
     with planned(400) as run:
         streams = cases_of("streams", run)
