@@ -32,7 +32,7 @@ class Exchange:
     `at_first` is what was wrong with an answer before this one, for which it was asked again; `unsettled`: it failed as
     it may for a moment, and could not be asked again. `broken` is why the answer did not come to its end; of one that
     never came the status is 0.
-    `seen_late`: its task was looked at once more, long after its end.
+    `seen_late`: its task was looked at once more, long after its end. `detour`: the redirect that led to the answer.
     """
 
     case: Case
@@ -54,6 +54,7 @@ class Exchange:
     unsettled: bool = False
     seen_late: bool = False
     broken: str = ""
+    detour: str = ""
 
     @cached_property
     def asked(self) -> Mapping[str, Any]:
@@ -237,9 +238,11 @@ class Exchange:
 
     @property
     def says_no(self) -> bool:
-        """Whether nothing was made by its answer: refused, or nobody there. A gateway that gave up does not say so."""
+        """Whether nothing was made by its answer: refused, sent elsewhere, or nobody there. A gateway that gave up does
+        not say so.
+        """
         status = self.response.status
-        refused = 400 <= status < 500 or status in (501, 503) or self.lacks_model
+        refused = 300 <= status < 500 or status in (501, 503) or self.lacks_model
         return refused or (200 <= status < 300 and not self.succeeded and not self.broken)
 
     @property

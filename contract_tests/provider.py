@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from contract_tests.budget import BudgetSpent, Ledger, price_of
 from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, makes_pictures, most_images
 from contract_tests.connection import Connection, CouldNotLook, Incoming, Outgoing, full
+from contract_tests.detours import way_on
 from contract_tests.exchange import Exchange
 from contract_tests.lives import Watch
 from contract_tests.memo import Memo
@@ -37,6 +39,7 @@ DUMMY_KEY = "sk-imageproof-any"
 _MEMO_BYTES = 512 * 1024 * 1024
 _LONGEST_WAIT = 90.0
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # seconds between tries, where nobody says when
+_MOST_DETOURS = 3  # redirects of one request
 _STEADY = 2  # mistakes of its own that a provider has repeated: from then on it is believed at once
 
 
@@ -261,16 +264,31 @@ class Provider:
             name: value.replace(KEY, self._key).replace(OTHER_KEY, self._other_key)
             for name, value in case.headers.items()
         }
-        self.ledger.ask_request()
         makes = bool(expected_images(case))
-        self.pace.wait(makes=makes)
         began, clock = time.time(), time.perf_counter()
-        answer = self._connection.ask(
-            Outgoing(case.operation.method.upper(), url, headers, case.query, case.body, alone=_unreadable(case))
-        )
+        sent = Outgoing(case.operation.method.upper(), url, headers, case.query, case.body, alone=_unreadable(case))
+        answer, detour = self._followed(case, sent, makes=makes)
         exchange = self._exchange(case, answer, began, time.perf_counter() - clock, parent)
+        exchange.detour = self.redact.text(detour)
         self.pace.heed(makes=makes, turned_away=is_turned_away(exchange))
         return exchange
+
+    def _followed(self, case: Case, sent: Outgoing, *, makes: bool) -> tuple[Incoming, str]:
+        """The answer at the end of redirects that every client follows, and the first of those, empty without any.
+
+        Where a path that nobody should have is asked for, a redirect is the answer.
+        """
+        detour = ""
+        for left in reversed(range(_MOST_DETOURS + 1)):
+            self.ledger.ask_request()
+            self.pace.wait(makes=makes)
+            answer = self._connection.ask(sent)
+            target = way_on(sent, answer.status, answer.headers, case.operation) if left else ""
+            if not target or (case.defect is not None and case.defect.tolerated):
+                break
+            detour = detour or f"{answer.status} to {answer.headers['location']}"
+            sent = replace(sent, url=target, query={})
+        return answer, detour
 
     def _exchange(
         self, case: Case, answer: Incoming, began: float, seconds: float, parent: Exchange | None = None

@@ -51,13 +51,28 @@ def redirect(exchange: Exchange) -> Verdict:
     """The API's route answers itself and sends nobody elsewhere.
 
     Why: a client that follows sends a paid request twice, or drops the body and the key on the way.
-    How: no 3xx, unless the contract documents it.
+    How: no 3xx, unless the contract documents it, or it leads to the same path, query, method and body: of that,
+        wire.detour.
     Do: serve the documented path itself; check http against https, and slashes at the end.
     """
     status = exchange.response.status
     if not 300 <= status < 400 or exchange.case.operation.answer(status) is not None:
         return CONFORMS
     return Broken("an answer from this path", f"{status} to {exchange.response.headers.get('location', 'nowhere')}")
+
+
+@clause("wire.detour", "SHOULD", "responses")
+def detour(exchange: Exchange) -> Verdict:
+    """The documented path answers itself, and not by way of the same path written otherwise.
+
+    Why: everything is sent twice, pictures too, and clients that do not follow (fetch in a browser, curl) get nothing.
+    How: no 307 or 308, nor any 3xx to what has no body, to the same path at the same origin; it is followed, and the
+        answer at its end is judged.
+    Do: serve the documented path with and without a slash at its end.
+    """
+    if exchange.detour:
+        return Broken("an answer from this path", exchange.detour)
+    return CONFORMS if exchange.response.status // 100 in (2, 4, 5) else None
 
 
 @clause("wire.no-html", "MUST", "responses.*.content")

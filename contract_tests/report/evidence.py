@@ -35,6 +35,8 @@ def curl(exchange: Exchange) -> str:
 def command(exchange: Exchange, data: str) -> str:
     """A curl command; `data` are the arguments that give it the body, where there is one."""
     parts = ["curl", "-g", "-sS", "-i", "-X", exchange.case.operation.method.upper(), shlex.quote(exchange.url)]
+    if exchange.detour:
+        parts.insert(1, "-L")
     for name, value in exchange.sent_headers.items():
         # The key stands as $VARIABLE: double quotes let the caller's shell fill it in.
         parts += ["-H", f'"{name}: {value}"' if _KEY_GOES_HERE.fullmatch(value) else shlex.quote(f"{name}: {value}")]

@@ -43,11 +43,16 @@ def hanging_up_on_bytes_nobody_sends() -> Exchange:
     return exchange(replace(case, defect=replace(case.defect, tolerated="parsers differ")), b"", 0, {}, broken="cut")
 
 
-@silent("wire.fresh", "wire.no-paths")
+@silent("wire.fresh", "wire.no-paths", "wire.detour")
 @breaks("wire.redirect", "308 to /v1/images/generations/", also=("wire.status", "wire.accepted"))
 def a_redirect() -> Exchange:
     headers = {"x-request-id": "req_1", "location": "/v1/images/generations/"}
     return exchange(asking(CHEAP), b"", 308, headers)
+
+
+@breaks("wire.detour", "308 to /v1/images/generations/")
+def an_answer_after_a_redirect() -> Exchange:
+    return exchange(asking(CHEAP), pictures(drawn()), detour="308 to /v1/images/generations/")
 
 
 @breaks("wire.no-html", "<!doctype html>", also=("wire.schema", "wire.json", "images.count"))
