@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from contract_tests.cases import Case, expected_images
 from spec.prices import Price, prices
@@ -60,10 +61,6 @@ class Ledger:
     unpriced: int = 0
     requests: int = 0
     refused_but_delivered: int = 0
-    leaked: int = 0
-    """Pictures that requests have made which should have been refused."""
-    made_of_nothing: int = 0
-    """How many of these requests asked for nothing that could be drawn: who answers them so is asked no more."""
 
     def ask(self, images: int, price: Price = FREE) -> None:
         """Raises BudgetSpent when `images` more pictures, or what they cost, do not fit under the caps."""
@@ -79,16 +76,6 @@ class Ledger:
             raise BudgetSpent(
                 f"about ${self.dollars:.2f} of ${self.most_dollars:.2f} are spent (--budget); this case costs up to "
                 f"${price.dollars:.3f} more"
-            )
-
-    def ask_leak(self, images: int) -> None:
-        """Raises BudgetSpent when broken requests have made their part: the rest is for what is right."""
-        if self.most_images is None or not self.leaked or not images:
-            return
-        if self.leaked + images > max(self.most_images // 4, 1):
-            raise BudgetSpent(
-                f"{self.leaked} pictures were made by requests that should have been refused; of {self.most_images} no "
-                "more are risked on such"
             )
 
     def ask_request(self) -> None:
@@ -114,3 +101,35 @@ class Share:
     def spent_for(self, images: int) -> str:
         """Why `images` more pictures are not asked for; empty while they fit."""
         return "the pictures planned for this are made already" if self.images + images > self.most_images else ""
+
+
+@dataclass(slots=True)
+class Kept:
+    """The pictures of a plan that nothing else may eat: the `first` cases of every way to one, `others` come after.
+
+    Both by the keys of cases. What was asked, or cannot be, is kept no longer.
+    """
+
+    first: dict[Any, Case] = field(default_factory=dict)
+    others: frozenset[Any] = frozenset()
+
+    @property
+    def images(self) -> int:
+        """How many pictures are kept for what was not asked yet."""
+        return sum(map(expected_images, self.first.values()))
+
+    def done(self, case: Case) -> None:
+        """Keep nothing for a case any more."""
+        self.first.pop(case.key, None)
+
+    def why_not(self, case: Case, ledger: Ledger) -> str:
+        """Why a case has to wait for those that come first; empty where the money lasts for all."""
+        images, dollars = ledger.most_images, ledger.most_dollars
+        if case.key not in self.others or not expected_images(case):
+            return ""
+        if images is not None and ledger.images + expected_images(case) + self.images > images:
+            return f"what is left of {images} pictures is kept for ways to a picture that were not tried yet"
+        left = sum(price_of(one).dollars for one in self.first.values())
+        if dollars is not None and ledger.dollars + price_of(case).dollars + left > dollars:
+            return f"what is left of ${dollars:.2f} is kept for ways to a picture that were not tried yet"
+        return ""

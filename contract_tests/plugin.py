@@ -89,7 +89,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
     config = metafunc.config
     try:
-        found = [] if _REFUSED in config.stash else cases_of(mark.args[0], _run(config))
+        found = [] if _REFUSED in config.stash else cases_of(mark.args[0], _run(config), **mark.kwargs)
     except pytest.UsageError as error:
         config.stash[_REFUSED] = error
         found = []
@@ -99,9 +99,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Say once that the call was wrong: raised earlier it would be an error with a traceback for each file.
 
-    Where nothing failed before there is nothing to be sent again, and no test of it.
+    Where nothing failed before there is nothing to be sent again, and no test of it; nor where nothing has to wait.
     """
-    items[:] = [item for item in items if not _replays_nothing(item)]
+    items[:] = [item for item in items if not _has_nothing(item)]
     if (error := config.stash.get(_REFUSED, None)) is not None:
         raise error
 
@@ -148,9 +148,10 @@ def _is_shipped(argument: str) -> bool:
     return here in path.parents or path == here
 
 
-def _replays_nothing(item: pytest.Item) -> bool:
+def _has_nothing(item: pytest.Item) -> bool:
     mark, call = item.get_closest_marker(MARK), getattr(item, "callspec", None)
-    return mark is not None and mark.args[0] == "replay" and not hasattr(call and call.params.get("case"), "operation")
+    may_lack = mark is not None and (mark.args[0] == "replay" or bool(mark.kwargs))
+    return may_lack and not hasattr(call and call.params.get("case"), "operation")
 
 
 @pytest.fixture(scope="session")

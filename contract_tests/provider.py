@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from contract_tests.budget import BudgetSpent, Ledger, price_of
-from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images, makes_pictures, most_images
+from contract_tests.cases import KEY, OTHER_KEY, Case, expected_images
 from contract_tests.connection import Connection, CouldNotLook, Incoming, Outgoing, full
 from contract_tests.detours import way_on
 from contract_tests.exchange import Exchange
+from contract_tests.leaks import Leaks
 from contract_tests.lives import Watch
 from contract_tests.memo import Memo
 from contract_tests.pace import Pace, Paces
@@ -62,6 +63,7 @@ class Provider:
         self._key_variable = key_variable
         self.root = root_of(url)
         self.ledger = ledger
+        self.leaks = Leaks(ledger)
         self.redact = Redactor([text for text in (key, other_key) if text])
         self._key, self._other_key = key, other_key
         recording = Recording(record_to, self.redact) if record_to else None
@@ -87,15 +89,12 @@ class Provider:
         """
         if known := self._memo.get(case.key):
             return known
-        images, most = expected_images(case), self.could_cost(case)
+        images, most = expected_images(case), self.leaks.could_cost(case)
         self.ledger.ask(most, price_of(case, most))
-        if case.defect is not None and (most_images(case) or self.ledger.made_of_nothing):
-            self.ledger.ask_leak(most)
+        self.leaks.ask(case)
         exchange = self._paid(case, images)
         if images and doubt_of(exchange) and self._repeated < _STEADY:
             exchange = self._paid_once_more(exchange, images)
-        if case.defect is not None:
-            self.ledger.leaked += exchange.pictures_made
         self._check_entry(exchange)
         self.silence.heard(exchange)
         self._memo.keep(case.key, exchange)
@@ -115,12 +114,6 @@ class Provider:
         self._repeated += bool(doubt_of(again))
         return again
 
-    def could_cost(self, case: Case) -> int:
-        """Pictures a case may make. Whoever has made some for a broken request may do so again, whatever is wrong."""
-        if not self.ledger.refused_but_delivered:
-            return expected_images(case)
-        return max(most_images(case), int(makes_pictures(case.operation)))
-
     def known(self, case: Case) -> Exchange | None:
         """The answer a case already had, None where it was not sent."""
         return self._memo.get(case.key)
@@ -130,7 +123,7 @@ class Provider:
 
         Raises BudgetSpent, CouldNotLook.
         """
-        most = self.could_cost(case)
+        most = self.leaks.could_cost(case)
         self.ledger.ask(most, price_of(case, most))
         return self._paid(case, 0)
 
@@ -193,9 +186,9 @@ class Provider:
     def _patiently(self, case: Case, parent: Exchange | None = None) -> Exchange:
         """Send a case; what costs nothing and is answered 5xx once more: it may be a moment's trouble."""
         exchange = self._in_turn(case, parent)
-        is_free = not self.could_cost(case) and (case.defect is not None or case.operation.method.upper() == "GET")
+        asks_again = case.defect is not None or case.operation.method.upper() == "GET"
         trouble = trouble_of(exchange)
-        if not trouble or not is_free or self._steady >= _STEADY:
+        if not trouble or not asks_again or self.leaks.could_cost(case) or self._steady >= _STEADY:
             return exchange
         time.sleep(MOMENT_SECONDS)
         again = self._in_turn(case, parent)
@@ -251,9 +244,9 @@ class Provider:
         """Pay what an answer brings or begins; what was asked for is taken as made unless the answer says no."""
         case, made = exchange.case, exchange.pictures_made
         self._pay(case, max(made, 0 if exchange.says_no else images))
+        self.leaks.note(exchange)
         if made and not images:
             self.ledger.refused_but_delivered += 1
-            self.ledger.made_of_nothing += not most_images(case)
 
     def _pay(self, case: Case, images: int) -> None:
         self.ledger.charge(images, price_of(case, images))

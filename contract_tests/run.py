@@ -12,10 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from contract_tests.budget import BudgetSpent, Share
+from contract_tests.budget import BudgetSpent, Kept, Share
 from contract_tests.capabilities import Capabilities
 from contract_tests.cases import Case, expected_images
-from contract_tests.clauses.registry import PAID
 from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings
@@ -71,6 +70,7 @@ class Run:
     unreachable: str = ""  # why nobody can be asked at all
     folder: Path | None = None  # where the report goes, and what failed is kept
     shares: dict[Any, Share] = field(default_factory=dict)
+    kept: Kept = field(default_factory=Kept)
     wanted: Wanted = field(default_factory=Wanted)
     plan: Plan = field(default_factory=Plan)
     offer: Plan | None = None
@@ -98,6 +98,12 @@ class Run:
         """
         if known := self.provider.known(case):  # submitted beside another one
             return known, self.findings.judge(known), ""
+        try:
+            return self._sent_and_judged(case)
+        finally:
+            self.kept.done(case)
+
+    def _sent_and_judged(self, case: Case) -> tuple[Exchange | None, list[Finding], str]:
         found: list[Finding] = []
         capabilities = self.capabilities_of(case.contract)
         while True:
@@ -202,38 +208,11 @@ class Run:
                 self.findings.not_tested["what videos show"] = picture.unseen
 
     def _why_left(self, case: Case) -> str:
-        return self.provider.silence.leaves(case) or self._share_spent(case) or self._kept(case)
-
-    def _share_spent(self, case: Case) -> str:
-        share = self.shares.get(case.key)
-        return share.spent_for(expected_images(case)) if share is not None else ""
-
-    def _kept(self, case: Case) -> str:
-        """Why a case has to wait for ways to a picture nobody has tried yet; empty where the money lasts for all."""
-        most = self.provider.ledger.most_images
-        if most is None or case.defect is not None or not expected_images(case) or "planned" not in vars(self):
-            return ""
-        first = self._first_of_each
-        if case.key in first or case.key not in self._paid:
-            return ""
-        left = sum(expected_images(one) for one in first.values() if self.provider.known(one) is None)
-        if self.provider.ledger.images + expected_images(case) + left > most:
-            return f"what is left of {most} pictures is kept for ways to a picture that were not tried yet"
-        return ""
-
-    @cached_property
-    def _paid(self) -> frozenset[Any]:
-        """The keys of the planned cases that ask for pictures."""
-        return frozenset(case.key for kind in PAID for case in self.planned.get(kind, ()))
-
-    @cached_property
-    def _first_of_each(self) -> Mapping[Any, Case]:
-        """The first case of every way to a picture, by its key."""
-        found: dict[tuple[str, str, str], Case] = {}
-        for kind in PAID:
-            for case in self.planned.get(kind, ()):
-                found.setdefault((kind, case.contract.name, case.operation.id), case)
-        return {case.key: case for case in found.values() if expected_images(case)}
+        """Why a case is not asked, though it could be: nobody answers such, or no money goes to it."""
+        share, provider = self.shares.get(case.key), self.provider
+        spent = share.spent_for(expected_images(case)) if share is not None else ""
+        unpaid = spent or self.kept.why_not(case, provider.ledger) or provider.leaks.why_not(case)
+        return provider.silence.leaves(case) or unpaid
 
     def _count_share(self, case: Case, exchange: Exchange) -> None:
         share = self.shares.get(case.key)

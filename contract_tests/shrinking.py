@@ -64,7 +64,7 @@ def _shrink(run: Run, finding: Finding, most: int, images: int) -> int:
         for case in smaller_cases(finding.exchange.case):
             if tried >= most:
                 break
-            if ledger.images + run.provider.could_cost(case) > images:
+            if ledger.images + run.provider.leaks.could_cost(case) > images:
                 continue
             tried += 1
             try:

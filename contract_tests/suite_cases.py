@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from contract_tests import followups
-from contract_tests.budget import Share, beyond_caps, price_of
+from contract_tests.budget import Kept, Share, beyond_caps, price_of
 from contract_tests.cases import (
     CREDENTIALS,
     Case,
@@ -46,11 +46,16 @@ _SMALL_CAP = 12
 _AGAIN = 1 / 3  # of the budget, at most, for what failed before
 
 
-def cases_of(kind: str, run: Run) -> list[Case]:
-    """The cases of a kind: replay (what failed before), refusals, lookups, pictures, streams, tasks or followups."""
+def cases_of(kind: str, run: Run, *, at_last: bool = False) -> list[Case]:
+    """The cases of a kind: replay (what failed before), refusals, lookups, pictures, streams, tasks or followups.
+
+    `at_last`: of the refusals those that could alone make more pictures than may be risked before the paid cases.
+    """
     if not run.wanted.kind(kind):
         return []
-    return run.planned[kind]
+    planned = run.planned[kind]
+    may_wait = kind == "refusals" and bool(run.plan.paid)
+    return [case for case in planned if (may_wait and run.provider.leaks.endangers(case)) is at_last]
 
 
 def plan(run: Run) -> dict[str, list[Case]]:
@@ -212,6 +217,12 @@ class _Slot:
         return sum(map(expected_images, self.chosen))
 
     @property
+    def first(self) -> list[Case]:
+        """The chosen cases that show what no others do: another prompt; a mask, and another picture given."""
+        least = (3 if "input-image" in self.operation.request_roles else 2) if self.kind == "pictures" else 1
+        return self.chosen[:least]
+
+    @property
     def next(self) -> Case | None:
         """The first case that is not chosen yet."""
         return self.planned[len(self.chosen)] if len(self.chosen) < len(self.planned[: self.most]) else None
@@ -227,6 +238,10 @@ def _allotted(run: Run, again: list[Case]) -> list[_Slot]:
     """Every slot with its cases chosen so that all, with what is sent `again`, fit the budget; the rest is noted."""
     slots, ledger = _slots(run), run.provider.ledger
     _allot(slots, ledger.most_images, ledger.most_dollars, again)
+    first = {case.key: case for slot in slots for case in slot.first if expected_images(case)}
+    run.kept = Kept(first, frozenset(case.key for slot in slots for case in slot.chosen) - first.keys())
+    if ledger.most_images is not None:
+        run.provider.leaks.spare = max(ledger.most_images - run.kept.images, 0)
     caps = [
         f"at most {ledger.most_images} picture{'s' if ledger.most_images != 1 else ''} may be made (--max-images)"
         if ledger.most_images is not None
@@ -236,6 +251,7 @@ def _allotted(run: Run, again: list[Case]) -> list[_Slot]:
     for slot in slots:
         if slot.planned and not run.capabilities_of(slot.planned[0].contract).models.certain:
             _keep_in_reserve(slot, run)
+    run.kept.others |= {case.key for slot in slots for case in slot.reserve}
     for slot in slots:
         if left := len(slot.planned[: slot.most]) - len(slot.chosen):
             place = f"{slot.operation.id}: {left} more cases of {slot.kind}"

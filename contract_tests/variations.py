@@ -36,18 +36,30 @@ _LATER = ("seed", "style", "compression", "quality")
 def with_variations(planned: list[Case]) -> list[Case]:
     """A plan with variations of its cases.
 
-    Behind the first case: several pictures for another prompt. Behind the second, which has a mask where there are any:
-    other pictures given, then several of them at once; there the several that are made come after these. At the end:
-    what changes a picture but not its shape. Who asks for two pictures later on asks for more: of those some may be
-    lost, or no more than four be made at once.
+    Behind the first case: several pictures for another prompt, to come in another way. Behind the second, which has a
+    mask where there are any: other pictures given, then several of them at once; there the several that are made come
+    after these. At the end: what changes a picture but not its shape. Who asks for two pictures later on asks for more:
+    of those some may be lost, or no more than four be made at once.
     """
     planned = [*_asking_for_more(_off_the_grid(_with_levels(planned)))]
     given = [found for role in _GIVEN if (found := _first(planned, role)) is not None]
     several = [found for found in (_several(planned),) if found is not None]
     later = [found for role in _LATER if (found := _first(planned, role)) is not None]
     together = [case for case in planned if len(case.asked.get("input-image") or ()) > 1][:1]
-    begin = [*planned[:2], *given, *together, *several] if given else [*planned[:1], *several]
+    begin = [*planned[:2], *given, *together, *several] if given else [*_told_how([*planned[:1], *several])]
+    planned = planned[1:] if begin and not given else planned
     return list({case.key: case for case in (*begin, *planned, *later)}.values())
+
+
+def _told_how(first: list[Case]) -> Iterator[Case]:
+    """The same cases, each told how its pictures shall come, every time in another way, where they may be."""
+    for number, case in enumerate(first):
+        known = case.operation.body.get(case.request.media, {}).get("properties", {})
+        ways = {name: [word for word in inner.get("enum", ()) if word is not None]
+                for name, inner in known.items() if inner.get("x-role") == "delivery"}  # fmt: skip
+        told = {name: words[number % len(words)] for name, words in ways.items() if words}
+        other = with_value(case, {**case.request.value, **told}) if told else case
+        yield other if request_check(other.contract, other.operation).accepts(other.request) else case
 
 
 def with_a_stream(planned: list[Case]) -> list[Case]:

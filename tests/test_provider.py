@@ -325,7 +325,9 @@ def test_broken_requests_that_become_tasks_are_paid_for_and_no_more_are_risked_t
                 provider.send(case)
             except BudgetSpent:
                 unsent.append(case)
-        assert (provider.ledger.images, provider.ledger.leaked, len(server.asked)) == (1, 1, 1)
+        assert (provider.ledger.images, provider.leaks.images, len(server.asked)) == (2, 2, 2), (
+            "one that asks for something, and one that asks for nothing: nobody should have made a thing of that"
+        )
         assert len(unsent) > 9
         provider.send(Case(contract, next(one for one in contract.operations if one.method == "get")))  # is free
 
@@ -643,7 +645,7 @@ def test_who_makes_pictures_of_nothing_is_there_is_paid_for_them_and_found_out()
         provider = Provider(server.url, KEY, Ledger(1))
         with closing(Run(Options(server.url), PLAIN, (IMAGES,), provider)) as run:
             assert not run.absent(IMAGES, IMAGES.operation("editImage"))
-            assert (provider.ledger.images, provider.ledger.leaked, len(server.asked)) == (1, 0, 1)
+            assert (provider.ledger.images, provider.leaks.images, len(server.asked)) == (1, 0, 1)
             assert "0 left" in run.absent(IMAGES, IMAGES.operation("createImageVariation"))  # no more is risked
             found = run.look_back()
     assert "refusal.refused" in {finding.clause.id for finding in found}

@@ -148,3 +148,44 @@ def test_a_variation_costs_what_it_makes_though_nobody_says_a_word() -> None:
     value = {**first.request.value, "n": 3}
     assert expected_images(case_of(IMAGES, vary, "multipart/form-data", value)) == 3
     assert [makes_pictures(IMAGES.operation(name)) for name in ("listModels", "getImageTask")] == [False, False]
+
+
+def test_the_first_cases_of_every_way_are_kept_from_leaks_and_from_the_rest_of_the_plan() -> None:
+    with planned(12) as run:
+        assert run.planned
+        first, ledger = dict(run.kept.first), run.provider.ledger
+        ledger.images = 3  # these leaked
+        sent = 0
+        for kind in ("pictures", "streams", "tasks"):
+            for case in cases_of(kind, run):
+                if not run.kept.why_not(case, ledger):
+                    ledger.images += expected_images(case)
+                    sent += case.key in first
+                run.kept.done(case)
+    assert ledger.images <= 12
+    assert sent == len(first) == 8
+    edits = [case for case in first.values() if "input-image" in case.asked]
+    assert [bool(case.asked.get("mask")) for case in edits[:3]] == [False, True, False]
+    assert edits[2].asked["input-image"] != edits[0].asked["input-image"]
+    begin = [case for case in first.values() if case.operation is IMAGES.operation("createImage")][:2]
+    assert len({case.asked["prompt"] for case in begin}) == 2
+    assert len({case.asked["delivery"] for case in begin}) == 2
+    assert all("response_format" in case.request.value for case in begin)
+
+
+@pytest.mark.parametrize(("most", "waiting"), [(0, "none"), (1, "all"), (12, "much"), (40, "much")])
+def test_refusals_that_could_eat_the_plan_wait_until_it_is_sent(most: int, waiting: str) -> None:
+    with planned(most) as run:
+        soon, late = cases_of("refusals", run), cases_of("refusals", run, at_last=True)
+        assert not cases_of("lookups", run, at_last=True)
+    assert sorted(map(id, (*soon, *late))) == sorted(map(id, run.planned["refusals"]))
+    costly = [
+        case for case in run.planned["refusals"] if most_images(case) and case.defect and not case.defect.tolerated
+    ]
+    expected = {
+        "none": [],
+        "all": costly,
+        "much": [case for case in costly if most_images(case) > run.provider.leaks.allowance],
+    }
+    assert late == expected[waiting]
+    assert bool(late) is (most > 0)
