@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from contract_tests.clauses import Clause
 from contract_tests.clauses.registry import LEVELS
 from contract_tests.exchange import Exchange
+from spec.events import parse
 
 
 def _always(_: Exchange) -> bool:
@@ -27,6 +28,18 @@ def _is_page(exchange: Exchange) -> bool:
     return exchange.succeeded and exchange.response.media == "text/html"
 
 
+def _tells_events(exchange: Exchange) -> bool:
+    """Whether a body that is not called an event stream is one."""
+    return not exchange.streams and any("data" in event for event in parse(exchange.response.body).events)
+
+
+def _miscounts(exchange: Exchange) -> bool:
+    """Whether the schema is broken by the numbers of unfinished pictures alone."""
+    wrong = {violation.pointer for violation in exchange.violations if violation.location == "body"}
+    told = [meaning for event in exchange.events for meaning in event.meanings]
+    return wrong <= {meaning.pointer for meaning in told if meaning.role == "partial-index"}
+
+
 def _misshapen(*roles: str) -> Callable[[Exchange], bool]:
     """Whether the schema is broken exactly where something of these roles stands."""
 
@@ -39,11 +52,16 @@ def _misshapen(*roles: str) -> Callable[[Exchange], bool]:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A broken `cause` explains other broken clauses (patterns) of the same exchange, where `holds`."""
+    """A broken `cause` explains other broken clauses (patterns) of the same exchange, where `holds`.
+
+    What compares an exchange with another is explained by what either breaks by itself. `milder`: even where the effect
+    is the more severe; the finding is as severe as whatever it breaks.
+    """
 
     cause: str
     effects: tuple[str, ...]
     holds: Callable[[Exchange], bool] = _always
+    milder: bool = False
 
     def explains(self, cause: str, effect: str, exchange: Exchange) -> bool:
         """Whether this rule says that one clause is broken because the other is."""
@@ -58,6 +76,7 @@ _WITHIN = (
     Rule("wire.redirect", ("*",)),
     Rule("wire.content-type", ("*",), _is_page),
     Rule("wire.no-html", ("wire.*", "error.*", "images.*", "stream.*", "task.*")),
+    Rule("stream.content-type", ("wire.*", "images.*", "usage.*"), _tells_events),
     Rule("wire.json", ("wire.*", "error.*", "images.*", "task.*", "stream.*", "usage.*", "created.*", "echo.*")),
     Rule("auth.*", ("refusal.*", "error.*", "wire.*", "task.*")),
     Rule("refusal.no-5xx", ("error.*", "wire.*")),
@@ -80,6 +99,8 @@ _WITHIN = (
     Rule("wire.status", ("error.status",)),
     Rule("stream.framing", ("stream.*", "wire.schema", "images.*")),
     Rule("stream.completed", ("images.*", "wire.schema", "usage.*"), _brings_nothing),
+    Rule("stream.completed", ("images.count", "images.distinct", "meta.count")),
+    Rule("stream.partials", ("wire.schema",), _miscounts),
     Rule("task.result", ("images.*", "wire.schema", "task.reason"), _brings_nothing),
     Rule("task.states", ("wire.schema", "task.*")),
     Rule("task.order", ("task.*",)),
@@ -92,12 +113,30 @@ _WITHIN = (
     Rule("wire.schema", ("echo.*",), _misshapen("size", "output-format", "quality", "background")),
     Rule("images.delivery", ("images.b64-clean", "wire.schema")),
     Rule("images.reachable", ("images.decodes", "images.media-type")),
-    Rule("images.format", ("echo.format", "images.media-type", "images.alpha", "images.extension", "images.still")),
+    Rule(
+        "images.format",
+        ("echo.format", "images.media-type", "images.alpha", "images.extension", "images.still", "meta.background"),
+    ),
     Rule("images.size", ("echo.size", "stream.partial-pictures")),
     Rule("images.alpha", ("echo.background",)),
     Rule("videos.frames", ("videos.*", "images.media-type", "images.extension")),
     Rule("images.opaque", ("echo.background",)),
     Rule("images.real", ("images.not-blank",)),
+    Rule(
+        "images.not-blank",
+        (
+            "images.alpha",
+            "echo.background",
+            "stream.unfinished",
+            "meta.prompt",
+            "meta.input-image",
+            "meta.mask",
+            "meta.seed",
+            "meta.style",
+            "meta.background",
+        ),
+        milder=True,
+    ),
     Rule("error.code", ("error.code-word",)),
     Rule("error.param", ("error.param-name",)),
     Rule("usage.output", ("usage.input", "usage.sums", "usage.plausible")),
@@ -111,7 +150,8 @@ _WITHIN = (
 #: relation -> the clauses about one answer that are broken because of it
 _ACROSS: dict[str, tuple[str, ...]] = {
     "meta.constant": ("meta.*", "edit.*", "images.size", "images.format", "images.alpha", "images.distinct",
-                      "images.unlike", "echo.*", "task.apart", "run.links", "stream.partial-pictures"),
+                      "images.unlike", "images.not-blank", "echo.*", "task.apart", "run.links",
+                      "stream.partial-pictures"),
     "auth.enforced": ("task.private",),
     "task.unknown": ("task.private",),
     "task.order": ("task.finished-time", "task.stable"),
@@ -122,6 +162,8 @@ _ACROSS: dict[str, tuple[str, ...]] = {
                     "images.unlike", "run.links"),
     "meta.input-image": ("meta.mask", "images.distinct", "images.unlike", "edit.*"),
     "meta.mask": ("edit.kept", "edit.filled"),
+    "edit.based": ("edit.kept", "edit.filled", "usage.reference"),
+    "created.plausible": ("run.created",),
     "meta.size": ("images.size", "echo.size"),
     "meta.count": ("images.count", "images.distinct", "images.unlike"),
     "meta.output-format": ("images.format", "echo.format", "images.extension",
@@ -141,20 +183,21 @@ def cause_of(effect: Clause, broken: Iterable[Clause], exchange: Exchange) -> Cl
     path = [effect]
     while (deeper := _explaining(path[-1], others, exchange)) is not None:
         if deeper in path:  # they explain each other: all of them belong to the one that is told of first
-            return min(path[path.index(deeper) :], key=_depth)
+            return min(path[path.index(deeper) :], key=lambda clause: _depth(clause, exchange))
         path.append(deeper)
     return path[-1]
 
 
-def _depth(clause: Clause) -> int:
-    return next((index for index, rule in enumerate(_WITHIN) if fnmatchcase(clause.id, rule.cause)), len(_WITHIN))
+def _depth(clause: Clause, exchange: Exchange) -> int:
+    found = (index for index, rule in enumerate(_WITHIN) if fnmatchcase(clause.id, rule.cause) and rule.holds(exchange))
+    return next(found, len(_WITHIN))
 
 
 def _explaining(effect: Clause, broken: dict[str, Clause], exchange: Exchange) -> Clause | None:
     for rule in _WITHIN:
         for clause in broken.values():
-            # What is a MUST is never hidden behind something milder.
-            if _as_severe(clause, effect) and rule.explains(clause.id, effect.id, exchange):
+            # What is a MUST is not hidden behind something milder, but where that is all there is to see.
+            if (rule.milder or _as_severe(clause, effect)) and rule.explains(clause.id, effect.id, exchange):
                 return clause
     return None
 

@@ -20,11 +20,12 @@ from spec.drifts import Drift
 from spec.drifts import catalogue as drifts
 
 _WHERE = re.compile(r"GET \S+|'[^']*'")
-_DEEPEST = ("meta.constant", "task.apart", "auth.enforced", "task.unknown")
+_DEEPEST = ("meta.constant", "meta.output-format", "edit.based", "task.apart", "auth.enforced", "task.unknown")
 #: what is broken once for each parameter that is not looked at, and from how many on that is one cause
 _CHECKS, _A_FEW = ("refusal.refused", "refusal.lenient"), 3
 #: one cause wherever it is seen and whatever it is called there, and what has a name in some answers only
-_ANYWHERE, _NAMED_SOMEWHERE = ("images.reachable", "auth.enforced"), ("wire.request-id",)
+_ANYWHERE = ("images.reachable", "auth.enforced")
+_NAMED_SOMEWHERE = ("wire.request-id", "wire.content-type", "images.format")
 _REMEMBERED_BYTES = 512 * 1024 * 1024
 
 
@@ -188,8 +189,13 @@ class Findings:
             for clause in judging("pair"):
                 if broken := self._asked(clause, pair):
                     shown = [*recognised(pair.other), *recognised(pair.base)]
-                    found.append(self._add(clause, broken, shown, [clause], pair.other, (pair.base,)))
+                    alone = [one for part in (pair.other, pair.base) for one in self._broken_by(part)]
+                    found.append(self._add(clause, broken, shown, [clause, *alone], pair.other, (pair.base,)))
         return found
+
+    def _broken_by(self, exchange: Exchange) -> list[Clause]:
+        """The clauses an exchange breaks by itself."""
+        return [catalogue()[id_] for id_, finding in self._judged[id(exchange)].verdicts.items() if finding is not None]
 
     def _remember(self, exchange: Exchange) -> None:
         """Keep a result to compare later ones with; where they are too many bytes, the oldest is forgotten."""
@@ -340,7 +346,8 @@ def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
     if unnamed or effect.clause.id in _ANYWHERE:  # links that are dead everywhere are so in tasks, too
         same = [one for one in found if one.clause is effect.clause and _alike(one, effect)]
         most = max(same, key=lambda one: (one.drift is not None, one.count))
-        return most if most is not effect else None
+        if most is not effect:
+            return most
     if effect.clause.id in _CHECKS and not effect.drift and len(alike) > _A_FEW:  # nothing at all is checked
         return alike[0] if alike[0] is not effect else None
     for cause in found:

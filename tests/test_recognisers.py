@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from faulty import (
     NOW,
     QUEUED,
     RUNNING,
+    STREAMED,
     TASK_ID,
     Target,
     asking,
@@ -26,18 +28,23 @@ from faulty import (
     broken,
     done,
     drawn,
+    editing,
     error,
     exchange,
+    finished,
     followed,
     in_base64,
     links,
+    partial,
     pictures,
     prediction,
     predictions,
     refusal,
+    stream,
     task,
     whole,
 )
+from PIL import Image
 
 from contract_tests.cases import WRONG_KEY, Case
 from contract_tests.clauses import catalogue as clauses
@@ -435,6 +442,99 @@ def test_a_drift_keeps_its_name_where_it_is_told_in_other_words(
     asked: dict[str, Any], answer: Any, status: int, name: str
 ) -> None:
     assert name in {drift.id for drift in recognised(exchange(asking({**GPT, **asked}), answer, status))}
+
+
+TEXT = {**HEADERS, "content-type": "text/plain"}
+CLEAR = {"background": "transparent", "output_format": "webp"}
+
+
+def prompted(prompt: str, data: bytes, created: float = NOW, **told: Any) -> Exchange:
+    return exchange(asking({**GPT, **told, "prompt": prompt}), {**pictures(data), "created": int(created)})
+
+
+def edited(given: bytes, made: bytes, mask: bytes | None = None) -> Exchange:
+    return exchange(editing(given, mask), pictures(made))
+
+
+def left_open() -> bytes:
+    """A mask that opens the left half."""
+    image = Image.new("RGBA", (512, 512), (0, 0, 0, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 256, 512))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def never_looked_at() -> list[Exchange]:
+    new = [drawn(1024, 1024, index=index) for index in (2, 3, 4)]
+    first, second = drawn(512, 512), drawn(512, 512, index=1)
+    return [edited(first, new[0], left_open()), edited(first, new[1]), edited(second, new[2])]
+
+
+ONE_FAULT: dict[str, tuple[Callable[[], list[Exchange]], str, str]] = {
+    "pictures to start from are never looked at": (never_looked_at, "edit.based", "SHOULD"),
+    "a mask that is ignored": (lambda: never_looked_at()[:1], "mask-ignored", "SHOULD"),
+    "JPEG whatever is asked": (
+        lambda: [
+            prompted("A fox", drawn(1024, 640, "jpeg")),
+            prompted("A whale", drawn(1024, 640, "jpeg", index=1), **CLEAR),
+            prompted("A crow", drawn(1024, 640, "jpeg", index=2), output_format="jpeg"),
+        ],
+        "meta.output-format",
+        "MUST",
+    ),
+    "everything is called text": (
+        lambda: [exchange(asking(CHEAP), pictures(drawn()), headers=TEXT),
+                 exchange(asking_wrongly({**CHEAP, "n": 99}), error("invalid_value", "n"), 400, TEXT)],
+        "content-type-vs-mediatype-empty",
+        "MUST",
+    ),
+    "unfinished pictures are counted from 1": (
+        lambda: [stream(partial(1), partial(2), partial(3), finished(), asked={**STREAMED, "partial_images": 3})],
+        "stream.partials",
+        "MUST",
+    ),
+    "a stream that finishes twice": (
+        lambda: [stream(partial(0), finished(), finished()),
+                 exchange(asking({**GPT, "n": 2}), pictures(wide(1), wide(2)))],
+        "stream-completed-twice",
+        "MUST",
+    ),
+    "a stream of nothing": (lambda: [stream(b"\n"), stream(partial(0))], "stream-ends-without-final", "MUST"),
+    "events called JSON": (
+        lambda: [exchange(asking(STREAMED), stream(partial(0), finished()).response.body)],
+        "stream.content-type",
+        "MUST",
+    ),
+    "milliseconds": (
+        lambda: [prompted("A fox", wide(1), MILLIS), prompted("A crow", wide(2), NOW + 9)],
+        "created-milliseconds",
+        "SHOULD",
+    ),
+    "blank pictures": (
+        lambda: [prompted("A fox", blank(1024, 640)), prompted("A crow", blank(1024, 640)),
+                 prompted("A fox", blank(1024, 640), background="transparent")],
+        "images.not-blank",
+        "MUST",
+    ),
+}  # fmt: skip
+
+
+def wide(index: int) -> bytes:
+    return drawn(1024, 640, index=index)
+
+
+@pytest.mark.parametrize("kind", ONE_FAULT)
+def test_one_fault_is_one_finding(kind: str) -> None:
+    build, cause, level = ONE_FAULT[kind]
+    answers = build()
+    for number, one in enumerate(answers):
+        one.at += number
+    findings = Findings(wants=lambda id_: id_ != "run.request-ids")  # exhibits have one for all
+    for one in answers:
+        findings.judge(one)
+    findings.look_back()
+    assert {(one.cause, one.level) for one in findings.all} == {(cause, level)}
 
 
 @pytest.mark.parametrize("status", [400, 402])

@@ -110,11 +110,14 @@ def based(pair: Pair) -> Verdict:
     """An edit looks like the picture it was made of, more than like another one.
 
     Why: a picture that was never looked at is another picture, billed as an edit.
-    How: of two edits of clearly different pictures each is, coarsely, more like its own than like the other's.
+    How: of two edits of clearly different pictures each is, coarsely, more like its own than like the other's; those
+        whose mask was not kept left out.
     Do: hand the picture on to the model.
     """
     first, second = _edited(pair.base), _edited(pair.other)
     if first is None or second is None or "input-image" not in pair.differs:
+        return None
+    if any(isinstance(kept(part), Broken) for part in (pair.base, pair.other)):  # perhaps it is the mask alone
         return None
     (one, [(made, _), *_]), (other, [(made_of_other, pointer), *_]) = first, second
     apart = likeness(one, other)

@@ -183,6 +183,7 @@ def _picture(picture: Seen, asked: Any) -> dict[str, Any]:
         "format": picture.format,
         "media": picture.media,
         "alpha": picture.alpha,
+        "flat": picture.flat,
         "noise": picture.noise,
         "size": f"{picture.width}x{picture.height}",
         "step": next((step for step in _STEPS if picture.width % step == picture.height % step == 0), 1),

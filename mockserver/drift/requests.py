@@ -11,7 +11,7 @@ from spec.drifts import DriftUse
 from spec.messages import Request
 from spec.patterns import matches
 
-_SOMEBODY = "sk-somebody"
+SOMEBODY = "sk-somebody"
 _DROP, _LIMIT = "drop", "limit"
 
 
@@ -29,7 +29,7 @@ def forgive(request: Request, refusal: Refusal, operation: Operation, use: Drift
     if refusal.problem in ("missing-credentials", "invalid-credentials"):
         scheme = operation.schemes[0]
         kept = {name.lower(): text for name, text in request.headers.items()}
-        request.headers = {**kept, scheme.header.lower(): scheme.text(_SOMEBODY)}
+        request.headers = {**kept, scheme.header.lower(): scheme.text(SOMEBODY)}
         return True
     name = refusal.param.partition("[")[0].partition(".")[0]
     if not isinstance(request.value, dict) or not name:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mockserver.drift.places import at, put
 from mockserver.drift.registry import admits, answers, looks
+from mockserver.drift.requests import SOMEBODY
 from mockserver.replies import Reply
 from mockserver.tasks import Snapshot, Task
 from spec.contract import Operation
@@ -79,6 +80,12 @@ def milliseconds(task: Task, snapshot: Snapshot, _: DriftUse) -> Snapshot:
 def everybody(_: str, __: str, ___: DriftUse) -> bool:
     """A task is looked up by its id alone."""
     return True
+
+
+@admits("admit")
+def admit(_: str, asking: str, __: DriftUse) -> bool:
+    """A task is shown to whoever was let in without a key."""
+    return asking == SOMEBODY
 
 
 @looks("look")
