@@ -445,7 +445,7 @@ def test_a_drift_keeps_its_name_where_it_is_told_in_other_words(
 
 
 TEXT = {**HEADERS, "content-type": "text/plain"}
-CLEAR = {"background": "transparent", "output_format": "webp"}
+CLEAR: dict[str, Any] = {"background": "transparent", "output_format": "webp"}
 
 
 def prompted(prompt: str, data: bytes, created: float = NOW, **told: Any) -> Exchange:
