@@ -97,7 +97,21 @@ def _refusals(run: Run) -> list[Case]:
                                for one, operation in offered if one is contract)]  # fmt: skip
     found += [case for contract in run.contracts
               for case in raw(contract, seed, run.models_of(contract)) if case.operation.id in order]  # fmt: skip
-    return sorted(found, key=lambda case: (_certainty(case), order.index(case.operation.id)))
+    turn = _turns(found)
+    return sorted(
+        found, key=lambda case: (_certainty(case), order.index(case.operation.id), most_images(case), turn[case.key])
+    )
+
+
+def _turns(cases: Iterable[Case]) -> dict[Any, int]:
+    """Key -> how many before it are wrong in the same parameter: who lets one pass must be asked of others, too."""
+    before: Counter[tuple[str, str]] = Counter()
+    found = {}
+    for case in cases:
+        place = (case.operation.id, case.defect.param if case.defect else "")
+        found[case.key] = before[place]
+        before[place] += 1
+    return found
 
 
 def once(operations: Iterable[Sequence[Case]]) -> Iterator[Case]:

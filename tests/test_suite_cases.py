@@ -130,6 +130,8 @@ def test_what_costs_nothing_is_refused_first_then_generations_then_edits() -> No
     grave = [case for case in certain[len(free) + len(keys) :] if case not in passed]
     assert certain[len(free) :] == [*keys, *grave, *passed], "and what many let pass comes behind what nobody may"
     assert min(map(len, (keys, grave, passed))) > 10
+    first = [case.defect.param for case in grave if case.defect and case.operation.id == "createImage"][:5]
+    assert len(set(first)) == 5, "who makes pictures of whatever is wrong in one parameter is asked about others first"
     for group in (keys, grave, passed):
         order = [case.operation.id for case in group]
         assert list(dict.fromkeys(order)) == ["createImage", "editImage", "createImageVariation"]
