@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 from contract_tests.causes import cause_of, explains_across
@@ -26,6 +27,7 @@ _CHECKS, _A_FEW = ("refusal.refused", "refusal.lenient"), 3
 #: one cause wherever it is seen and whatever it is called there, and what has a name in some answers only
 _ANYWHERE = ("images.reachable", "auth.enforced")
 _NAMED_SOMEWHERE = ("wire.request-id", "wire.content-type", "images.format")
+_OF_THE_SERVER = ("auth", "error", "refusal", "wire")
 _REMEMBERED_BYTES = 512 * 1024 * 1024
 
 
@@ -350,6 +352,8 @@ def _below(effect: Finding, found: Iterable[Finding]) -> Finding | None:
             return most
     if effect.clause.id in _CHECKS and not effect.drift and len(alike) > _A_FEW:  # nothing at all is checked
         return alike[0] if alike[0] is not effect else None
+    if (elsewhere := _first_elsewhere(effect, found)) is not None:
+        return elsewhere
     for cause in found:
         if cause.family != effect.family or cause is effect:
             continue
@@ -368,6 +372,19 @@ def _is_of_the_same_word(cause: Finding, effect: Finding) -> bool:
     return effect.symptom.partition(" ")[0] == cause.broken.pointer.rpartition("/")[2]
 
 
+def _first_elsewhere(effect: Finding, found: Iterable[Finding]) -> Finding | None:
+    """The same in another family; of several the one that was found first, which is not below any of them."""
+    before = takewhile(lambda one: one is not effect, found)
+    return next((one for one in before if one.family != effect.family and _is_everywhere(one, effect)), None)
+
+
+def _is_everywhere(cause: Finding, effect: Finding) -> bool:
+    """Whether two families show one cause: what reads, refuses and answers is one server, whatever is asked for."""
+    if cause.clause is not effect.clause or cause.drift is not effect.drift or cause.clause.tag not in _OF_THE_SERVER:
+        return False
+    return cause.drift is not None or cause.broken.received == effect.broken.received
+
+
 def _alike(one: Finding, other: Finding) -> bool:
     """Whether what came is alike: a status, or a link that was followed in vain for the same reason."""
     whys = {_WHERE.sub("", part.broken.received) for part in (one, other)}
@@ -381,7 +398,8 @@ def _with(finding: Finding, effect: Finding) -> Finding:
         count, finding = count + effect.count, replace(finding, symptom="")
     else:
         others = others + Counter({effect.clause.id: effect.count})
-    operations = list(dict.fromkeys([*finding.operations, *effect.operations]))
+    added = effect.operations if effect.family == finding.family else []  # they are the finding's family's
+    operations = list(dict.fromkeys([*finding.operations, *added]))
     return replace(finding, count=count, others=others, operations=operations, cases=finding.cases + effect.cases)
 
 

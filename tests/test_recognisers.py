@@ -46,10 +46,11 @@ from faulty import (
 )
 from PIL import Image
 
-from contract_tests.cases import WRONG_KEY, Case
+from contract_tests.cases import WRONG_KEY, Case, json_case
 from contract_tests.clauses import catalogue as clauses
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Finding, Findings, Tally
+from contract_tests.mutations import labelled
 from contract_tests.raw import raw
 from contract_tests.recognisers import recognised, recognisers
 from mockserver.drift import moves
@@ -560,6 +561,18 @@ def test_what_is_shown_is_what_can_be_sent_again_tomorrow() -> None:
     assert (finding.operation, finding.label) == ("createImage", "POST /v1/images/generations")
     findings.judge(at_once)
     assert finding.exchange is at_once
+
+
+def test_what_the_server_does_in_every_family_is_one_finding() -> None:
+    chat_contract = PLAIN.contract("chat")
+    talk = json_case(chat_contract, chat_contract.operation("createChatCompletion"), {"model": "gpt-4-all"})
+    cases = [asking_wrongly({**GPT, "size": 5}), labelled(talk)]
+    oops, none = error(None, None, "Oops"), {"content-type": "application/json"}
+    findings = judged(*(exchange(case, oops, 500, none) for case in cases if case is not None)).all
+    assert [(one.cause, one.family, one.operations) for one in findings] == [
+        ("validation-error-500", "images", ["createImage"])
+    ]
+    assert findings[0].cases.total() == 2
 
 
 def test_a_request_id_of_ones_own_name_is_one_finding_where_there_is_none_at_all_too() -> None:
