@@ -17,6 +17,7 @@ from contract_tests.capabilities import Capabilities
 from contract_tests.cases import Case, expected_images
 from contract_tests.connection import CouldNotLook
 from contract_tests.exchange import Exchange
+from contract_tests.failing import Failing
 from contract_tests.findings import Finding, Findings
 from contract_tests.lives import linked
 from contract_tests.options import Options
@@ -71,6 +72,7 @@ class Run:
     folder: Path | None = None  # where the report goes, and what failed is kept
     shares: dict[Any, Share] = field(default_factory=dict)
     kept: Kept = field(default_factory=Kept)
+    failing: Failing = field(default_factory=Failing)
     wanted: Wanted = field(default_factory=Wanted)
     plan: Plan = field(default_factory=Plan)
     offer: Plan | None = None
@@ -127,6 +129,7 @@ class Run:
             if rest.defect is not None or not exchange.lacks_parameter:
                 break
         self._count_share(case, exchange)
+        self.failing.note(exchange)
         return exchange, found, ""
 
     def _judged(self, exchange: Exchange, capabilities: Capabilities) -> list[Finding]:
@@ -211,7 +214,12 @@ class Run:
         """Why a case is not asked, though it could be: nobody answers such, or no money goes to it."""
         share, provider = self.shares.get(case.key), self.provider
         spent = share.spent_for(expected_images(case)) if share is not None else ""
-        unpaid = spent or self.kept.why_not(case, provider.ledger) or provider.leaks.why_not(case)
+        unpaid = (
+            spent
+            or self.failing.why_not(case)
+            or self.kept.why_not(case, provider.ledger)
+            or provider.leaks.why_not(case)
+        )
         return provider.silence.leaves(case) or unpaid
 
     def _count_share(self, case: Case, exchange: Exchange) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from faulty import drawn, pictures
-from test_provider import CREATE, IMAGES, KEY, Asked, Listener, Told, listening
+from test_provider import CREATE, IMAGES, KEY, Asked, Listener, Told, create, listening
 
 from contract_tests.budget import BudgetSpent, Ledger
 from contract_tests.cases import Case, most_images
@@ -74,6 +74,36 @@ def test_where_nothing_may_be_risked_any_more_what_was_seen_refused_goes_on_unti
         for case in (*types[2:4], *words[2:4]):
             run.judge(case)
         assert len(server.asked) == 6, "trusted, and drawn all the same: nobody is trusted any more"
+
+
+@pytest.mark.parametrize(("status", "images"), [(500, 5), (308, 0)])
+def test_who_fails_at_every_picture_is_asked_for_few_and_told_so(
+    status: int, images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("contract_tests.provider.MOMENT_SECONDS", 0.0)
+    with drawing(most=40) as (run, server):
+        server.answer = lambda _: Told({}, status, {"location": "/elsewhere"})
+        for number in range(6):
+            run.judge(create(prompt=f"Fox {number}"))
+        assert run.provider.ledger.images == images, (
+            "paid for as what may have been made, twice of them asked once more"
+        )
+        [told] = set(run.findings.not_tested.values())
+        assert told == f"POST /v1/images/generations fails at every picture: the first 3 were answered {status}"
+        asked = len(server.asked)
+        run.judge(create(prompt="Another model's", model="dall-e-3", size="1024x1024"))
+        run.judge(WRONG[0])
+        assert len(server.asked) >= asked + 2, "another model may do it, and what costs nothing is asked on"
+
+
+def test_who_has_drawn_once_may_fail_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract_tests.provider.MOMENT_SECONDS", 0.0)
+    with drawing(most=40) as (run, server):
+        server.answer = lambda _: Told({}, 500) if len(server.asked) > 1 else Told(pictures(drawn()))
+        for number in range(6):
+            run.judge(create(prompt=f"Fox {number}"))
+        assert len(server.asked) >= 6
+        assert not run.findings.not_tested
 
 
 def test_what_asks_for_nothing_is_free_until_it_is_drawn() -> None:
