@@ -247,9 +247,11 @@ class Exchange:
 
     @property
     def state(self) -> str | None:
-        """The task's state in our words; None where the answer says none that is known."""
+        """The task's state in our words; None where the answer says none that is known, in whatever letters."""
         said = self.said("task-status")
-        return said if isinstance(said, str) and said in STATES else None
+        if not isinstance(said, str):
+            return None
+        return said if said in STATES else self.case.operation.state_words.get(said.upper())
 
     @property
     def given_up(self) -> Exchange | None:

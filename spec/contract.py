@@ -197,6 +197,12 @@ class Operation:
         return frozenset(state for part in parts for state in part.get("x-states", {}).values())
 
     @cached_property
+    def state_words(self) -> Mapping[str, str]:
+        """Every word for a task's state that a successful answer can say, in capitals -> the state, in our words."""
+        parts = [part for schema in self.success.content.values() for _, part in walk(schema)]
+        return {str(word).upper(): state for part in parts for word, state in part.get("x-states", {}).items()}
+
+    @cached_property
     def late(self) -> bool:
         """Whether the pictures of a task may come a little after the state that says they are there (`x-late`)."""
         parts = [part for schema in self.success.content.values() for _, part in walk(schema)]

@@ -305,3 +305,8 @@ def a_request_of_which_nothing_would_have_come_made_all_the_same() -> Exchange:
 def a_request_of_which_nothing_would_have_come_refused_at_once() -> Exchange:
     case = imagined(doomed=True).case
     return exchange(case, {"description": "[Invalid parameter]", "type": "upstream_error", "code": 4}, 400)
+
+
+@breaks("task.states", "'Success'", also=("wire.schema",))
+def an_end_in_other_letters_that_is_the_end_all_the_same() -> Exchange:
+    return task(RUNNING, done(status="Success"))
