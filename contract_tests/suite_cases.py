@@ -363,7 +363,8 @@ def _ways(run: Run) -> Iterator[_Slot]:
             yield _Slot("tasks", operation, [_as_task(case) for case in tasks], _MOST_TASKS)
         elif submits(operation):  # there is no other way to a picture
             yield _Slot("tasks", operation, planned)
-            yield _Slot("tasks", operation, followups.doomed(contract, operation, seed))
+            if doomed := followups.doomed(contract, operation, seed):
+                yield _Slot("tasks", operation, doomed)
 
 
 def _following(run: Run, ways: Iterable[_Slot]) -> Iterator[_Slot]:

@@ -226,6 +226,11 @@ def test_a_picture_given_that_is_ignored_shows_in_equal_pixels(role: str, name: 
         assert run_of(server.url, [base, other]).all == []
 
 
+def test_a_picture_that_is_its_own_mask_may_give_the_same_without_it() -> None:
+    with painting(repeats=True, forgets=frozenset({"mask"})) as server:
+        assert run_of(server.url, [form(), form(mask=True)]).all == []
+
+
 def form(mask: bool = False) -> Case:
     """A small edit, as a form."""
     schema = EDIT.body["multipart/form-data"]["properties"]

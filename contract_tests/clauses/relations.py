@@ -157,6 +157,9 @@ def mask(pair: Pair) -> Verdict:
     # Where the prompt or the picture differs, too, it is of those that the same pixels speak.
     if pair.differs & {"prompt", "input-image"}:
         return None
+    masks = [wish(part).get("mask", ()) for part in (pair.base, pair.other)]
+    if () in masks and {*masks[0], *masks[1]} & {*wish(pair.base).get("input-image", ())}:
+        return None  # where there is no mask, a picture with holes in it may be its own
     return _drawn_anew(pair, "mask", "masks")
 
 
