@@ -251,7 +251,7 @@ class Exchange:
         said = self.said("task-status")
         if not isinstance(said, str):
             return None
-        return said if said in STATES else self.case.operation.state_words.get(said.upper())
+        return said if said in STATES else self.case.operation.state_words.get(said.strip().upper())
 
     @property
     def given_up(self) -> Exchange | None:

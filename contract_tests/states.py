@@ -26,7 +26,7 @@ def is_strange(poll: Exchange) -> bool:
 
 
 def seems_over(poll: Exchange) -> bool:
-    """Whether a task is over all the same: the pictures are there, or its word is that of an end but for its case."""
+    """Whether a task is over all the same: the pictures are there, or its word is that of an end elsewhere."""
     if poll.state is not None:
         return False
     state = _likely(poll)
@@ -34,12 +34,10 @@ def seems_over(poll: Exchange) -> bool:
 
 
 def _likely(poll: Exchange) -> str:
-    """The state a word stands for, whatever its case; empty where the contract has none like it."""
+    """The end a word stands for that the contract does not have in any letters, where it is one of ours; else empty."""
     told = poll.meaning("task-status")
     said = told.raw.strip().casefold() if told is not None and isinstance(told.raw, str) else ""
-    told_of = {word: state for part in _parts(poll.case.operation) for word, state in _states(part).items()}
-    known = {word.casefold(): state for word, state in told_of.items() if isinstance(word, str)}
-    return known.get(said, said if said in TERMINAL_STATES else "")
+    return said if said in TERMINAL_STATES else ""
 
 
 def _parts(operation: Operation) -> Iterator[Schema]:
