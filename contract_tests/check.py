@@ -22,6 +22,7 @@ from contract_tests import plugin
 from contract_tests.closing import close_run
 from contract_tests.opening import open_run
 from contract_tests.options import Options
+from contract_tests.pace import slowed_to
 from contract_tests.report.evidence import visible
 from contract_tests.report.terminal import STEPS, account, show, silences
 from contract_tests.run import Fault, Run
@@ -41,6 +42,7 @@ class _Display:
     def __init__(self, run: Run, console: Console) -> None:
         self._run = run
         self._step = ""
+        self._slowed = False
         self._console = console
         self._progress = Progress(
             TextColumn("[bold]{task.description:<26}"),
@@ -93,6 +95,13 @@ class _Display:
         pictures, found = self._run.provider.ledger.images, len(self._run.findings.all)
         told = f"{pictures} picture{'s' if pictures != 1 else ''}, {found} finding{'s' if found != 1 else ''}"
         self._progress.update(self._task, advance=1, told=told)
+        self._tell_pace()
+
+    def _tell_pace(self) -> None:
+        """Say once that the provider has slowed the run: who waits shall know what for."""
+        if not self._slowed and (slowed := slowed_to(self._run.provider.pace.data())):
+            self._slowed = True
+            self._console.print(f"[dim]{slowed}")
 
 
 def check(options: Options, console: Console) -> int:

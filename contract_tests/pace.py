@@ -11,7 +11,10 @@ from typing import Any
 _OFTEN = 10
 #: how often it is believed that going slower helps; who still says 429 does not count requests
 _TRIES = 3
-_MARGIN = 1.02  # clocks differ
+#: after so many that were let in a faster pace is tried, and after twice as many where that was too fast
+_PATIENCE = 20
+_FASTEST = 20.0  # requests a second: what is faster is no pace
+_MARGIN = 1.05  # clocks differ
 #: from here on a rate is told as how many a second, and not as how many seconds apart
 _FAST = 1.2
 #: what older reports tell of it
@@ -35,6 +38,8 @@ class Pace:
     _since: float | None = None
     _waited: float = 0.0
     _let_in: int = 0
+    _patience: int = _PATIENCE
+    _before: float | None = None
 
     def __post_init__(self) -> None:
         self._told = self.per_second
@@ -52,20 +57,28 @@ class Pace:
         """Go no faster than this from now on."""
         self.per_second = per_second if self.per_second is None else min(self.per_second, per_second)
 
-    def heed(self, *, turned_away: bool) -> None:
-        """Learn from the answer to what was sent last: two refusals, with a few let in between, are a limit."""
+    def heed(self, *, turned_away: bool, told: float | None = None) -> None:
+        """Learn from the answer to what was sent last: two refusals, with a few let in between, are a limit.
+
+        `told`: the seconds it says to wait.
+        """
         if not turned_away:
             if not self._let_in and self._since is not None:
                 self._waited = self._sent - self._since
             self._let_in += 1
+            if self._let_in % self._patience == 0 and self.per_second != self._told:
+                self._hurry()
             return
         self.turned_away += 1
         if self._since is not None and not self._let_in:
             return  # still the same refusal
         now = time.monotonic()
-        if self._since is not None and self._let_in <= _OFTEN:
+        if self._before is not None:  # faster was too fast
+            self.per_second, self._before, self._patience = self._before, None, self._patience * 2
+        elif self._since is not None and self._let_in <= _OFTEN:
             usual = self._let_in / self.per_second if self.per_second else 0.0
-            self._slow_down(min(now - self._since, self._waited + usual) / self._let_in)
+            took = told + usual if told else min(now - self._since, self._waited + usual)
+            self._slow_down(took / self._let_in)
         self._since, self._let_in = now, 0
 
     def _slow_down(self, seconds: float) -> None:
@@ -75,10 +88,17 @@ class Pace:
         elif seconds > 0:
             self.slow_to(1 / (seconds * _MARGIN))
 
+    def _hurry(self) -> None:
+        """Go twice as fast, for a while or for good: some say 429 for another reason."""
+        self.slowed, self._before = 0, self.per_second
+        faster = 2 * (self.per_second or _FASTEST)
+        self.per_second = self._told if faster > min(self._told or _FASTEST, _FASTEST) else faster
+
     @property
     def learned(self) -> float | None:
         """Requests per second, where a provider has taught to go slower than was told."""
-        return self.per_second if self.per_second != self._told else None
+        kept = self.per_second if self._before is None else self._before
+        return kept if kept != self._told else None
 
 
 @dataclass(slots=True)
@@ -94,12 +114,12 @@ class Paces:
         if makes:
             self.pictures.wait()
 
-    def heed(self, *, makes: bool, turned_away: bool) -> None:
-        """Learn from its answer."""
+    def heed(self, *, makes: bool, turned_away: bool, told: float | None = None) -> None:
+        """Learn from its answer, which says to wait so many seconds where it was turned away."""
         if makes:
-            self.pictures.heed(turned_away=turned_away)
+            self.pictures.heed(turned_away=turned_away, told=told)
         if not (makes and turned_away):
-            self.every.heed(turned_away=turned_away)
+            self.every.heed(turned_away=turned_away, told=told)
 
     def data(self) -> dict[str, Any]:
         """How many were turned away, and to how many a second that has slowed requests; None where it has not."""
@@ -112,10 +132,15 @@ class Paces:
 
 def told(data: Mapping[str, Any]) -> str:
     """What `Paces.data` says, in a sentence; empty where nobody was turned away."""
+    many, slowed = data["turned_away"], slowed_to(data)
+    said = [slowed] if slowed else []
+    return "; ".join([*said, f"{many} request{'s were' if many > 1 else ' was'} answered 429"]) if many else ""
+
+
+def slowed_to(data: Mapping[str, Any]) -> str:
+    """To what a provider has slowed a run, in half a sentence; empty where it has not."""
     slow = [f"{_often(data[name])}{what}" for name, what in _KINDS.items() if data[name]]
-    slowed = f"slowed to {' and '.join(slow)}, as the provider asks; " if slow else ""
-    many = data["turned_away"]
-    return f"{slowed}{many} request{'s were' if many > 1 else ' was'} answered 429" if many else ""
+    return f"slowed to {' and '.join(slow)}, as the provider asks" if slow else ""
 
 
 def _often(per_second: float) -> str:

@@ -263,7 +263,7 @@ class Provider:
         answer, detour = self._followed(case, sent, makes=makes)
         exchange = self._exchange(case, answer, began, time.perf_counter() - clock, parent)
         exchange.detour = self.redact.text(detour)
-        self.pace.heed(makes=makes, turned_away=is_turned_away(exchange))
+        self.pace.heed(makes=makes, turned_away=is_turned_away(exchange), told=retry_after(exchange))
         return exchange
 
     def _followed(self, case: Case, sent: Outgoing, *, makes: bool) -> tuple[Incoming, str]:

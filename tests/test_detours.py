@@ -16,6 +16,7 @@ from contract_tests.detours import way_on
 from contract_tests.findings import Finding
 from contract_tests.options import Options
 from contract_tests.provider import Provider
+from contract_tests.raw import raw
 from contract_tests.report.evidence import curl
 from contract_tests.run import Run
 from spec.profiles import PLAIN
@@ -37,6 +38,7 @@ PATH, URL = "/v1/images/generations", "https://api.example/v1/images/generations
         ("POST", 308, f"http://api.example{PATH}/", {}, ""),
         ("POST", 308, f"https://api.example:8443{PATH}/", {}, ""),
         ("POST", 308, f"https://me@api.example{PATH}/", {}, ""),
+        ("POST", 307, "/login", {}, ""),
         ("POST", 307, "/login?next=/v1/images/generations", {}, ""),
         ("POST", 307, "https://[", {}, ""),
         ("POST", 307, PATH, {}, ""),
@@ -80,6 +82,13 @@ def test_a_redirect_to_the_path_with_a_slash_is_followed_and_told_by_itself() ->
 def test_a_redirect_that_loses_something_is_not_followed_and_costs_nothing(location: str, status: int) -> None:
     found, asked, _, _ = judged(location, status)
     assert ([one.clause.id for one in found], len(asked)) == (["wire.redirect"], 1)
+
+
+def test_where_no_path_should_be_a_redirect_is_the_answer() -> None:
+    case = next(one for one in raw(IMAGES, 0) if one.defect is not None and one.defect.rule == "two slashes")
+    with listening(lambda _: Told({}, 308, {"location": f"{PATH}/"})) as server, asking(server.url) as provider:
+        exchange = provider.send(case)
+        assert (len(server.asked), exchange.response.status, exchange.detour) == (1, 308, "")
 
 
 def test_redirects_in_a_circle_end() -> None:

@@ -26,7 +26,7 @@ LIMITED = error("rate_limit_exceeded", None)
 class Clock:
     """Time that passes when somebody sleeps."""
 
-    now = 1000.0
+    now = 1004.0
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -42,7 +42,7 @@ def sent(limiter: Limiter, many: int, clock: Clock, one: Pace) -> None:
             one.wait()
             clock.sleep(0.02)
             left = limiter(clock.now)
-            one.heed(turned_away=left is not None)
+            one.heed(turned_away=left is not None, told=left)
             if left is None:
                 break
             clock.sleep(left)
@@ -81,25 +81,31 @@ def at_random(share: float) -> Limiter:
 
 
 @pytest.mark.parametrize(
-    ("limiter", "many", "most_turned_away", "most_seconds"),
+    ("limiter", "many", "most_turned_away", "most_seconds", "per_second"),
     [
-        (spaced(1.0), 100, 3, 110),
-        (spaced(2.5), 100, 12, 320),
-        (windows(5, 10.0), 60, 8, 160),
-        (windows(60, 60.0), 150, 3, 190),
-        (at_random(0.1), 300, 45, 120),
-        (lambda now: 1.0 if 1002 < now < 1005 else None, 300, 3, 30),
+        (spaced(1.0), 100, 4, 115, 1),
+        (spaced(2.5), 100, 12, 340, 0.3),
+        (windows(5, 10.0), 60, 6, 180, 0.5),
+        (windows(60, 60.0), 150, 3, 190, None),
+        (at_random(0.1), 300, 45, 120, None),
+        (lambda now: 1.0 if 1006 < now < 1009 else None, 300, 3, 30, None),
     ],
     ids=["one a second", "one in 2.5 s", "five in 10 s", "60 a minute", "by chance", "once, for 3 s"],
 )
 def test_a_limit_is_kept_once_it_is_known(
-    limiter: Limiter, many: int, most_turned_away: int, most_seconds: float, monkeypatch: pytest.MonkeyPatch
+    limiter: Limiter,
+    many: int,
+    most_turned_away: int,
+    most_seconds: float,
+    per_second: float | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock, one = Clock(), Pace()
     monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep))
     sent(limiter, many, clock, one)
     assert one.turned_away <= most_turned_away
-    assert clock.now - 1000 <= most_seconds
+    assert clock.now - Clock.now <= most_seconds
+    assert one.learned == (per_second and pytest.approx(per_second, rel=0.15))
 
 
 def test_pictures_that_are_limited_slow_nothing_else() -> None:
