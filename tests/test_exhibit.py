@@ -108,6 +108,39 @@ def test_a_replay_without_a_key_says_what_it_needs(server: Listener, tmp_path: P
     assert "export OPENAI_API_KEY=" in ran.stderr
 
 
+@needs_curl
+@pytest.mark.parametrize("member", ["task_id", "an id"])
+def test_the_replay_of_a_look_at_a_task_submits_it_once_more(tmp_path: Path, member: str) -> None:
+    ids, states = iter(["task-1", "task-2"]), iter(["SUCCESS", "IN_PROGRESS", "SUCCESS"])
+
+    def studio(asked: Asked) -> Told:
+        if asked.method == "POST":
+            return Told({member: next(ids)})
+        return Told({"code": "success", "data": {"task_id": asked.path.rpartition("/")[2], "status": next(states)}})
+
+    with listening(studio) as server, asking(server.url, key=KEY) as provider:
+        submit = provider.send(create())
+        case = Case(IMAGES, IMAGES.operation("getImageTask"), path_parameters={"task_id": "task-1"})
+        look = provider.send(case)
+        (tmp_path / "submit").mkdir()
+        (tmp_path / "submit" / "request.body").write_bytes(submit.case.body)
+        (tmp_path / "replay.sh").write_text(exhibit.replay_of_a_task(submit, look, "OPENAI_API_KEY"), "utf-8")
+        (tmp_path / "sleep").write_text("#!/bin/sh\n", "utf-8")
+        (tmp_path / "sleep").chmod(0o755)
+        told = {**os.environ, "OPENAI_API_KEY": KEY, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        server.asked.clear()
+        ran = subprocess.run(["sh", str(tmp_path / "replay.sh")], env=told, capture_output=True, text=True, timeout=20)
+    assert ran.returncode == 0, ran.stderr
+    first, *looks = [(one.method, one.path.rpartition("/")[2], one.body) for one in server.asked]
+    assert first == ("POST", "generations", submit.case.body)
+    if member == "task_id":
+        assert looks == [("GET", "task-2", b"")] * 2, "until it says what the shown one said"
+        assert '"SUCCESS"' in ran.stdout
+    else:
+        assert not looks
+        assert "look yourself" in (tmp_path / "replay.sh").read_text("utf-8")
+
+
 def test_only_exhibits_of_an_earlier_run_make_room(tmp_path: Path) -> None:
     for name in ("01-old", "02-mine", "notes"):
         (tmp_path / "findings" / name).mkdir(parents=True)

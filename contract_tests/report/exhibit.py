@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,6 +39,11 @@ _SUFFIXES = {
     "image/gif": "gif",
 }
 _DATA_URL = re.compile(r"data:([\w/+.-]*);base64,([A-Za-z0-9+/=\s]+)", re.ASCII)
+_PLAIN = re.compile(r"[\w.-]+", re.ASCII)
+#: how a shell takes a text or a number out of JSON
+_READ = r"""sed -n 's/.*"NAME" *: *"\{0,1\}\([^",} ]*\).*/\1/p'"""
+#: what a shell reads inside double quotes
+_UNQUOTABLE = re.compile(r'["$`\\\\]')
 _NO_FILE_NAME = re.compile(r"[^A-Za-z0-9.-]+")
 
 
@@ -61,8 +67,9 @@ def write(folder: Path, finding: Finding, text: str, redact: Redactor, key_varia
     write_exchange(folder, exchange, redact, key_variable)
     for other, place in beside(finding):
         write_exchange(folder / place, other, redact, key_variable)
-    if exchange.parent is not None:
+    if exchange.parent is not None:  # a task is gone tomorrow: it is submitted once more
         write_exchange(folder / "submit", exchange.parent, redact, key_variable)
+        _write_script(folder / "replay.sh", replay_of_a_task(exchange.parent, exchange, key_variable))
     for number, poll in enumerate(exchange.polls[-_MOST_POLLS:], max(0, len(exchange.polls) - _MOST_POLLS) + 1):
         write_exchange(folder / "polls" / f"{number:02}", poll, redact, key_variable)
 
@@ -94,9 +101,12 @@ def write_exchange(folder: Path, exchange: Exchange, redact: Redactor, key_varia
     (folder / f"answer.{suffix}").write_bytes(redact.data(answer.body))
     _write_all(folder, ((name, redact.data(data)) for name, data in _uploads(exchange)))
     _write_all(folder, ((name, redact.data(picture.data)) for picture, name in picture_files(exchange)))
-    replay = folder / "replay.sh"
-    replay.write_text(_replay(exchange, key_variable), encoding="utf-8", newline="\n")
-    replay.chmod(0o755)
+    _write_script(folder / "replay.sh", _replay(exchange, key_variable))
+
+
+def _write_script(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8", newline="\n")
+    file.chmod(0o755)
 
 
 def _write_all(folder: Path, files: Iterator[tuple[str, bytes]]) -> None:
@@ -143,15 +153,52 @@ def _file_name(text: str) -> str:
 
 
 def _replay(exchange: Exchange, key_variable: str) -> str:
-    sends_key = any(f"${key_variable}" in value for value in exchange.sent_headers.values())
-    return "\n".join(
-        [
-            "#!/bin/sh",
-            "# Sends the request of this finding again, byte for byte, and shows the answer with its headers.",
-            "set -eu",
-            'cd "$(dirname "$0")"',
-            *([f': "${{{key_variable}:?holds no API key: export {key_variable}=...}}"'] if sends_key else []),
-            f'exec {command(exchange, "--data-binary @request.body")} "$@"',
-            "",
-        ]
+    does = "Sends the request of this finding again, byte for byte, and shows the answer with its headers."
+    return _script(does, exchange, key_variable, f'exec {command(exchange, "--data-binary @request.body")} "$@"')
+
+
+def replay_of_a_task(submit: Exchange, look: Exchange, key_variable: str) -> str:
+    """A script that submits a task once more and looks at it until it says what the look that is shown said.
+
+    Where the task's id cannot be read by a shell, it submits the task and says how to go on.
+    """
+    does = "Submits the task of this finding again, byte for byte, and looks at it"
+    sent = f'{command(submit, "--data-binary @submit/request.body")} "$@"'
+    name, id_ = _named(submit)
+    if not id_ or f"/{id_}" not in look.url or look.case.body or _UNQUOTABLE.search(look.url):
+        target = f"{look.case.operation.method.upper()} {visible(look.case.operation.path)}"
+        return _script(f"{does} not: look yourself, with {target} and the id in the answer.", submit, key_variable,
+                       f"exec {sent}")  # fmt: skip
+    address = look.url.replace(f"/{id_}", "/$task")
+    looking = command(look, "").replace(shlex.quote(look.url), f'"{address}"')
+    status = look.meaning("task-status")
+    said = status.raw if status is not None and isinstance(status.raw, str) and _PLAIN.fullmatch(status.raw) else ""
+    until = f' until it is "{said}"' if said else ", once"
+    return _script(
+        f"{does}{until}: the id in the answer may be another one each time.",
+        submit,
+        key_variable,
+        f"submitted=$({sent})",
+        'printf "%s\\n" "$submitted"',
+        "task=$(printf '%s' \"$submitted\" | tr -d '\\n' | " + _READ.replace("NAME", name) + ")",
+        f': "${{task:?there is no {name} in the answer}}"',
+        *(["for _ in $(seq 60); do", "  sleep 3"] if said else ["sleep 10"]),
+        f"  looked=$({looking})",
+        *([f"  case $looked in *'\"{said}\"'*) break ;; esac", "done"] if said else []),
+        'printf "%s\\n" "$looked"',
     )
+
+
+def _named(submit: Exchange) -> tuple[str, str]:
+    """The member of an answer that holds its task's id, and the id; empty where a shell could not read it there."""
+    told = submit.meaning("task-id")
+    name = told.pointer.rpartition("/")[2] if told is not None else ""
+    id_ = str(told.raw) if told is not None and type(told.raw) in (str, int) else ""
+    alone = submit.response.body.count(f'"{name}"'.encode()) == 1
+    return (name, id_) if alone and _PLAIN.fullmatch(name) and _PLAIN.fullmatch(id_) else ("", "")
+
+
+def _script(does: str, exchange: Exchange, key_variable: str, *lines: str) -> str:
+    sends_key = any(f"${key_variable}" in value for value in exchange.sent_headers.values())
+    named = [f': "${{{key_variable}:?holds no API key: export {key_variable}=...}}"'] if sends_key else []
+    return "\n".join(["#!/bin/sh", f"# {does}", "set -eu", 'cd "$(dirname "$0")"', *named, *lines, ""])

@@ -17,8 +17,9 @@ from contract_tests.report.score import AS_FAR_AS_LOOKED, pictures_spent, told, 
 _MOST_FINDINGS = 25
 _LONGEST = 240
 _TICKS = re.compile("`+")
-_FILES = """`./replay.sh` sends the same bytes; the key is read from the environment. `request.http` and `answer.http`
-are what was said, `request.body` and `answer.*` the bodies, `uploads/` and `pictures/` the files in them."""
+_FILES = """`./replay.sh` sends the same bytes; for a look at a task it submits the task once more and looks at that.
+The key is read from the environment. `request.http` and `answer.http` are what was said, `request.body` and `answer.*`
+the bodies, `uploads/` and `pictures/` the files in them."""
 MARKS = {"conforms": "✅", AS_FAR_AS_LOOKED: "⚠️", "drifts": "❌", "could not look": "⚠️"}
 
 
