@@ -28,6 +28,7 @@ with at_once():  # what is loaded here takes a while
     from spec.terminal import USAGE, Door, fail, terminal
 
 if TYPE_CHECKING:
+    from spec.drifts import Drift
     from spec.profiles import Profile
 
 
@@ -42,9 +43,9 @@ for command in (serve, proxy, check, report, compare, learn, lint):
 
 
 @main.command()
-@click.argument("name")
-def explain(name: str) -> None:
-    """Explain a clause, a drift, a fault or a lint rule by its id."""
+@click.argument("name", required=False)
+def explain(name: str | None) -> None:
+    """Explain a clause, a drift, a fault or a lint rule by its id; without one, list them all."""
     from contract_tests.clauses import catalogue as clauses
     from contract_tests.clauses.page import described as described_clause
     from contract_tests.documents.defects import catalogue as rules
@@ -54,31 +55,41 @@ def explain(name: str) -> None:
     from spec.errors import UnknownName
 
     console = terminal()
+    known = {"clauses": [*clauses()], "drifts": [*drifts()], "faults": [*faults()], "lint rules": [*rules()]}
+    if name is None:
+        for kind, ids in known.items():
+            console.print(f"[bold]{kind}[/]\n  {escape(', '.join(ids))}", soft_wrap=True)
+        return
     rule = rules().get(name)
     if clause := clauses().get(name):
         console.print(f"[bold]{clause.id}[/]  {clause.level}\n  {escape(clause.text)}", soft_wrap=True)
         for what, line in described_clause(clause):
             console.print(f"  {what}: {escape(line)}", soft_wrap=True)
     elif drift := drifts().get(name):
-        console.print(f"[bold]{drift.id}[/]  {drift.kind}\n  {drift.title}", soft_wrap=True)
-        console.print(
-            f"  contract: {escape(drift.contract)}\n  observed: {escape(drift.observed)}\n"
-            f"  convicted by: {drift.clause}\n  sets: {drift.switch}",
-            soft_wrap=True,
-        )
-        if drift.defaults:
-            told = ", ".join(f"{key}={value}" for key, value in drift.defaults.items())
-            console.print(f"  with: {escape(told)}", soft_wrap=True)
-        for place in drift.seen:
-            console.print(f"  seen: {escape(place)}", soft_wrap=True)
+        _explain_drift(drift)
     elif fault := faults().get(name):
         console.print(f"[bold]{fault.name}[/]  fault\n  {escape(fault.title)}", soft_wrap=True)
         console.print(f"  written: {escape(described(fault))}; also {', '.join(SELECTORS)}", soft_wrap=True)
     elif rule is None:
-        known = [*clauses(), *drifts(), *faults(), *rules()]
-        fail(UnknownName("clause, drift, fault or rule", name, known), USAGE)
+        every = {id_ for ids in known.values() for id_ in ids}  # some drifts are lint rules, too
+        fail(f"{UnknownName('clause, drift, fault or rule', name, every)}\n  `imageproof explain` lists all", USAGE)
     if rule is not None:
         console.print(f"[bold]{rule.id}[/]  lint rule, {rule.level}\n  {escape(rule.description)}", soft_wrap=True)
+
+
+def _explain_drift(drift: Drift) -> None:
+    console = terminal()
+    console.print(f"[bold]{drift.id}[/]  {drift.kind}\n  {drift.title}", soft_wrap=True)
+    console.print(
+        f"  contract: {escape(drift.contract)}\n  observed: {escape(drift.observed)}\n"
+        f"  convicted by: {drift.clause}\n  sets: {drift.switch}",
+        soft_wrap=True,
+    )
+    if drift.defaults:
+        told = ", ".join(f"{key}={value}" for key, value in drift.defaults.items())
+        console.print(f"  with: {escape(told)}", soft_wrap=True)
+    for place in drift.seen:
+        console.print(f"  seen: {escape(place)}", soft_wrap=True)
 
 
 @main.command()

@@ -354,6 +354,7 @@ def test_the_demo_finds_the_drift_it_serves(tmp_path: Path) -> None:
         (("explain", "images.count"), 0, "broken by: "),
         (("explain", "n-ignored-single-image"), 0, "convicted by: images.count"),
         (("explain", "images.coun"), 2, "images.count"),
+        (("explain",), 0, "lint rules"),
         (("profiles",), 0, "zhongzhuan"),
         (("profiles", "zhongzhuan"), 0, "drift: chat-shaped-200 response schema and example of the page"),
         (("profiles", "openai"), 0, "removed: $.paths['/v1/images/variations']"),

@@ -459,6 +459,14 @@ def test_what_only_other_clauses_show_is_counted_by_them() -> None:
     assert ">4 times<" in listed
 
 
+def test_what_is_not_offered_is_a_line_of_the_summary_and_no_more() -> None:
+    absent = {"gemini": "Gemini", "kling": "Kling"}
+    told = summary(report(not_offered=absent, not_tested={**dict.fromkeys(absent, "there is none"), "n": "spent"}))
+    assert "- not offered: `Gemini`, `Kling`" in told
+    assert "- not tested: `spent`" in told
+    assert "there is none" not in told
+
+
 def test_reasons_are_told_once() -> None:
     spent = {
         f"case {n}": f"more pictures than are left of 40; this case may make {n}, with 0 left" for n in range(1, 6)

@@ -124,11 +124,6 @@ def catalogue() -> Mapping[str, Rule]:
     return dict(_RULES)
 
 
-def rule_ids() -> list[str]:
-    """The ids of all rules."""
-    return sorted(catalogue())
-
-
 def find_defects(document: Document, contracts: Sequence[Contract]) -> list[Defect]:
     """Every defect of a document, the worst first, then in the order of the document."""
     subjects = subjects_of(document, contracts)

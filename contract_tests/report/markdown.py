@@ -105,6 +105,8 @@ def _changes(data: Mapping[str, Any]) -> str:
 
 
 def _untold(data: Mapping[str, Any]) -> str:
+    absent = data.get("not_offered", {})
+    tried = {place: reason for place, reason in data["not_tested"].items() if place not in absent}
     groups = [
         f"- {kind}: {code(reason.split('; this case')[0])}{f' ({count} cases)' if count > 1 else ''}"
         for kind, name in (
@@ -112,8 +114,9 @@ def _untold(data: Mapping[str, Any]) -> str:
             ("could not look", "could_not_look"),
             ("not tested", "not_tested"),
         )
-        for reason, count in _counted(data.get(name, {})).items()
+        for reason, count in _counted(tried if name == "not_tested" else data.get(name, {})).items()
     ]
+    groups += [f"- not offered: {', '.join(map(code, absent.values()))}"] if absent else []
     return "### Not looked at\n\n" + "\n".join(groups[:_MOST_FINDINGS]) if groups else ""
 
 

@@ -104,7 +104,7 @@ def _finding(number: int, finding: Mapping[str, Any], provider: str, width: int)
     table.add_column(overflow="fold")
     table.add_row("expected", Text(_short(finding["expected"])))
     table.add_row("received", Text(_short(finding["received"]), style=_LEVEL_STYLES[level]))
-    if level == "MUST":
+    if level != "MAY":
         request, response = evidence["request"], evidence["response"]
         target = request["url"].removeprefix(provider)
         table.add_row(
