@@ -86,9 +86,9 @@ def milliseconds(exchange: Exchange) -> bool:
 
 @recognises("task-result-link-dead")
 def dead_link(exchange: Exchange) -> bool:
-    """A link in a task's result that cannot be fetched."""
+    """A link in a task's result that cannot be fetched; an empty one is none."""
     linked = [picture for picture in exchange.pictures if picture.role == "image-url"]
-    return exchange.parent is not None and any(picture.problem for picture in linked)
+    return exchange.parent is not None and any(picture.problem and picture.raw for picture in linked)
 
 
 @recognises("status-vocabulary-case")
