@@ -24,7 +24,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check --quiet .
 
 types: $(VENV)/dev.stamp
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 imports: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-cache

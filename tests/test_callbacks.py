@@ -107,7 +107,7 @@ def soon(happened: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 def test_a_task_that_takes_time_is_told_about_without_a_single_poll(family: str, receiver: Receiver) -> None:
-    with MockServer(Settings(port=0, contracts=(family,), task_seconds=0.4)) as server:
+    with MockServer(Settings(port=0, contracts=(family,), task_seconds=0.8)) as server:
         task = submit(server, receiver.url)
         soon(lambda: len(deliveries(server)) == 2)
         assert receiver.states == ["IN_PROGRESS", "SUCCESS"]
