@@ -30,7 +30,7 @@ imports: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-cache
 
 unit: $(VENV)/dev.stamp sdks
-	$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/test_wheel.py
+	$(BIN)/python -m pytest tests -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/test_wheel.py
 
 wheel: $(VENV)/dev.stamp  ## the wheel, installed into an empty environment
 	$(BIN)/python -m pytest tests/test_wheel.py

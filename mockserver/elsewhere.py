@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mockserver.app import Mock
 
 log = logging.getLogger("imageproof.mock")
+_NEARLY = 0.9
 _TOLD = 200  # letters of a path
 _HINTS = 5  # then whoever asks knows, or means it
 
@@ -83,10 +84,11 @@ class Elsewhere:
             log.warning("%s %s: nothing is served there; perhaps %s is meant", http.method, told, near)
 
     def _meant(self, method: str, path: str) -> str:
-        """The operation that was perhaps meant: the one whose path goes on before this one, or reads like it."""
+        """The operation that was perhaps meant: one that ends alike, or reads nearly so; empty where none does."""
         labels = [operation.label for contract, _ in self._scribes for operation in contract.operations]
-        ending = [label for label in labels if label.startswith(f"{method} ") and label.endswith(path) and path != "/"]
-        return next(iter(ending or get_close_matches(f"{method} {path}", labels, n=1, cutoff=0.7)), "")
+        end = path.rstrip("/").rpartition("/")[2]
+        alike = [label for label in labels if label.startswith(f"{method} ") and label.endswith(f"/{end}")]
+        return next(iter(alike or get_close_matches(f"{method} {path}", labels, n=1, cutoff=_NEARLY)), "")
 
 
 def is_control(path: str) -> bool:

@@ -507,6 +507,7 @@ def test_who_asks_a_path_that_is_nearly_right_finds_in_the_log_what_was_meant(
             assert ask(f"{server.url}/images/generations?key=secret-1", dict(CHEAP)).body == b""
         ask(f"{server.url}/v1/v1/images/edits", dict(CHEAP))
         ask(f"{server.url}/favicon.ico")
+        ask(f"{server.url}/v1/images/upscales", dict(CHEAP))
         for number in range(20):
             ask(f"{server.url}/v1/images/generation/{number}", dict(CHEAP))
     told = [record.getMessage() for record in caplog.records]
@@ -514,7 +515,7 @@ def test_who_asks_a_path_that_is_nearly_right_finds_in_the_log_what_was_meant(
         "POST /images/generations?key=***: nothing is served there; perhaps POST /v1/images/generations is meant",
         "POST /v1/v1/images/edits: nothing is served there; perhaps POST /v1/images/edits is meant",
     ]
-    assert len(told) == 5 - 1, "the icon is like nothing, and many wrong paths are told of only so often"
+    assert len(told) == 5 - 2, "icons and upscales are like nothing, and many wrong paths are told of only so often"
 
 
 def test_a_browser_that_is_shown_the_address_is_led_to_the_page() -> None:
