@@ -25,6 +25,8 @@ from spec.language import Schema
 from spec.request_check import request_check
 
 _PROMPT = "A fox"
+#: what a request usually says; often it shows the same, and with one request at that
+_USUAL = frozenset({"model", "prompt", "count", "size", "input-image", "mask", "stream"})
 _PER_FINDING, _IN_ALL = 16, 80  # requests
 
 
@@ -114,8 +116,11 @@ def _named(case: Case) -> tuple[str, str, str]:
 
 
 def _less(schema: Schema, value: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The value without half of its members, without a quarter ..., without one; then with a shorter prompt."""
+    """What is usually said; the value without half of its members, a quarter ..., without one; shorter texts."""
     names, known = list(value), schema.get("properties", {})
+    roles = {name: known.get(name, {}).get("x-role") for name in names}
+    usual = {name: value[name] for name in names if roles[name] in _USUAL}
+    yield {name: _PROMPT if roles[name] == "prompt" else inner for name, inner in usual.items()}
     size = len(names) // 2
     while size:
         for first in range(0, len(names), size):
@@ -123,7 +128,7 @@ def _less(schema: Schema, value: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {name: inner for name, inner in value.items() if name not in left_out}
         size //= 2
     for name in names:
-        if known.get(name, {}).get("x-role") == "prompt" and isinstance(value[name], str):
+        if roles[name] == "prompt" and isinstance(value[name], str):
             yield {**value, name: _PROMPT}
         if isinstance(value[name], list) and len(value[name]) > 1:
             yield {**value, name: value[name][:1]}
