@@ -27,6 +27,7 @@ MEDIA_TYPES = {
 NEARLY_OPAQUE = 250
 #: levels of compression that are no matter of taste
 _HARD, _MILD = 20, 60
+_LINK = "image-url"
 _HELD_ELSEWHERE = (*LINK_ROLES, "image-b64")
 
 
@@ -72,12 +73,27 @@ def delivery(exchange: Exchange) -> Verdict:
         return None
     if can_say is not None and wanted not in roles_in([can_say]):
         return None
-    if exchange.own_model and "delivery" not in exchange.named:
-        return None
+    if exchange.own_model and ("delivery" not in exchange.named or wanted == _LINK):
+        return None  # images.link-heard speaks of links: models of one's own may know base64 only, as GPT's do
     other = next((m for m in exchange.image_meanings if m.role != wanted and m.raw), None)
     if any(m.role == wanted and m.raw for m in exchange.image_meanings):
         return CONFORMS
     return Broken(wanted, other.role if other else "nothing", other.pointer if other else "")
+
+
+@clause("images.link-heard", "SHOULD", "x-role: delivery")
+def link_heard(exchange: Exchange) -> Verdict:
+    """A model of the provider's own that is asked for a link gives one, or refuses the wish.
+
+    Why: code that asked for a link finds null where it fetches.
+    How: the representation of its pictures, where a link was asked for by name.
+    Do: deliver links, or refuse the parameter, as the models do that know base64 only.
+    """
+    is_wish = exchange.own_model and "delivery" in exchange.named and exchange.asked.get("delivery") == _LINK
+    if not is_wish or exchange.streams or not exchange.owes_pictures or not exchange.image_meanings:
+        return None
+    came = {meaning.role for meaning in exchange.image_meanings if meaning.raw}
+    return CONFORMS if _LINK in came else Broken(_LINK, ", ".join(sorted(came)) or "nothing")
 
 
 @clause("images.link", "SHOULD", "x-role: image-url")

@@ -101,6 +101,8 @@ def delivery(pair: Pair) -> Verdict:
     wishes = pair.told("delivery")
     one, two = (_of_one([m.role for m in part.image_meanings if m.raw]) for part in (pair.base, pair.other))
     right = (wishes is not None and one == wishes[0], wishes is not None and two == wishes[1])
+    if pair.other.own_model and (one, two) == ("image-b64", "image-b64"):  # images.link-heard speaks of that
+        return None
     return _ignored(pair, "delivery", (one, two), right)
 
 

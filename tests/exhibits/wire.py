@@ -21,6 +21,7 @@ from faulty import (
     error,
     exchange,
     in_base64,
+    links,
     pictures,
 )
 
@@ -284,6 +285,23 @@ def a_model_of_the_providers_own_that_takes_nothing() -> Exchange:
 @faithful
 def base64_from_a_model_of_the_providers_own_that_was_not_asked_how() -> Exchange:
     return exchange(own(size="256x256"), pictures(drawn()))
+
+
+@silent("images.delivery")
+@breaks("images.link-heard", "image-b64")
+def base64_from_a_model_of_the_providers_own_that_was_asked_for_a_link() -> Exchange:
+    return exchange(own(size="256x256", response_format="url"), pictures(drawn()))
+
+
+@faithful
+def a_link_from_a_model_of_the_providers_own_that_was_asked_for_one() -> Exchange:
+    return exchange(own(size="256x256", response_format="url"), links(LINK))
+
+
+@silent("images.link-heard")
+@breaks("images.delivery", "image-url")
+def a_link_from_a_model_of_the_providers_own_that_was_asked_for_base64() -> Exchange:
+    return exchange(own(size="256x256", response_format="b64_json"), links(LINK))
 
 
 @breaks("wire.null", "data[0].url")
