@@ -848,7 +848,8 @@ def test_sharper_is_closer(low: float, step: float, size: tuple[int, int]) -> No
     final, blurred, sharper = (
         decoded(draw("Snow", *size, sharpness=sharpness)) for sharpness in (1.0, low, min(1.0, low + step))
     )
-    assert apart(blurred, final) > apart(sharper, final)
+    # Of 65,025 a mean square of one is what rounding leaves of nearly the same.
+    assert max(apart(blurred, final), 1.0) > apart(sharper, final)
 
 
 @pytest.mark.parametrize("name", RASTERS)
