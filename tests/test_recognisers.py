@@ -512,6 +512,14 @@ ONE_FAULT: dict[str, tuple[Callable[[], list[Exchange]], str, str]] = {
         "created-milliseconds",
         "SHOULD",
     ),
+    "mistakes and odd bytes are answered 500": (
+        lambda: [exchange(case, error(None, None), 500)
+                 for case in raw(PLAIN.contract("images"), 0)
+                 if case.defect and case.operation.id == "createImage"
+                 and (case.defect.problem == "malformed-body" or "Content-Encoding" in str(case.defect))],
+        "malformed-json-500",
+        "MUST",
+    ),
     "blank pictures": (
         lambda: [prompted("A fox", blank(1024, 640)), prompted("A crow", blank(1024, 640)),
                  prompted("A fox", blank(1024, 640), background="transparent")],
